@@ -1,0 +1,155 @@
+"""The values that go into and come out of completion. They know no protocol and no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Where completion is asked for.
+
+    ``text`` is the whole document as UTF-8; ``offset`` a byte offset into it, on a character
+    boundary; ``path`` the file's path relative to the workspace root with ``/`` separators (it may
+    not exist on disk). ``explicit`` is true when the person asked (Ctrl-Space), false while typing.
+    ``selected`` is the popup item the editor currently previews (ghost text must extend it).
+    """
+
+    path: str
+    text: bytes
+    offset: int
+    explicit: bool = False
+    selected: str | None = None
+
+
+class Origin(StrEnum):
+    """Where a candidate was found."""
+
+    MEMBER = "member"  # of the receiver's class or module, in this repository
+    SCOPE = "scope"  # a name bound in this file and visible here
+    IMPORTABLE = "importable"  # defined elsewhere in this repository, offered with its import
+    LIBRARY = "library"  # standard library or installed package, found by jedi
+    USED = "used"  # seen used on receivers like this one, definition unknown
+    KEYWORD = "keyword"
+
+
+@dataclass(frozen=True, slots=True)
+class TextEdit:
+    """Replace bytes ``[start, end)`` of the document by ``text``."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason for an item's rank: a feature's name, its value, its weight times value, and words."""
+
+    feature: str
+    value: float
+    contribution: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One popup item: ``edit`` replaces the typed prefix by the name (plus ``()`` when asked for).
+
+    ``kind`` is a :class:`indexing.symbols.Kind` value, ``"keyword"`` or ``"parameter"``.
+    ``snippet`` says that ``edit.text`` uses LSP snippet syntax. ``extra_edits`` bring in an import.
+    ``location`` is ``(path, byte offset)`` of the definition when it is in this repository.
+    """
+
+    label: str
+    kind: str
+    origin: Origin
+    edit: TextEdit
+    score: float
+    detail: str = ""
+    documentation: str = ""
+    snippet: bool = False
+    extra_edits: tuple[TextEdit, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    deprecated: bool = False
+    location: tuple[str, int] | None = None
+
+
+class Code(StrEnum):
+    """Why a request ended with nothing, or with less than it could have."""
+
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    DISABLED = "disabled"
+    GATED = "gated"
+    MODEL_LOADING = "model-loading"
+    MODEL_MISSING = "model-missing"
+    MODEL_FAILED = "model-failed"
+    DEADLINE = "deadline"
+    LOW_CONFIDENCE = "low-confidence"
+    EMPTY = "empty"
+    REPEATS_SUFFIX = "repeats-suffix"
+    REPEATS_ABOVE = "repeats-above"
+    UNBALANCED = "unbalanced-brackets"
+    NO_CANDIDATES = "no-candidates"
+    INDEXING = "indexing"
+    FILE_TOO_LARGE = "file-too-large"
+    NOT_INDEXED = "not-indexed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code that programs can match and a sentence that a person can read."""
+
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One step of a request's timeline; both in milliseconds since the request arrived."""
+
+    step: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Popup:
+    """A ranked list, best first; ``reasons`` say what was left out (late jedi, no model scores)."""
+
+    items: tuple[Suggestion, ...]
+    reasons: tuple[Reason, ...] = ()
+    timeline: tuple[Timing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a ghost-text model is given, as text, before any tokenizer sees it.
+
+    ``header`` is repository context (signatures), ``suffix`` what follows the cursor, ``prefix``
+    what precedes it: a window that starts at a line start. ``sources`` names the files that the
+    header came from. The order on the wire is SPM: header, suffix, prefix.
+    """
+
+    header: str
+    suffix: str
+    prefix: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ghost:
+    """One inline suggestion, or the reason for none.
+
+    ``edit`` inserts (or replaces from the start of the half-typed word); ``confidence`` is the
+    geometric mean probability per token, in [0, 1]; ``tokens`` how many were generated.
+    """
+
+    edit: TextEdit | None
+    reason: Reason | None = None
+    confidence: float = 0.0
+    tokens: int = 0
+    prompt: Prompt | None = None
+    timeline: tuple[Timing, ...] = field(default=())
