@@ -287,7 +287,8 @@ def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     """Rotary positions on (B, H, T, D); the pair of dimension i is i + D/2."""
     cos, sin = rotation
     swapped = x.roll(x.shape[-1] // 2, dims=-1)
-    return (x * cos + swapped * sin).to(x.dtype)
+    turned: Tensor = (x * cos + swapped * sin).to(x.dtype)
+    return turned
 
 
 def _causal_after(past: int, length: int, device: torch.device) -> Tensor:
