@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -153,3 +154,58 @@ class Ghost:
     tokens: int = 0
     prompt: Prompt | None = None
     timeline: tuple[Timing, ...] = field(default=())
+
+
+class InsertCall(StrEnum):
+    """What accepting a callable inserts after its name."""
+
+    NONE = "none"
+    PARENTHESES = "parentheses"
+    PARAMETERS = "parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryItem:
+    """One name that jedi knows; ``kind`` as in :class:`Suggestion`, ``module`` where it comes from."""
+
+    name: str
+    kind: str
+    detail: str = ""
+    documentation: str = ""
+    module: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryAnswer:
+    """What the library helper found in time; ``reason`` says why it is less than everything."""
+
+    items: tuple[LibraryItem, ...] = ()
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GhostOptions:
+    """What one ghost-text request asks of the model process.
+
+    ``ngrams`` is the folder of the repository's n-gram arrays, or None where there is none yet.
+    """
+
+    max_tokens: int
+    ngrams: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawGhost:
+    """What the model wrote: ``text`` continues the prompt's prefix from its last byte.
+
+    ``confidence`` is the geometric mean probability per token, ``reused`` the number of prompt
+    tokens whose keys and values were still cached, ``timeline`` the model process's own steps in
+    milliseconds, ``stop`` why it ended.
+    """
+
+    text: str
+    confidence: float
+    tokens: int
+    stop: str = ""
+    reused: int = 0
+    timeline: Mapping[str, float] = field(default_factory=dict)
