@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+import { coalesced, serverCommand, statusText } from '../server';
+
+describe('serverCommand', () => {
+  it('starts the executable on PATH when no path is set', () => {
+    const { command, args } = serverCommand('', {});
+    assert.equal(command, 'lancefill');
+    assert.deepEqual(args, ['serve']);
+  });
+
+  it('starts the executable that is set, spaces around it forgiven', () => {
+    assert.equal(serverCommand(' /opt/my tools/lancefill ', {}).command, '/opt/my tools/lancefill');
+    assert.equal(serverCommand('~/bin/lancefill', {}).command, join(homedir(), 'bin/lancefill'));
+  });
+
+  it('takes away what could put foreign modules before ours, and keeps the rest', () => {
+    const { env } = serverCommand('', {
+      PYTHONPATH: '/workspace',
+      PythonHome: '/elsewhere',
+      VIRTUAL_ENV: '/workspace/.venv',
+    });
+    assert.deepEqual(env, { PYTHONPATH: undefined, PythonHome: undefined, PYTHONUTF8: '1' });
+  });
+});
+
+describe('statusText', () => {
+  it('shows that the server is busy before anything else', () => {
+    assert.match(statusText({ kind: 'Warning', busy: true, message: 'indexing' }), /sync~spin/);
+    assert.match(statusText({ kind: 'Warning', busy: false, message: 'no model' }), /warning/);
+  });
+});
+
+describe('coalesced', () => {
+  it('runs one action at a time, and once more for all that came meanwhile', async () => {
+    const releases: (() => void)[] = [];
+    let running = 0;
+    let most = 0;
+    const run = coalesced(async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => releases.push(resolve));
+      running -= 1;
+    });
+
+    const first = run();
+    const burst = [run(), run(), run()];
+    releases[0]?.();
+    await first;
+    await new Promise(setImmediate);
+    releases[1]?.();
+    await Promise.all(burst);
+
+    assert.equal(releases.length, 2);
+    assert.equal(most, 1);
+  });
+
+  it('runs again after a failure', async () => {
+    let runs = 0;
+    const run = coalesced(() => {
+      runs += 1;
+      return runs === 1 ? Promise.reject(new Error('did not start')) : Promise.resolve();
+    });
+    await assert.rejects(run());
+    await run();
+    assert.equal(runs, 2);
+  });
+});
