@@ -1,0 +1,79 @@
+"""Workspaces in which answers cannot be looked up: repositories with the asked-for lines cut away.
+
+An index built from a whole repository has seen every answer. So the items of an evaluation are
+dealt into rounds of at most one per file, each round gets a copy of the repository in which the
+files of its items hold the CUT text, and everything that the product learns from a repository
+(symbols, uses, n-grams) is built from that copy, in a cache that is thrown away with it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from evaluation.cuts import Cut, without_rest
+from evaluation.repositories import copy_source
+
+Item = TypeVar("Item")
+SUFFIX = ".py"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A private copy of a repository: its ``root`` and the ``cache`` folder for its index."""
+
+    root: Path
+    cache: Path
+
+
+def read_sources(root: Path, paths: Iterable[str] | None = None) -> dict[str, bytes]:
+    """Return the Python files under ``root`` by their path relative to it; all without ``paths``.
+
+    Only files that are UTF-8 and no longer than a megabyte: others are no ground for sampling.
+    """
+    if paths is None:
+        paths = (path.relative_to(root).as_posix() for path in root.rglob(f"*{SUFFIX}"))
+    sources = {}
+    for path in sorted(path for path in paths if path.endswith(SUFFIX)):
+        data = (root / path).read_bytes()
+        if len(data) <= 1_000_000 and _is_utf8(data):
+            sources[path] = data
+    return sources
+
+
+def rounds(items: Iterable[Item], cut_of: Callable[[Item], Cut]) -> list[list[Item]]:
+    """Deal ``items`` into the fewest rounds that hold no file twice, keeping their order."""
+    dealt: list[list[Item]] = []
+    used: Counter[str] = Counter()
+    for item in items:
+        path = cut_of(item).path
+        if used[path] == len(dealt):
+            dealt.append([])
+        dealt[used[path]].append(item)
+        used[path] += 1
+    return dealt
+
+
+@contextmanager
+def cut_copy(source: Path, cuts: Iterable[Cut]) -> Iterator[Workspace]:
+    """Give a copy of ``source`` with the rest of the line gone at every one of ``cuts``."""
+    with tempfile.TemporaryDirectory(prefix="lancefill-") as folder:
+        workspace = Workspace(root=Path(folder, source.name), cache=Path(folder, ".cache"))
+        copy_source(source, workspace.root)
+        for cut in cuts:
+            file = workspace.root / cut.path
+            file.write_bytes(without_rest(file.read_bytes(), cut.offset))
+        yield workspace
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
