@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from completion.canonical import Canonical, Pretoken
+from completion.canonical import Canonical, Prefix, Pretoken
 from completion.model.tokenizer import Tokenizer
 from tests.completion.toys import merge_lists, segmentations, toy_tokenizer
 
@@ -24,6 +24,11 @@ def follows_the_rules(canonical: Canonical, ids: list[int], start: int) -> bool:
             return False
         last, state = token, canonical.follow(state, [token])
     return True
+
+
+def path_to(found: list[Prefix], prefix: Prefix) -> list[int]:
+    before = path_to(found, found[prefix.parent - 1]) if prefix.parent else []
+    return [*before, prefix.token]
 
 
 def all_tokens(tokenizer: Tokenizer) -> dict[bytes, int]:
@@ -61,6 +66,8 @@ def test_every_short_text_over_two_letters(merges: list[tuple[bytes, bytes]]) ->
             ways = segmentations(text.encode(), tokens)
             accepted = [ids for ids in ways if follows_the_rules(canonical, ids, tokenizer.prefix)]
             assert accepted == [tokenizer.encode(text)]
+            found = canonical.prefixes(text.encode())
+            assert path_to(found, found[-1]) == tokenizer.encode(text)
 
 
 @settings(max_examples=60)
@@ -96,15 +103,9 @@ def test_prefixes_are_the_encodings_of_every_prefix(
         piece = text.encode()[begin:end]
         found = canonical.prefixes(piece)
         for prefix in found:
-            path, at = [], prefix
-            while True:
-                path.append(at.token)
-                if at.parent == 0:
-                    break
-                at = found[at.parent - 1]
-            part = piece[: prefix.end].decode()
-            assert path[::-1] == tokenizer.encode(part)
-            assert prefix.state == canonical.follow(Pretoken.START, path[::-1])
+            path = path_to(found, prefix)
+            assert path == tokenizer.encode(piece[: prefix.end].decode())
+            assert prefix.state == canonical.follow(Pretoken.START, path)
 
 
 @settings(max_examples=60)
