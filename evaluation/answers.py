@@ -1,0 +1,60 @@
+"""What one position got from the server, as plain values, and whether it was right."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from evaluation.cuts import Cut
+
+WORD = re.compile(r"\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One popup item as the editor shows it; ``why`` is the evidence for its rank, in words."""
+
+    label: str
+    kind: str = ""
+    detail: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PopupAnswer:
+    """The popup's items in the order that the editor shows them, and how long they took."""
+
+    items: tuple[Item, ...]
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class GhostAnswer:
+    """The text that would appear after the cursor, or the ``reason`` for none.
+
+    ``text`` starts at the cursor: a half-typed word that the server repeats is taken off.
+    """
+
+    text: str
+    reason: str
+    ms: float
+
+
+def rank(cut: Cut, answer: PopupAnswer, late_ms: float) -> int | None:
+    """Return the 1-based rank of the true name; None when it is absent or the answer was late."""
+    if answer.ms > late_ms:
+        return None
+    labels = [item.label for item in answer.items]
+    return labels.index(cut.name) + 1 if cut.name in labels else None
+
+
+def name_right(cut: Cut, text: str) -> bool:
+    """Return whether ``text`` completes exactly the identifier that stood at the cursor."""
+    match = WORD.match(text)
+    return match is not None and bool(match[0]) and cut.typed + match[0] == cut.name
+
+
+def line_right(cut: Cut, text: str) -> bool:
+    """Return whether the first line of ``text`` is the true rest of the line, up to end spaces."""
+    first = text.splitlines()[0] if text else ""
+    return bool(first.strip()) and first.rstrip() == cut.rest.rstrip()
