@@ -55,19 +55,18 @@ class HelperError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: ``python -I -X utf8 -m module *arguments``, and what to call it in the log.
+    """What to run, and what to call it in the log."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def module(name: str, module: str, *arguments: str) -> Program:
+    """The program that runs one of our modules.
 
     ``-I`` keeps the user's workspace and ``PYTHON*`` variables out of ``sys.path``.
     """
-
-    name: str
-    module: str
-    arguments: tuple[str, ...] = ()
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """The command line."""
-        return (sys.executable, "-I", "-X", "utf8", "-m", self.module, *self.arguments)
+    return Program(name, (sys.executable, "-I", "-X", "utf8", "-m", module, *arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +121,16 @@ class Helper:
     async def stop(self) -> None:
         """End the process and wait until it is gone."""
         self._stopping = True
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
         if self._supervisor is None:
             return
-        done, _ = await asyncio.wait({self._supervisor}, timeout=GRACE_S)
-        if not done:
-            self.kill("it did not end by itself")
-            self._supervisor.cancel()
-            await asyncio.wait({self._supervisor})
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+            done, _ = await asyncio.wait({self._supervisor}, timeout=GRACE_S)
+            if not done:
+                self.kill("it did not end by itself")
+                await asyncio.wait({self._supervisor}, timeout=GRACE_S)
+        self._supervisor.cancel()
+        await asyncio.wait({self._supervisor})
 
     def kill(self, why: str) -> None:
         """End the process, and whatever it started, at once."""
@@ -188,7 +188,8 @@ class Helper:
                 await self._run_once()
             except OSError as error:
                 self._last_error = f"could not be started: {error}"
-            self._forget_requests()
+            finally:
+                self._forget_requests()
             if self._stopping:
                 return
             pause = min(LAST_RESTART_S, FIRST_RESTART_S * 2**self._deaths_in_a_row)
@@ -211,7 +212,7 @@ class Helper:
         finally:
             self._process = None
             _kill_group(process)
-        await reading
+            await reading
         status = await process.wait()
         self._last_error = (
             f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended ({status})"
