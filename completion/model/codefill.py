@@ -231,7 +231,7 @@ class CodeFill(nn.Module):
         length, past = values.shape[1], 0 if cache is None else cache.length
         if past + length > self.config.max_positions:
             raise ValueError(f"{past + length} tokens exceed {self.config.max_positions} positions")
-        x = self.value_embedding(values) + self.state_embedding(states)
+        x: Tensor = self.value_embedding(values) + self.state_embedding(states)
         if mask is None and past and length > 1:
             mask = _causal_after(past, length, x.device)
         rotation = self._rotation(positions, past, length)

@@ -1,0 +1,121 @@
+"""Training rows on disk: flat arrays in one ``.npz`` per split, written by several processes.
+
+``values`` uint16, ``states``, ``labels`` and ``weights`` uint8, all of the same length, and
+``offsets`` int64 with one more entry than there are rows: row i is ``[offsets[i], offsets[i+1])``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from completion.model.tokenizer import Tokenizer
+from training.corpus import SourceFile
+from training.labels import label_ids
+from training.samples import Row, analyse, choose_context, choose_middle, make_row, package_of
+
+TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Rows of one split, one behind the other."""
+
+    values: NDArray[np.uint16]
+    states: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    weights: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens per row."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote."""
+        with np.load(path) as arrays:
+            return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+
+    def save(self, path: Path) -> None:
+        """Write atomically."""
+        part = path.with_suffix(".part.npz")
+        np.savez(part, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        part.replace(path)
+
+
+def build(
+    files: Sequence[SourceFile],
+    tokenizer_path: Path,
+    types: Sequence[str],
+    rows: int,
+    *,
+    seed: int,
+    processes: int,
+) -> Shard:
+    """Cut ``rows`` samples, files drawn by their size; packages stay together for context."""
+    jobs = [
+        (group, tokenizer_path, tuple(types), share, seed + index)
+        for index, (group, share) in enumerate(_divide(files, rows))
+    ]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        made = [row for part in pool.map(_package_rows, jobs) for row in part]
+    random.Random(seed).shuffle(made)
+    return _pack(made)
+
+
+def _divide(files: Sequence[SourceFile], rows: int) -> list[tuple[list[SourceFile], int]]:
+    packages: dict[str, list[SourceFile]] = defaultdict(list)
+    for file in files:
+        packages[file.package].append(file)
+    total = sum(len(file.text) for file in files)
+    return [
+        (group, round(rows * sum(len(file.text) for file in group) / total))
+        for group in packages.values()
+    ]
+
+
+def _package_rows(job: tuple[list[SourceFile], Path, tuple[str, ...], int, int]) -> list[Row]:
+    files, tokenizer_path, types, rows, seed = job
+    return list(_cut(files, Tokenizer.load(tokenizer_path), label_ids(types), rows, seed))
+
+
+def _cut(
+    files: list[SourceFile], tokenizer: Tokenizer, ids: dict[str, int], rows: int, seed: int
+) -> Iterator[Row]:
+    rng = random.Random(seed)
+    sources = [analyse(file) for file in files]
+    package = package_of(sources)
+    drawn = rng.choices(sources, weights=[len(source.text) for source in sources], k=rows)
+    for source in drawn:
+        middles = (choose_middle(source, rng) for _ in range(TRIES))
+        middle = next((one for one in middles if one is not None), None)
+        if middle is not None:
+            context = choose_context(source, middle, package, rng)
+            yield make_row(source, middle, context, tokenizer, ids, rng)
+
+
+def _pack(rows: Sequence[Row]) -> Shard:
+    def flat(name: str, dtype: type[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+        return np.concatenate([np.array(getattr(row, name), dtype) for row in rows])
+
+    return Shard(
+        values=flat("values", np.uint16),
+        states=flat("states", np.uint8),
+        labels=flat("labels", np.uint8),
+        weights=flat("weights", np.uint8),
+        offsets=np.cumsum([0, *(len(row.values) for row in rows)], dtype=np.int64),
+    )
