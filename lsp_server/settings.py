@@ -15,7 +15,9 @@ from completion.engine import Options
 from completion.request import InsertCall
 
 SECTION = "lancefill"
-CLIENT_ONLY = frozenset({"path", "trace", "trace.server", "workspaceTrusted"})
+TRUST = "workspaceTrusted"
+"""In the initialization options: false where the person does not trust the workspace (yet)."""
+CLIENT_ONLY = frozenset({"path", "trace", TRUST})
 """Keys that the editor's side reads; the server passes over them without a warning."""
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,17 @@ from typing import Any
 import psutil
 import pytest
 
-from lsp_server.processes import Cause, Helper, HelperError, Program
+from lsp_server.processes import Cause, Helper, HelperError, Notified, Program
 
 SCRIPT = Path(__file__).with_name("misbehaving_helper.py")
 PROGRAM = Program("misbehaving", (sys.executable, "-I", "-X", "utf8", str(SCRIPT)))
 
 
 @asynccontextmanager
-async def running(stuck_s: float = 20.0, **options: Any) -> AsyncIterator[Helper]:
-    helper = Helper(PROGRAM, stuck_s=stuck_s, **options)
+async def running(
+    stuck_s: float = 20.0, notified: Notified = lambda _method, _params: None
+) -> AsyncIterator[Helper]:
+    helper = Helper(PROGRAM, notified, stuck_s)
     helper.start()
     try:
         await answering(helper)
@@ -41,6 +43,14 @@ async def answering(helper: Helper) -> int:
         except HelperError:
             await asyncio.sleep(0.02)
     raise AssertionError("the helper never answered")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")
 
 
 async def test_requests_get_their_own_answers() -> None:
@@ -95,8 +105,7 @@ async def test_each_death_without_an_answer_makes_the_pause_longer(
     monkeypatch.setattr("lsp_server.processes.FIRST_RESTART_S", 0.01)
     helper = Helper(Program("hopeless", (sys.executable, "-c", "raise SystemExit(3)")))
     helper.start()
-    while helper.health.deaths < 4:
-        await asyncio.sleep(0.01)
+    await until(lambda: helper.health.deaths >= 4)
     with pytest.raises(HelperError, match=r"is not running: ended \(3\)"):
         await helper.request("echo", {}, 1)
     await helper.stop()
@@ -107,8 +116,7 @@ async def test_each_death_without_an_answer_makes_the_pause_longer(
 async def test_a_program_that_does_not_exist_is_no_crash() -> None:
     helper = Helper(Program("missing", ("/nowhere/python",)))
     helper.start()
-    while not helper.health.deaths:
-        await asyncio.sleep(0.01)
+    await until(lambda: helper.health.deaths > 0)
     assert "could not be started" in helper.health.last_error
     await helper.stop()
 
@@ -119,8 +127,7 @@ async def test_a_stuck_helper_is_killed_and_started_again(caplog: pytest.LogCapt
         with pytest.raises(HelperError) as late:
             await helper.request("hang", {}, 0.05)
         assert late.value.cause is Cause.LATE
-        while helper.health.pid == first:
-            await asyncio.sleep(0.01)
+        await until(lambda: helper.health.pid != first)
         assert await answering(helper) != first
         assert "owed an answer" in caplog.text
 

@@ -1,0 +1,229 @@
+"""LSP values from completion values, and paths from URIs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from lsprotocol import types
+
+from completion.request import Ghost, Popup, Suggestion, TextEdit
+from indexing.symbols import Kind
+from lsp_server.documents import Document, Encoding, position_at
+
+if TYPE_CHECKING:
+    from lsp_server.editor import Editor
+
+_KINDS = {
+    Kind.MODULE: types.CompletionItemKind.Module,
+    Kind.CLASS: types.CompletionItemKind.Class,
+    Kind.FUNCTION: types.CompletionItemKind.Function,
+    Kind.METHOD: types.CompletionItemKind.Method,
+    Kind.PROPERTY: types.CompletionItemKind.Property,
+    Kind.ATTRIBUTE: types.CompletionItemKind.Field,
+    Kind.CONSTANT: types.CompletionItemKind.Constant,
+    Kind.VARIABLE: types.CompletionItemKind.Variable,
+    "keyword": types.CompletionItemKind.Keyword,
+    "parameter": types.CompletionItemKind.Variable,
+}
+_PYTHON_SUFFIXES = (".py", ".pyi")
+_WORD = re.compile(rb"[\w\x80-\xff]*\Z")
+_SHOWN_EVIDENCE = 5
+
+
+def path_of(uri: str) -> Path | None:
+    """The file of a ``file:`` URI, or None for documents that are no local file."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None
+    if parts.scheme != "file":
+        return None
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    if os.name == "nt":
+        path = path.lstrip("/")
+    elif parts.netloc not in ("", "localhost"):
+        path = f"//{parts.netloc}{path}"
+    return Path(path)
+
+
+def name_in(root: Path | None, uri: str, language: str) -> str:
+    """What a document is called inside: its path relative to ``root``, with ``/``.
+
+    Documents outside the root, or in no file at all (``untitled:``, ``vscode-remote:``), get a name
+    that no file under the root has. A suffix is added where the editor's language needs one.
+    """
+    path = path_of(uri)
+    relative = _relative(path, root) if path and root else None
+    name = relative or re.sub(r"[:/]+", "/", uri).strip("/")
+    if language == "python" and PurePosixPath(name).suffix not in _PYTHON_SUFFIXES:
+        name += ".py"
+    return name
+
+
+def _relative(path: Path, root: Path) -> str | None:
+    for inner, outer in ((path, root), (path.resolve(), root.resolve())):
+        if inner.is_relative_to(outer):
+            return inner.relative_to(outer).as_posix()
+    return None
+
+
+def completion_list(
+    popup: Popup, number: int, document: Document, offset: int, editor: Editor
+) -> types.CompletionList:
+    """The popup as a list whose order and content survive the editor's own sorting and filtering.
+
+    ``number`` names the popup in the items' ``data``, so that resolve finds it again. The list is
+    marked incomplete: the editor asks again after every keystroke.
+    """
+    items = popup.items
+    spans = Counter((item.edit.start, item.edit.end) for item in items)
+    formats = Counter(_format(item) for item in items)
+    defaults = types.CompletionItemDefaults()
+    if items and "editRange" in editor.item_defaults:
+        start, end = spans.most_common(1)[0][0]
+        defaults.edit_range = range_of(document, start, end, editor.encoding)
+    if items and "insertTextFormat" in editor.item_defaults:
+        defaults.insert_text_format = formats.most_common(1)[0][0]
+    if items and "data" in editor.item_defaults:
+        defaults.data = number
+    return types.CompletionList(
+        is_incomplete=True,
+        item_defaults=defaults if editor.item_defaults and items else None,
+        items=[
+            _item(rank, item, number, document, offset, defaults, editor)
+            for rank, item in enumerate(items)
+        ],
+    )
+
+
+def _item(
+    rank: int,
+    item: Suggestion,
+    number: int,
+    document: Document,
+    offset: int,
+    defaults: types.CompletionItemDefaults,
+    editor: Editor,
+) -> types.CompletionItem:
+    range_ = range_of(document, item.edit.start, item.edit.end, editor.encoding)
+    shown = types.CompletionItem(
+        label=item.label,
+        kind=_KINDS.get(item.kind, types.CompletionItemKind.Text),
+        sort_text=f"{rank:03}",
+        filter_text=_filter_text(item, document, offset),
+    )
+    if editor.label_details and item.detail:
+        shown.label_details = types.CompletionItemLabelDetails(description=item.detail)
+    if item.deprecated and editor.deprecated_tag:
+        shown.tags = [types.CompletionItemTag.Deprecated]
+    if defaults.edit_range == range_:
+        shown.text_edit_text = item.edit.text if item.edit.text != item.label else None
+    else:
+        shown.text_edit = types.TextEdit(range_, item.edit.text)
+    if (defaults.insert_text_format or types.InsertTextFormat.PlainText) != _format(item):
+        shown.insert_text_format = _format(item)
+    if defaults.data is None:
+        shown.data = number
+    return _with_lazy(shown, item, document, editor, eager=True)
+
+
+def resolved(
+    shown: types.CompletionItem, item: Suggestion, document: Document, editor: Editor
+) -> types.CompletionItem:
+    """The item with what the list left out; ``document`` is the one that the list was for."""
+    return _with_lazy(shown, item, document, editor, eager=False)
+
+
+def _with_lazy(
+    shown: types.CompletionItem,
+    item: Suggestion,
+    document: Document,
+    editor: Editor,
+    *,
+    eager: bool,
+) -> types.CompletionItem:
+    """Fill in the properties that must be in the list (``eager``), or those that could wait."""
+    if ("detail" in editor.lazy) != eager and item.detail:
+        shown.detail = item.detail
+    if ("documentation" in editor.lazy) != eager:
+        shown.documentation = _documentation(item) or None
+    if ("additionalTextEdits" in editor.lazy) != eager and item.extra_edits:
+        shown.additional_text_edits = text_edits(item.extra_edits, document, editor.encoding)
+    return shown
+
+
+def _documentation(item: Suggestion) -> str:
+    """The docstring, then why the item stands where it stands."""
+    telling = [one for one in item.evidence if one.text and one.contribution]
+    telling.sort(key=lambda one: -abs(one.contribution))
+    why = "\n".join(f"• {one.text}" for one in telling[:_SHOWN_EVIDENCE])
+    return "\n\n".join(part for part in (item.documentation, why) if part)
+
+
+def _filter_text(item: Suggestion, document: Document, offset: int) -> str | None:
+    """What the editor compares the typed word with; it starts with that word.
+
+    So every item matches equally well, and the editor's own score leaves our order alone.
+    """
+    typed = document.text[item.edit.start : offset].decode("utf-8", "replace")
+    return None if item.label.startswith(typed) else typed + item.label
+
+
+def _format(item: Suggestion) -> types.InsertTextFormat:
+    return types.InsertTextFormat.Snippet if item.snippet else types.InsertTextFormat.PlainText
+
+
+def inline_list(
+    ghost: Ghost, document: Document, offset: int, editor: Editor
+) -> types.InlineCompletionList:
+    """The ghost text as a list of one item with an explicit range, or of none.
+
+    VS Code wants the half-typed word replaced, typed bytes included; Neovim draws a replacement
+    over what follows the cursor, and gets an insertion at the cursor.
+    """
+    if ghost.edit is None:
+        return types.InlineCompletionList([])
+    edit = _from_cursor(ghost.edit, document, offset)
+    if not editor.cursor_ranges:
+        edit = _from_word(edit, document, offset)
+    range_ = range_of(document, edit.start, edit.end, editor.encoding)
+    return types.InlineCompletionList([types.InlineCompletionItem(edit.text, range=range_)])
+
+
+def _from_cursor(edit: TextEdit, document: Document, offset: int) -> TextEdit:
+    """The same edit without the typed bytes that it repeats."""
+    typed = document.text[edit.start : offset].decode("utf-8", "replace")
+    if not edit.text.startswith(typed):
+        return edit
+    return TextEdit(offset, max(offset, edit.end), edit.text[len(typed) :])
+
+
+def _from_word(edit: TextEdit, document: Document, offset: int) -> TextEdit:
+    """The same edit, started where the word at the cursor starts."""
+    if edit.start != offset:
+        return edit
+    word = _WORD.search(document.text, max(0, offset - 256), offset)
+    assert word is not None
+    typed = word.group().decode("utf-8", "ignore")
+    return TextEdit(offset - len(typed.encode()), edit.end, typed + edit.text)
+
+
+def range_of(document: Document, start: int, end: int, encoding: Encoding) -> types.Range:
+    """The LSP range of a span of bytes."""
+    return types.Range(position_at(document, start, encoding), position_at(document, end, encoding))
+
+
+def text_edits(
+    edits: Sequence[TextEdit], document: Document, encoding: Encoding
+) -> list[types.TextEdit]:
+    """LSP edits of byte edits."""
+    return [
+        types.TextEdit(range_of(document, edit.start, edit.end, encoding), edit.text)
+        for edit in edits
+    ]

@@ -1,0 +1,52 @@
+"""The user's Python: the interpreter whose packages the project imports, and the import roots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_FOLDERS = (".venv", "venv")
+_EXECUTABLES = ("bin/python", "Scripts/python.exe")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where imports of a workspace are found.
+
+    ``interpreter`` is None where none was found or the workspace is not trusted: a workspace's
+    ``.venv/bin/python`` is a program of the workspace. ``found_by`` says where it came from.
+    """
+
+    interpreter: Path | None
+    found_by: str
+    import_roots: tuple[Path, ...]
+
+
+def find(
+    root: Path, setting: str, *, trusted: bool, variables: Mapping[str, str] = os.environ
+) -> Environment:
+    """The environment of a workspace: the setting, then ``.venv``, then ``VIRTUAL_ENV``."""
+    roots = tuple(path for path in (root, root / "src") if path.is_dir())
+    if not trusted:
+        return Environment(None, "the workspace is not trusted", roots)
+    if setting:
+        chosen = root / Path(setting).expanduser()
+        executable = _executable(chosen) if chosen.is_dir() else chosen
+        if executable is None or not executable.is_file():
+            return Environment(None, f"the setting names no Python: {setting}", roots)
+        return Environment(executable, "the setting", roots)
+    for name in _FOLDERS:
+        if executable := _executable(root / name):
+            return Environment(executable, name, roots)
+    active = variables.get("VIRTUAL_ENV")
+    if active and (executable := _executable(Path(active))):
+        return Environment(executable, "VIRTUAL_ENV", roots)
+    return Environment(None, "no virtual environment was found", roots)
+
+
+def _executable(folder: Path) -> Path | None:
+    """The Python of a virtual environment."""
+    candidates = (folder / name for name in _EXECUTABLES)
+    return next((path for path in candidates if path.is_file()), None)
