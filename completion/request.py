@@ -87,6 +87,7 @@ class Code(StrEnum):
     MODEL_LOADING = "model-loading"
     MODEL_MISSING = "model-missing"
     MODEL_FAILED = "model-failed"
+    LIBRARY_FAILED = "library-failed"
     DEADLINE = "deadline"
     LOW_CONFIDENCE = "low-confidence"
     EMPTY = "empty"
