@@ -11,9 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import reduce
 
-from indexing.parsing import Edit
 from lsprotocol import types
 
 Encoding = types.PositionEncodingKind
@@ -49,18 +47,16 @@ def changed(
     version: int,
     changes: Iterable[types.TextDocumentContentChangeEvent],
     encoding: Encoding,
-) -> tuple[Document, Edit | None]:
-    """The document after the changes, in order, and one byte edit that covers them all.
-
-    The edit is None when the whole text was replaced: there is nothing to reuse.
-    """
-    edits: list[Edit | None] = []
+) -> Document:
+    """The document after the changes, in order."""
     for change in changes:
-        document, edit = _applied(document, change, encoding)
-        edits.append(edit)
-    known = [edit for edit in edits if edit is not None]
-    covering = reduce(_covering, known) if known and len(known) == len(edits) else None
-    return replace(document, version=version), covering
+        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
+            document = opened(document.uri, document.language, version, change.text)
+            continue
+        start = offset_at(document, change.range.start, encoding)
+        end = max(start, offset_at(document, change.range.end, encoding))
+        document = _spliced(document, start, end, change.text.encode("utf-8", "replace"))
+    return replace(document, version=version)
 
 
 def offset_at(document: Document, position: types.Position, encoding: Encoding) -> int:
@@ -79,17 +75,6 @@ def position_at(document: Document, offset: int, encoding: Encoding) -> types.Po
     start = document.line_starts[line]
     head = document.text[start : min(offset, _content_end(document, line))]
     return types.Position(line, _units_in(head, encoding))
-
-
-def _applied(
-    document: Document, change: types.TextDocumentContentChangeEvent, encoding: Encoding
-) -> tuple[Document, Edit | None]:
-    if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-        return opened(document.uri, document.language, document.version, change.text), None
-    start = offset_at(document, change.range.start, encoding)
-    end = max(start, offset_at(document, change.range.end, encoding))
-    new = change.text.encode("utf-8", "replace")
-    return _spliced(document, start, end, new), Edit(start, end, start + len(new))
 
 
 def _content_end(document: Document, line: int) -> int:
@@ -142,13 +127,3 @@ def _ends(text: bytes, first: int, last: int) -> list[int]:
     """The line starts (ends of line ends) in ``[first, last]`` apart from 0."""
     found = _LINE_END.finditer(text, max(0, first - 1), last + 1)
     return [end for match in found if first <= (end := match.end()) <= last]
-
-
-def _covering(first: Edit, second: Edit) -> Edit:
-    """One edit for two in a row; the second is in the coordinates that the first one left."""
-    end = max(first.new_end, second.old_end)
-    return Edit(
-        start=min(first.start, second.start),
-        old_end=end - (first.new_end - first.old_end),
-        new_end=end + (second.new_end - second.old_end),
-    )
