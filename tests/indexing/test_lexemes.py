@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexing import lexemes
+from indexing.lexemes import C_LIKE, NEWLINE, NUMBER, PYTHON, STRING, Interner, Lexed, Syntax
+
+REAL = Path(click.__file__).with_name("core.py").read_bytes()[:30_000]
+PIECES = st.sampled_from(
+    [*b"ab1.=,()[]{}#\\'\"\n\r \t*/-x`:", *(b'"""', b"'''", b"\r\n", b"//", b"/*", b"*/", b"->")]
+).map(lambda piece: piece if isinstance(piece, bytes) else bytes([piece]))
+SOURCES = st.one_of(st.binary(max_size=60), st.lists(PIECES, max_size=60).map(b"".join))
+SYNTAXES = st.sampled_from([PYTHON, C_LIKE])
+
+
+def counting() -> Interner:
+    numbers: dict[bytes, int] = {}
+    return Interner(lambda word: numbers.setdefault(word, len(numbers)))
+
+
+def same(one: Lexed, other: Lexed) -> bool:
+    return (
+        one.text == other.text
+        and one.starts.tolist() == other.starts.tolist()
+        and one.firsts.tolist() == other.firsts.tolist()
+        and one.ids.tolist() == other.ids.tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (b"a = b.c(1)\n", [NEWLINE, b"a", b"=", b"b", b".", b"c", b"(", b"1", b")", NEWLINE]),
+        (b'"""doc\n"""\nx\n', [NEWLINE, b"x", NEWLINE]),
+        (b'def f():\n    "doc"\n    y', b"\n|def|f|(|)|:|\n|y".split(b"|")),
+        (b"# comment\n\n\nx # more\n# end", [NEWLINE, b"x", NEWLINE]),
+        (b"f(\n  a, # why\n\n  b\n)", [NEWLINE, *b"f ( a , b".split(), NEWLINE, b")"]),
+        (b"x = \\\n  y", [NEWLINE, b"x", b"=", b"y"]),
+        (
+            b"x = 3.14 + 0x1F - 12e-3 + .5",
+            b"\n|x|=|N|+|N|-|N|+|N".replace(b"N", NUMBER).split(b"|"),
+        ),
+        (b"d['key'] = 'a b'", [NEWLINE, b"d", b"[", b"'key'", b"]", b"=", STRING]),
+        (b"x = rb'a' + f\"{y}\"", [NEWLINE, b"x", b"=", STRING, b"+", STRING]),
+        (b"x = 'open\ny", [NEWLINE, b"x", b"=", STRING, NEWLINE, b"y"]),
+        (b"a**=b->c:=d!=e", b"\n|a|**=|b|->|c|:=|d|!=|e".split(b"|")),
+        (b"\xef\xbb\xbfimport \xc3\xa4", [NEWLINE, b"import", b"\xc3\xa4"]),
+        (b"a\r\nb\rc", [NEWLINE, b"a", NEWLINE, b"b", NEWLINE, b"c"]),
+    ],
+)
+def test_python_lexemes(source: bytes, expected: list[bytes]) -> None:
+    assert lexemes.lex(source, PYTHON) == expected
+
+
+def test_c_like_comments_and_strings() -> None:
+    source = b"/* a\n b */ int x = 'c'; // end\nlet s = `a\nb`;"
+    expected = [
+        b"/" * 0 or NEWLINE,
+        *b"int x = 'c' ;".split(),
+        NEWLINE,
+        *b"let s =".split(),
+        STRING,
+        b";",
+    ]
+    assert lexemes.lex(source, C_LIKE) == expected
+
+
+@given(SOURCES, st.integers(0, 60), SYNTAXES)
+@settings(max_examples=300)
+def test_cut_text_has_the_lexemes_of_the_whole_but_the_last(
+    source: bytes, cut: int, syntax: Syntax
+) -> None:
+    whole, part = lexemes.lex(source, syntax), lexemes.lex(source[:cut], syntax)
+    assert part[:-1] == whole[: max(0, len(part) - 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "words", "typed"),
+    [
+        (b"import os\nos.pa", [NEWLINE, b"import", b"os", NEWLINE, b"os", b"."], b"pa"),
+        (b"os.", [NEWLINE, b"os", b"."], b""),
+        (b"x = f(a, ", [NEWLINE, *b"x = f ( a ,".split()], b""),
+        (b"x = 12", [NEWLINE, b"x", b"=", b"12"], b""),
+        (b"", [NEWLINE], b""),
+    ],
+)
+def test_context_before_the_cursor(before: bytes, words: list[bytes], typed: bytes) -> None:
+    assert lexemes.context(before) == (words, typed)
+
+
+@given(
+    SOURCES,
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9), SOURCES), max_size=4),
+    SYNTAXES,
+)
+@settings(max_examples=400)
+def test_reading_again_what_changed_equals_reading_all(
+    source: bytes, edits: list[tuple[int, int, bytes]], syntax: Syntax
+) -> None:
+    interner = counting()
+    text, lexed = source, lexemes.relex(None, source, syntax, interner)
+    for start, removed, inserted in edits:
+        text = text[:start] + inserted + text[start + removed :]
+        lexed = lexemes.relex(lexed, text, syntax, interner)
+        assert same(lexed, lexemes.relex(None, text, syntax, interner))
+
+
+@given(st.integers(0, len(REAL)), st.integers(0, 200), PIECES)
+@settings(max_examples=40)
+def test_reading_again_an_edited_real_file(start: int, removed: int, inserted: bytes) -> None:
+    interner = counting()
+    old = lexemes.relex(None, REAL, PYTHON, interner)
+    edited = REAL[:start] + inserted + REAL[start + removed :]
+    assert same(
+        lexemes.relex(old, edited, PYTHON, interner),
+        lexemes.relex(None, edited, PYTHON, interner),
+    )
+
+
+def test_relexing_reads_only_the_edited_line() -> None:
+    seen: list[bytes] = []
+
+    class Watching(Interner):
+        def __getitem__(self, raw: bytes) -> int:
+            seen.append(raw)
+            return super().__getitem__(raw)
+
+    interner = Watching(lambda word: hash(word) % 1000)
+    old = lexemes.relex(None, b"one = 1\ntwo = 2\nthree = 3\nfour = 4\n", PYTHON, interner)
+    seen.clear()
+    lexemes.relex(old, b"one = 1\ntwo = 2\nthreex = 3\nfour = 4\n", PYTHON, interner)
+    assert seen == [b"\n", b"threex", b"=", b"3"]
+
+
+@given(SOURCES, st.integers(0, 60))
+@settings(max_examples=300)
+def test_locate_agrees_with_context(source: bytes, offset: int) -> None:
+    offset = min(offset, len(source))
+    lexed = lexemes.relex(None, source, PYTHON, counting())
+    before, _, typed = lexemes.locate(lexed, offset, PYTHON)
+    words = lexemes.lex(source, PYTHON)
+    assert before + bool(typed) <= len(words)
+    if typed:
+        assert source[:offset].endswith(typed)
+        assert words[before].startswith(typed)
