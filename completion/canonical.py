@@ -91,6 +91,18 @@ class Prefix(NamedTuple):
     state: Pretoken
 
 
+class Cover(NamedTuple):
+    """All canonical encodings that reach the end of a text with their last token and not before.
+
+    ``contexts`` are the prefixes to stand behind, shortest first, each after its parent and the
+    whole text last; ``across`` the tokens that reach beyond the end, by the length of the prefix
+    that they follow.
+    """
+
+    contexts: tuple[Prefix, ...]
+    across: dict[int, NDArray[np.int64]]
+
+
 class Canonical:
     """The rules of one tokenizer. Rows over the vocabulary are read-only numpy arrays of bool."""
 
@@ -107,6 +119,7 @@ class Canonical:
         self._kinds, self._following = _pretoken_tables(tokenizer)
         self._row = lru_cache(maxsize=ROWS_KEPT)(self._make_row)
         self._compatible = lru_cache(maxsize=ROWS_KEPT)(self._make_compatible)
+        self.cover = lru_cache(maxsize=256)(self._make_cover)
         self._adjacent = lru_cache(maxsize=65536)(self._merges.adjacent)
 
     def follow(self, state: Pretoken, tokens: Iterable[int]) -> Pretoken:
@@ -151,6 +164,22 @@ class Canonical:
             fits &= self._compatible(before.token)[ids]
         found: NDArray[np.int64] = ids[fits]
         return found
+
+    def _make_cover(self, text: bytes) -> Cover:
+        """The cover encodings of ``text``, as in ``extensions``."""
+        if not text:
+            return Cover((), {})
+        prefixes = self.prefixes(text)
+        across = {}
+        for before in (None, *prefixes[:-1]):
+            ids = self.extensions(text, before)
+            if len(ids):
+                across[before.end if before else 0] = ids
+        needed = {len(text), *across} - {0}
+        for prefix in reversed(prefixes):  # a parent is shorter than its children
+            if prefix.end in needed and prefix.parent:
+                needed.add(prefix.parent)
+        return Cover(tuple(prefixes[end - 1] for end in sorted(needed)), across)
 
     def _starting_with(self, data: bytes) -> NDArray[np.int64]:
         """All reachable tokens whose bytes start with ``data``, sorted by their bytes."""

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import torch
 from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
+from torch import Tensor
+from torch.nn import functional
 
 from completion.model import tokenizer as tokenizers
-from completion.model.codefill import CodeFill, Config
+from completion.model.codefill import CodeFill, Config, Output
 from completion.model.tokenizer import SPECIALS, Tokenizer
+from completion.model.types import PREFIX_STATE
+from completion.tree import CanonicalModel, Place, TokenTree
 
 _NAMES = {byte: letter for letter, byte in tokenizers._bytes_of_letters().items()}
 
@@ -56,21 +60,53 @@ def segmentations(data: bytes, tokens: dict[bytes, int]) -> list[list[int]]:
     ]
 
 
-def toy_model(tokenizer: Tokenizer, seed: int = 0, dtype: torch.dtype = torch.float32) -> CodeFill:
+class ExactCodeFill(CodeFill):
+    """Logits in the precision of the weights, so that sums can be compared to 1e-9."""
+
+    def heads(self, x: Tensor) -> Output:
+        logits = functional.linear(x, self.value_embedding.weight)
+        return Output(logits, self.type_head(x))
+
+
+def toy_model(tokenizer: Tokenizer, dtype: torch.dtype = torch.float64) -> CanonicalModel:
     """A small random network that is far from uniform."""
-    torch.manual_seed(seed)
     config = Config(
         values=tokenizer.size,
-        width=32,
+        width=16,
         layers=2,
         heads=2,
         kv_heads=1,
-        hidden=48,
+        hidden=24,
         max_positions=1024,
     )
-    model = CodeFill(config).to(dtype).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.normal_(std=0.25)
-    return model.requires_grad_(requires_grad=False)
+    torch.manual_seed(1)
+    network = ExactCodeFill(config).to(dtype).eval().requires_grad_(requires_grad=False)
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            parameter.normal_(std=0.4)
+    return CanonicalModel(network, tokenizer)
+
+
+def next_log_probs(model: CanonicalModel, header: Sequence[int], ids: Sequence[int]) -> Tensor:
+    """What may follow ``header + ids``, computed afresh from all of it."""
+    place, states = Place(header[-1]), [PREFIX_STATE] * len(header)
+    for token in ids:
+        place, state = model.follow(place, token)
+        states.append(state)
+    hidden = model.network.trunk(torch.tensor([[*header, *ids]]), torch.tensor([states]))
+    return model.log_probs(hidden[0, -1:], [place])[0]
+
+
+def rooted_tree(
+    model: CanonicalModel, header: Sequence[int], ids: Sequence[int]
+) -> tuple[TokenTree, int]:
+    """A tree whose cache holds ``header`` but its last token, and the node behind ``ids``."""
+    cache = model.cache()
+    if header[:-1]:
+        states = torch.tensor([[PREFIX_STATE] * (len(header) - 1)])
+        model.network.trunk(torch.tensor([header[:-1]]), states, cache=cache)
+    tree = TokenTree(model, cache)
+    node = tree.add_placed(-1, Place(header[-1]), PREFIX_STATE)
+    for token in ids:
+        node = tree.add(node, token)
+    return tree, node

@@ -1,0 +1,171 @@
+"""Several continuations of one cached prompt, scored together.
+
+``CanonicalModel`` is CodeFill with its mass on canonical sequences alone: after every token the
+continuations that the tokenizer would never write are left out and the rest is renormalised. Only
+for such a model the sums over cover encodings are exact (Phan et al., ICLR 2025).
+
+``TokenTree`` grows continuations as a tree whose nodes share one row of the cache: a node attends
+to the prompt and to its own ancestors, so that branching copies nothing. T is the number of nodes
+in one pass, S all that the cache holds, V the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from completion.canonical import ROWS_KEPT, Canonical, Pretoken
+from completion.model.codefill import CodeFill, KVCache
+from completion.model.tokenizer import Tokenizer
+from completion.model.types import START, State, advance_token
+
+MAX_NODES = 512
+"""The most nodes of one tree; a pass over more would be late anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A sequence's last token and what it leaves behind for the rules about the next one."""
+
+    token: int
+    pretoken: Pretoken = Pretoken.START
+    syntax: State = START
+
+
+class CanonicalModel:
+    """The network, its tokenizer, and the rules that join them."""
+
+    def __init__(self, network: CodeFill, tokenizer: Tokenizer) -> None:
+        """Raises ValueError where the two have different vocabularies."""
+        if network.config.values != tokenizer.size:
+            raise ValueError(
+                f"the network knows {network.config.values} tokens, the tokenizer {tokenizer.size}"
+            )
+        self.network = network
+        self.tokenizer = tokenizer
+        self.rules = Canonical(tokenizer)
+        weight = network.value_embedding.weight
+        self.device, self.dtype = weight.device, network.norm.dtype
+        self._barred: OrderedDict[tuple[int, Pretoken], Tensor] = OrderedDict()
+
+    def cache(self) -> KVCache:
+        """An empty cache of one row."""
+        return KVCache.empty(self.network.config, dtype=self.dtype, device=self.device)
+
+    def follow(self, place: Place, token: int) -> tuple[Place, int]:
+        """Where ``token`` leads from ``place``, and the token's own state id."""
+        syntax, state = advance_token(place.syntax, self.tokenizer.token_bytes[token])
+        return Place(token, self.rules.follow(place.pretoken, [token]), syntax), state
+
+    def log_probs(self, hidden: Tensor, places: Sequence[Place]) -> Tensor:
+        """(N, width) hidden states to (N, V) log-probabilities of what may follow each place."""
+        logits = self.network.heads(hidden).value_logits
+        barred = torch.stack([self._barred_at(place) for place in places])
+        return logits.masked_fill_(barred, -torch.inf).log_softmax(dim=-1)
+
+    def _barred_at(self, place: Place) -> Tensor:
+        """(V,) True where a token cannot follow. The middle cannot end inside a character."""
+        key = (place.token, place.pretoken)
+        row = self._barred.get(key)
+        if row is None:
+            row = torch.from_numpy(~self.rules.allowed(*key))
+            row[self.tokenizer.end] = place.pretoken is Pretoken.UNKNOWN
+            row = self._barred[key] = row.to(self.device)
+            if len(self._barred) > ROWS_KEPT:
+                self._barred.popitem(last=False)
+        return row
+
+
+class TokenTree:
+    """Nodes behind ``cache``; each is a token, known by its number in the order of ``add``.
+
+    The parent -1 is the last token in the cache. Nodes are scored in the order they were added.
+    """
+
+    def __init__(self, model: CanonicalModel, cache: KVCache) -> None:
+        self.model = model
+        self.cache = cache
+        self.begin = cache.length
+        self.places: list[Place] = []
+        self._parents: list[int] = []
+        self._states: list[int] = []
+        self._children: dict[tuple[int, int], int] = {}
+        self._depths: list[int] = []
+        self._sees = np.zeros((MAX_NODES, MAX_NODES), dtype=bool)
+        self._scored = 0
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def add(self, parent: int, token: int) -> int:
+        """The node of ``token`` behind ``parent``, made where it does not exist yet."""
+        known = self._children.get((parent, token))
+        if known is not None:
+            return known
+        return self.add_placed(parent, *self.model.follow(self.places[parent], token))
+
+    def add_placed(self, parent: int, place: Place, state: int) -> int:
+        """A new node whose place and state id the caller knows. Raises ValueError when full."""
+        node = len(self.places)
+        if node == MAX_NODES:
+            raise ValueError(f"more than {MAX_NODES} tokens to score at once")
+        if parent >= 0:
+            self._sees[node] = self._sees[parent]
+        self._sees[node, node] = True
+        self._depths.append(self._depths[parent] + 1 if parent >= 0 else 0)
+        self._parents.append(parent)
+        self._states.append(state)
+        self.places.append(place)
+        self._children[parent, place.token] = node
+        return node
+
+    def path(self, node: int) -> list[int]:
+        """The nodes from the root down to ``node``."""
+        found = []
+        while node >= 0:
+            found.append(node)
+            node = self._parents[node]
+        return found[::-1]
+
+    def tokens(self, nodes: Sequence[int]) -> tuple[list[int], list[int]]:
+        """(token ids, state ids) of some nodes."""
+        return [self.places[node].token for node in nodes], [self._states[node] for node in nodes]
+
+    def score(self, nodes: Sequence[int]) -> Tensor:
+        """(len(nodes), V) log-probabilities behind nodes that were added since the last call.
+
+        One pass over all the nodes added since then, whether asked for or not.
+        """
+        first, self._scored = self._scored, len(self.places)
+        values, states = self.tokens(range(first, len(self.places)))
+        chain = all(self._parents[node] == node - 1 for node in range(first, len(self.places)))
+        device = self.model.device
+        hidden = self.model.network.trunk(
+            torch.tensor([values], device=device),
+            torch.tensor([states], device=device),
+            positions=None if chain else self._positions(first),
+            cache=self.cache,
+            mask=None if chain else self._mask(first),
+        )
+        rows = hidden[0, [node - first for node in nodes]]
+        return self.model.log_probs(rows, [self.places[node] for node in nodes])
+
+    def keep(self, node: int) -> None:
+        """Cut the cache down to the prompt and the path to ``node``; the tree is over."""
+        self.cache.gather(self.begin, [self.begin + one for one in self.path(node)])
+
+    def _positions(self, first: int) -> Tensor:
+        depths = [self.begin + depth for depth in self._depths[first:]]
+        return torch.tensor([depths], device=self.model.device)
+
+    def _mask(self, first: int) -> Tensor:
+        """(1, 1, T, S): the whole prompt, and of the tree a node's own path."""
+        count = len(self.places)
+        mask = np.ones((count - first, self.begin + count), dtype=bool)
+        mask[:, self.begin :] = self._sees[first:count, :count]
+        return torch.from_numpy(mask).to(self.model.device)[None, None]
