@@ -1,13 +1,15 @@
 """What one source file says about itself: the plain values that extraction produces.
 
-Every value is immutable and every position is a half-open span of BYTE offsets into the file's UTF-8
-text. Nothing here knows how a file was parsed, where it is stored, or who asks.
+Every value is immutable and every position is a half-open span of BYTE offsets into the file's
+UTF-8 text. Nothing here knows how a file was parsed, where it is stored, or who asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import overload
 
 Span = tuple[int, int]
 """Half-open ``(start, end)`` byte offsets into UTF-8 text."""
@@ -28,7 +30,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter as written; ``prefix`` is ``""``, ``"*"`` or ``"**"``."""
+    """One parameter as written; ``prefix`` is ``""``, ``"*"`` or ``"**"``.
+
+    The separators ``*`` and ``/`` are parameters too, named ``"*"`` and ``"/"``, so that a
+    signature can be written back as it was.
+    """
 
     name: str
     annotation: str | None = None
@@ -44,7 +50,8 @@ class Definition:
     level, ``"Client"`` for a method of ``Client``), so ``qualname`` is unique up to redefinition.
     ``value`` is the source of the initialiser of an attribute, constant or variable, ``annotation``
     its declared type; ``returns`` the return annotation of a callable; ``doc`` the first paragraph
-    of the docstring. Long texts are cut by the extractor.
+    of the docstring on one line. Long texts are cut by the extractor. ``span`` starts at the first
+    decorator. Functions and classes inside functions are listed; local variables are not.
     """
 
     name: str
@@ -90,8 +97,9 @@ class Import:
 class Use:
     """An attribute use or a call: ``receiver.name`` or ``name(...)``.
 
-    ``receiver`` is the source text before the dot (``""`` for a bare call; cut when long).
-    ``arguments`` is the number of arguments, or -1 when it is not a call.
+    ``receiver`` is the source text before the dot (``""`` for a bare call; of a long one its end).
+    ``arguments`` is the number of arguments, or -1 when it is not a call. ``span`` goes from the
+    receiver's first byte to the name's last; the arguments are outside.
     """
 
     receiver: str
@@ -100,15 +108,78 @@ class Use:
     span: Span
 
 
+class Uses(Sequence[Use]):
+    """A sequence of uses that is built when it is first looked at.
+
+    A file has ten times more uses than definitions, and most readers want only the definitions.
+    """
+
+    __slots__ = ("_load", "_uses")
+
+    def __init__(self, load: Callable[[], tuple[Use, ...]]) -> None:
+        self._load = load
+        self._uses: tuple[Use, ...] | None = None
+
+    def _all(self) -> tuple[Use, ...]:
+        if self._uses is None:
+            self._uses = self._load()
+        return self._uses
+
+    @overload
+    def __getitem__(self, index: int) -> Use: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Use]: ...
+    def __getitem__(self, index: int | slice) -> Use | Sequence[Use]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return f"Uses({self._all()!r})"
+
+
 @dataclass(frozen=True, slots=True)
 class FileSymbols:
     """Everything that one file contributes to the index; a pure function of its bytes.
 
-    ``exports`` is ``__all__`` where it is a literal, else ``None``.
+    ``exports`` is ``__all__`` where it is a literal, else ``None``. Definitions are ordered by
+    position, uses by the last byte of their name.
     """
 
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
-    uses: tuple[Use, ...] = ()
+    uses: Sequence[Use] = ()
     exports: tuple[str, ...] | None = None
     doc: str = ""
+
+
+def last_part(receiver: str) -> str:
+    """How a receiver ends: ``self.session`` -> ``session``, ``open(p)`` -> ``open()``.
+
+    Receivers with the same last part tend to be the same kind of thing, so uses are counted by it.
+    A trailing call is kept as ``()`` and a trailing subscript as ``[]``; ``""`` stays ``""``.
+    """
+    text, marks = receiver.strip(), ""
+    while text.endswith((")", "]")):
+        opening = _opening(text)
+        marks = ("()" if text.endswith(")") else "[]") + marks
+        text = text[:opening].rstrip()
+    name = text.rpartition(".")[2].strip()
+    return (name if name.isidentifier() else "") + marks
+
+
+def _opening(text: str) -> int:
+    """Index of the bracket that the last character closes, by counting; 0 when there is none."""
+    depth = 0
+    for index in range(len(text) - 1, -1, -1):
+        depth += (text[index] in ")]}") - (text[index] in "([{")
+        if depth == 0:
+            return index
+    return 0

@@ -1,0 +1,90 @@
+"""The languages Lancefill reads: one :class:`Language` value each.
+
+A language is what the rest of `indexing` needs to know about it and nothing more: which files it
+owns, its grammar, and a pure function from one top-level statement to a :class:`Piece`. Adding one
+means a module beside this file, a query under ``queries/``, and an entry in :data:`LANGUAGES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import tree_sitter
+
+DefinitionRow = tuple[
+    str,  # name
+    str,  # kind
+    str,  # container
+    int,  # start
+    int,  # end
+    int,  # start of the name
+    int,  # end of the name
+    tuple[tuple[str, str | None, str | None, str], ...],  # parameters, fields in order
+    str | None,  # returns
+    str | None,  # annotation
+    str | None,  # value
+    tuple[str, ...],  # bases
+    tuple[str, ...],  # decorators
+    str,  # doc
+]
+"""A :class:`indexing.symbols.Definition` as a plain tuple; offsets count from the statement."""
+
+ImportRow = tuple[str, str | None, str, int, int, int, str, bool]
+"""module, name, alias, level, start, end, scope, guarded; offsets count from the statement."""
+
+UseRow = tuple[str, str, int, int, int]
+"""receiver, name, arguments, start, end; offsets count from the statement."""
+
+
+class Piece(NamedTuple):
+    """What one top-level statement contributes.
+
+    Offsets count from the statement's start, so a piece stays valid when text before it changes.
+    ``exports`` holds what the statement adds to ``__all__`` (``None`` when it does not mention it);
+    ``exports_unknown`` says that it changes ``__all__`` in a way that cannot be read off.
+    """
+
+    definitions: tuple[DefinitionRow, ...] = ()
+    imports: tuple[ImportRow, ...] = ()
+    uses: tuple[UseRow, ...] = ()
+    exports: tuple[str, ...] | None = None
+    exports_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One programming language.
+
+    ``statement`` maps a direct child of the root node and the file's bytes to its piece; ``doc``
+    maps those children to the first paragraph of the file's own documentation.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    grammar: tree_sitter.Language
+    statement: Callable[[tree_sitter.Node, bytes], Piece]
+    doc: Callable[[Sequence[tree_sitter.Node]], str]
+
+
+def query(grammar: tree_sitter.Language, name: str) -> tree_sitter.Query:
+    """Load ``queries/<name>.scm``."""
+    source = Path(__file__).with_name("queries") / f"{name}.scm"
+    return tree_sitter.Query(grammar, source.read_text("utf-8"))
+
+
+@cache
+def languages() -> dict[str, Language]:
+    """Every language by file suffix."""
+    from indexing.languages.python import PYTHON
+
+    return {suffix: language for language in (PYTHON,) for suffix in language.suffixes}
+
+
+def language_of(path: str) -> Language | None:
+    """The language that owns ``path``, by its suffix, or ``None``."""
+    _, dot, suffix = path.rpartition(".")
+    return languages().get(dot + suffix)

@@ -1,0 +1,353 @@
+"""From files to the store: find what changed, parse it in helper processes, write it at once.
+
+The indexer process (`indexing.worker`), ``lancefill index`` and the evaluation all come through
+here. Parsing is nearly all of the work, so it is spread over processes that take batches of paths
+and send back rows ready to be written; the writer inserts one batch while the next are parsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import filelock
+
+from indexing import cache, ngram_file, parsing, store
+from indexing.extract import outline
+from indexing.files import MAX_FILE_BYTES, Found, Skipped, discover, inspect, is_binary
+from indexing.languages import language_of
+
+LOCK_NAME = "lock"
+STAMP_NAME = "ngrams.stamp"
+PROCESSES = max(1, min(4, len(os.sched_getaffinity(0))))
+
+BATCH_BYTES = 256 * 1024
+"""Source sent to a parsing process at once: large enough to hide the round trip."""
+
+ALONE_BYTES = 2 * BATCH_BYTES
+"""Less changed source than this is parsed in the indexer itself: starting helpers takes longer."""
+
+COMMIT_FILES = 4000
+"""Files per transaction; bounds the memory that the sums of one transaction take."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is: phase ``walk``, ``parse``, ``ngrams`` or ``ready``; numbers of files."""
+
+    phase: str
+    done: int
+    total: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A file whose status changed and whose bytes did not."""
+
+    path: str
+    stat: store.Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to parse; ``digest`` is that of the bytes on record, if any."""
+
+    path: str
+    size: int
+    digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a build did."""
+
+    folder: Path
+    files: int
+    parsed: int
+    removed: int
+    skipped: tuple[Skipped, ...]
+    seconds: float
+    warning: str = ""
+
+
+Parsed = store.Record | Unchanged | Skipped
+Report = Callable[[Progress], None]
+
+
+class BusyError(Exception):
+    """Another process is indexing this workspace."""
+
+
+def build(root: Path, cache_folder: Path | None = None, report: Report | None = None) -> Summary:
+    """Bring the index of ``root`` up to date, n-grams included, and say what was done.
+
+    Raises BusyError when another process holds the workspace's lock.
+    """
+    started = time.monotonic()
+    place = cache.prepare(root, cache_folder)
+    try:
+        with filelock.FileLock(place.folder / LOCK_NAME, timeout=0):
+            with closing(store.open_writer(place.folder)) as writer:
+                summary = synchronise(root, writer, report or _silent, warning=place.warning)
+            build_ngrams(root, place.folder, report or _silent)
+    except filelock.Timeout as error:
+        raise BusyError(f"{root} is being indexed by another process") from error
+    (report or _silent)(Progress("ready", summary.files, summary.files, len(summary.skipped)))
+    seconds = time.monotonic() - started
+    return Summary(
+        place.folder, summary.files, summary.parsed, summary.removed, summary.skipped, seconds,
+        summary.warning,
+    )  # fmt: skip
+
+
+def _silent(progress: Progress) -> None:
+    pass
+
+
+def synchronise(
+    root: Path,
+    writer: store.Writer,
+    report: Report,
+    paths: Sequence[str] | None = None,
+    warning: str = "",
+) -> Summary:
+    """Make the store agree with the files; with ``paths``, only those are looked at."""
+    started = time.monotonic()
+    report(Progress("walk", 0, 0, 0))
+    known = writer.known()
+    found = list(discover(root) if paths is None else _inspected(root, paths))
+    here = {item.path for item in found}
+    candidates = known.keys() if paths is None else known.keys() & set(paths)
+    gone = [path for path in candidates if path not in here]
+    skipped = [item for item in found if isinstance(item, Skipped)]
+    jobs = list(_changed(found, known))
+    news = [item for item in skipped if known.get(item.path, (None, b""))[1] is not None]
+    if jobs or gone or news:
+        skipped += _write(root, writer, jobs, gone, news, report)
+    files = sum(isinstance(item, Found) for item in found)
+    seconds = time.monotonic() - started
+    return Summary(
+        writer.path.parent, files, len(jobs), len(gone), tuple(skipped), seconds, warning
+    )
+
+
+def _inspected(root: Path, paths: Iterable[str]) -> Iterator[Found | Skipped]:
+    """The named files, without those that are not there or that discovery would not list."""
+    for path in sorted(set(paths)):
+        if language_of(path) is not None and (root / path).exists():
+            yield inspect(root, path)
+
+
+def _changed(
+    found: Iterable[Found | Skipped], known: dict[str, tuple[store.Stat, bytes | None]]
+) -> Iterator[Job]:
+    for item in found:
+        if isinstance(item, Found):
+            stat, digest = known.get(item.path, (None, None))
+            if stat != (item.mtime_ns, item.size):
+                yield Job(item.path, item.size, digest)
+
+
+def _write(
+    root: Path,
+    writer: store.Writer,
+    jobs: Sequence[Job],
+    gone: Iterable[str],
+    news: Iterable[Skipped],
+    report: Report,
+) -> list[Skipped]:
+    """Apply every change in as few transactions as memory allows; returns what was not parsed."""
+    skipped: list[Skipped] = []
+    writer.begin()
+    for path in gone:
+        writer.drop(path)
+    for item in news:
+        writer.skip(item.path, store.Stat(item.mtime_ns, item.size), item.reason)
+    for done, item in enumerate(parse_all(root, jobs), start=1):
+        _apply(writer, item)
+        if isinstance(item, Skipped):
+            skipped.append(item)
+            log.info("%s skipped: %s", item.path, item.reason)
+        report(Progress("parse", done, len(jobs), len(skipped)))
+        if done % COMMIT_FILES == 0:
+            writer.commit()
+            writer.begin()
+    writer.commit()
+    return skipped
+
+
+def _apply(writer: store.Writer, item: Parsed) -> None:
+    match item:
+        case Skipped(path, reason, mtime_ns, size):
+            writer.skip(path, store.Stat(mtime_ns, size), reason)
+        case Unchanged(path, stat):
+            writer.touch(path, stat)
+        case _:
+            writer.put(item)
+
+
+# Parsing ------------------------------------------------------------------------------------------
+
+
+def parse_file(root: Path, path: str, digest: bytes | None = None) -> Parsed:
+    """Read and parse one file; ``digest`` is that of its bytes on record."""
+    try:
+        with (root / path).open("rb") as file:
+            status = os.fstat(file.fileno())
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        return Skipped(path, f"cannot be read: {error.strerror}")
+    stat = store.Stat(status.st_mtime_ns, status.st_size)
+    found = hashlib.blake2b(raw, digest_size=16).digest()
+    if found == digest:
+        return Unchanged(path, stat)
+    if len(raw) > MAX_FILE_BYTES or is_binary(raw):
+        reason = "binary" if is_binary(raw) else f"larger than {MAX_FILE_BYTES} bytes"
+        return Skipped(path, reason, *stat)
+    language = language_of(path)
+    assert language is not None, path
+    try:
+        data = parsing.decoded(raw)
+    except (ValueError, LookupError) as error:
+        return Skipped(path, f"cannot be decoded: {error}", *stat)
+    return store.record(path, stat, found, outline(language, parsing.parse(language, data), data))
+
+
+def parse_all(root: Path, jobs: Sequence[Job], processes: int = PROCESSES) -> Iterator[Parsed]:
+    """Parse every job, in any order, in helper processes when there is enough to do."""
+    if processes == 1 or sum(job.size for job in jobs) < ALONE_BYTES:
+        for job in jobs:
+            yield parse_file(root, job.path, job.digest)
+        return
+    with closing(Pool(root, processes)) as pool:
+        yield from pool.parse(_batches(jobs))
+
+
+def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Groups of about `BATCH_BYTES`, to be taken from the end: the large files first."""
+    batches: list[list[Job]] = []
+    size = BATCH_BYTES
+    for job in sorted(jobs, key=lambda job: job.size):
+        if size >= BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append(job)
+        size += job.size
+    return batches
+
+
+class Pool:
+    """Parsing processes. One that dies (a parser can crash) costs the file that killed it."""
+
+    AHEAD = 2  # batches on their way to each process, so that none waits for the writer
+
+    def __init__(self, root: Path, processes: int) -> None:
+        self._root = root
+        self._helpers: dict[Connection, tuple[BaseProcess, list[list[Job]]]] = {}
+        for _ in range(processes):
+            self._start()
+
+    def _start(self) -> Connection:
+        # spawn: the indexer has threads, and a forked child would keep its pipes open
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_helper, args=(theirs, self._root), daemon=True)
+        process.start()
+        theirs.close()
+        self._helpers[ours] = (process, [])
+        return ours
+
+    def close(self) -> None:
+        """End the processes."""
+        for connection, (process, _) in self._helpers.items():
+            connection.close()
+            process.terminate()
+            process.join()
+
+    def parse(self, batches: list[list[Job]]) -> Iterator[Parsed]:
+        """Parse the batches, taking them from the end of the list."""
+        for connection in self._helpers:
+            self._feed(connection, batches)
+        while any(sent for _, sent in self._helpers.values()):
+            for ready in wait(list(self._helpers)):
+                assert isinstance(ready, Connection)
+                try:
+                    done: list[Parsed] = ready.recv()
+                except (EOFError, OSError):
+                    yield from self._bury(ready, batches)
+                    continue
+                self._helpers[ready][1].pop(0)
+                self._feed(ready, batches)
+                yield from done
+
+    def _feed(self, connection: Connection, batches: list[list[Job]]) -> None:
+        sent = self._helpers[connection][1]
+        while batches and len(sent) < self.AHEAD:
+            sent.append(batches.pop())
+            try:
+                connection.send(sent[-1])
+            except OSError:
+                return  # it died; reading from it will say so
+
+    def _bury(self, connection: Connection, batches: list[list[Job]]) -> Iterator[Parsed]:
+        """Replace a dead process: skip the file that it died of, or find it among its batch."""
+        process, sent = self._helpers.pop(connection)
+        connection.close()
+        process.join()
+        first, *others = sent or [[]]
+        log.warning("a parsing process died with status %s", process.exitcode)
+        batches.extend(others)
+        if len(first) == 1:
+            yield Skipped(first[0].path, "the parser crashed on it")
+        else:
+            batches.extend([job] for job in first)
+        self._feed(self._start(), batches)
+
+
+def _helper(connection: Connection, root: Path) -> None:
+    """What a parsing process does until its pipe closes."""
+    while True:
+        try:
+            jobs: list[Job] = connection.recv()
+            connection.send([parse_file(root, job.path, job.digest) for job in jobs])
+        except (EOFError, OSError, KeyboardInterrupt):
+            return
+
+
+# N-grams ------------------------------------------------------------------------------------------
+
+
+def build_ngrams(root: Path, folder: Path, report: Report) -> bool:
+    """Count the repository's n-grams again if an indexed file changed; True when it was done."""
+    with closing(store.connect(folder / store.FILE_NAME)) as connection:
+        rows = connection.execute("SELECT path, digest FROM files ORDER BY path").fetchall()
+    stamp = hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
+    mark = folder / STAMP_NAME
+    if mark.exists() and mark.read_text("ascii", errors="replace") == stamp:
+        return False
+    report(Progress("ngrams", 0, len(rows), 0))
+    ngram_file.build(_sources(root, [path for path, _ in rows], report), folder)
+    mark.write_text(stamp, "ascii")
+    return True
+
+
+def _sources(root: Path, paths: Sequence[str], report: Report) -> Iterator[tuple[str, bytes]]:
+    for done, path in enumerate(paths, start=1):
+        try:
+            data = parsing.decoded((root / path).read_bytes())
+        except (OSError, ValueError, LookupError):
+            continue  # it changed since it was indexed; the next round sees it
+        report(Progress("ngrams", done, len(paths), 0))
+        yield path, data

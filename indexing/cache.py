@@ -1,0 +1,118 @@
+"""Where the index of a workspace lives on disk, and how much room all of them may take.
+
+::
+
+    <cache>/                      argument, else $LANCEFILL_CACHE, else the user's cache directory
+        <name>-<digest>/          one folder per workspace: its name, and a digest of its real path
+            index.sqlite3         indexing/store.py
+            ngrams-1.bin ...      indexing/ngrams.py
+            lock                  held by the one indexer of the workspace
+            workspace             the workspace's path; its modification time is the last use
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+VARIABLE = "LANCEFILL_CACHE"
+DEFAULT_CAP = 2 * 1024**3
+"""Bytes that all workspaces together may take before the least recently used are deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder that holds a workspace's index.
+
+    ``warning`` says why it is not where it should be; a folder with a warning is temporary.
+    """
+
+    folder: Path
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One workspace in the cache: its folder, its root as recorded, bytes, and last use (POSIX)."""
+
+    folder: Path
+    workspace: str
+    size: int
+    used: float
+
+
+def cache_root(cache: Path | None = None) -> Path:
+    """The directory of all indexes: ``cache``, else ``$LANCEFILL_CACHE``, else the user's cache."""
+    if cache is not None:
+        return cache
+    chosen = os.environ.get(VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_cache_path("lancefill", appauthor=False)
+
+
+def workspace_folder(root: Path, cache: Path | None = None) -> Path:
+    """The folder of the workspace ``root``; nothing is created."""
+    real = os.path.realpath(root)
+    digest = hashlib.blake2b(os.fsencode(real), digest_size=8).hexdigest()
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(real).name)[:40]
+    return cache_root(cache) / f"{name}-{digest}"
+
+
+def prepare(root: Path, cache: Path | None = None) -> Place:
+    """Create the workspace's folder and note the use; a temporary folder when that fails."""
+    folder = workspace_folder(root, cache)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        record = folder / "workspace"
+        record.write_text(os.path.realpath(root), "utf-8", errors="surrogateescape")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        warning = f"cannot write the cache {folder}: {reason}; the index will not be kept"
+        return Place(Path(tempfile.mkdtemp(prefix="lancefill-")), warning)
+    return Place(folder)
+
+
+def entries(cache: Path | None = None) -> list[Entry]:
+    """Every workspace in the cache, the least recently used first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for record in cache_root(cache).glob("*/workspace"):
+            with contextlib.suppress(OSError):
+                workspace = record.read_text("utf-8", errors="surrogateescape")
+                size = sum(file.stat().st_size for file in record.parent.rglob("*"))
+                found.append(Entry(record.parent, workspace, size, record.stat().st_mtime))
+    return sorted(found, key=lambda entry: entry.used)
+
+
+def delete(folder: Path) -> bool:
+    """Remove one workspace's folder; False when something of it could not be removed.
+
+    Readers that have its files open keep reading them.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+def trim(
+    cache: Path | None = None, cap: int = DEFAULT_CAP, keep: Path | None = None
+) -> list[Entry]:
+    """Delete least recently used workspaces until ``cap`` bytes hold; returns those deleted.
+
+    ``keep`` is the folder in use now and is never deleted.
+    """
+    known = entries(cache)
+    total = sum(entry.size for entry in known)
+    deleted = []
+    for entry in known:
+        if total <= cap:
+            break
+        if entry.folder != keep and delete(entry.folder):
+            total -= entry.size
+            deleted.append(entry)
+    return deleted

@@ -1,0 +1,386 @@
+"""The live index of one workspace: what the indexer wrote, and the open buffers over it.
+
+`Index` is the one mutable object; it belongs to one thread. `Snapshot` is an immutable view that
+any thread may keep as long as it likes; it decodes lazily what it is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import Any
+
+import tree_sitter
+
+from indexing import cache, parsing, store
+from indexing.extract import Outline, outline, symbols
+from indexing.languages import Language, Piece, language_of
+from indexing.modules import PACKAGE_FILES, Modules
+from indexing.resolve import Located, Member, Memo, Resolver, Target
+from indexing.symbols import Definition, FileSymbols, Import, last_part
+
+DECODED_FILES = 1024
+"""How many files' symbols are kept decoded: about 30 MB on sympy."""
+
+SAME_NAME = 4
+"""How many definitions of one name a prefix query returns: homonyms, not every local ``x``."""
+
+log = logging.getLogger(__name__)
+
+
+class Buffer:
+    """One version of one open file; immutable, with its symbols built when first asked for."""
+
+    def __init__(self, path: str, language: Language, data: bytes, source: Outline) -> None:
+        self.path = path
+        self.language = language
+        self.data = data
+        self.outline = source
+
+    @cached_property
+    def symbols(self) -> FileSymbols:
+        return symbols(self.outline)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, tuple[Definition, ...]]:
+        found: dict[str, tuple[Definition, ...]] = {}
+        for definition in self.symbols.definitions:
+            found[definition.name] = (*found.get(definition.name, ()), definition)
+        return found
+
+    @cached_property
+    def counts(self) -> store.Counts:
+        counts: store.Counts = {}
+        for place in self.outline.placed:
+            store.count_uses(place.piece.uses, counts)
+        return counts
+
+
+def opened(path: str, language: Language, data: bytes, previous: Buffer | None) -> Buffer:
+    """A buffer with the text ``data``, built from the previous version where it did not change."""
+    data = parsing.normalise(data)
+    if previous is None:
+        return Buffer(path, language, data, outline(language, parsing.parse(language, data), data))
+    edit = parsing.difference(previous.data, data)
+    if edit is None:
+        return previous
+    before = previous.outline
+    tree = parsing.parse(language, data, before.tree, edit, previous.data)
+    return Buffer(path, language, data, outline(language, tree, data, before))
+
+
+def same_interface(old: Buffer | None, new: Buffer) -> bool:
+    """Whether two versions bind, import and inherit the same names, wherever they stand."""
+    if old is None or len(old.outline.placed) != len(new.outline.placed):
+        return False
+    pairs = zip(old.outline.placed, new.outline.placed, strict=True)
+    return all(
+        before.piece is after.piece or _interface(before.piece) == _interface(after.piece)
+        for before, after in pairs
+    )
+
+
+def _interface(piece: Piece) -> tuple[Any, ...]:
+    """A piece without offsets and texts that resolution does not read."""
+    definitions = [(*row[:3], row[10], row[11]) for row in piece.definitions]
+    imports = [(*row[:4], *row[6:]) for row in piece.imports]
+    return definitions, imports, piece.exports, piece.exports_unknown
+
+
+class Disk:
+    """One state of the store with what was decoded from it, shared by snapshots."""
+
+    def __init__(self, view: store.View, decoded: dict[int, FileSymbols]) -> None:
+        self.view = view
+        self.decoded = decoded
+        self._after: dict[str, dict[str, int]] = {}
+        self._counted: dict[int, store.Counts] = {}
+
+    def symbols(self, file: int) -> FileSymbols | None:
+        """The symbols of a file by its id; ids are never used again, so they outlive the view."""
+        found = self.decoded.pop(file, None) or self.view.symbols(file)
+        if found is not None:
+            self.decoded[file] = found  # the most recently used last
+            while len(self.decoded) > DECODED_FILES:
+                self.decoded.pop(next(iter(self.decoded)), None)
+        return found
+
+    def used_after(self, part: str) -> dict[str, int]:
+        if part not in self._after:
+            self._after[part] = self.view.used_after(part)
+        return self._after[part]
+
+    @cached_property
+    def use_counts(self) -> dict[str, int]:
+        return self.view.use_counts()
+
+    def counts(self, file: int) -> store.Counts:
+        """What one file contributes to the sums over the repository."""
+        if file not in self._counted:
+            counts: store.Counts = {}
+            store.count_packed(self.view.packed_uses(file), counts)
+            self._counted[file] = counts
+        return self._counted[file]
+
+
+class Snapshot:
+    """An immutable view of the repository.
+
+    ``paths`` are relative to ``root``, with ``/``; ``generation`` grows with every change.
+    """
+
+    def __init__(
+        self, root: Path, generation: int, disk: Disk, buffers: Mapping[str, Buffer],
+        modules: Modules, memo: Memo,
+    ) -> None:  # fmt: skip
+        self.root = root
+        self.generation = generation
+        self._disk = disk
+        self._buffers = buffers
+        self._resolver = Resolver(modules, self.symbols, memo)
+        files = disk.view.files
+        self._hidden = {files[path] for path in buffers if path in files}
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every indexed file, on disk or open."""
+        return self._resolver.modules.paths
+
+    # Files ----------------------------------------------------------------------------------------
+
+    def symbols(self, path: str) -> FileSymbols | None:
+        """What a file says, from its open buffer or else from disk; ``None`` when not indexed."""
+        buffer = self._buffers.get(path)
+        if buffer is not None:
+            return buffer.symbols
+        file = self._disk.view.files.get(path)
+        return None if file is None else self._disk.symbols(file)
+
+    def tree(self, path: str) -> tree_sitter.Tree | None:
+        """The syntax tree of an open buffer, of its normalised text (same offsets)."""
+        buffer = self._buffers.get(path)
+        return buffer.outline.tree if buffer else None
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """Files that were found and not indexed, with the reason."""
+        return self._disk.view.skipped()
+
+    # Names over the repository --------------------------------------------------------------------
+
+    def named(self, name: str) -> tuple[Located, ...]:
+        """Every definition of exactly this name."""
+        paths = self._paths_by_id
+        found = [Located(paths[f], d) for f, d in self._disk.view.named(name, self._hidden)]
+        for path, buffer in self._buffers.items():
+            found += [Located(path, definition) for definition in buffer.by_name.get(name, ())]
+        return tuple(found)
+
+    def prefixed(self, prefix: str, limit: int, *, top: bool = False) -> tuple[Located, ...]:
+        """Definitions whose name starts with ``prefix`` in any case, the most used names first.
+
+        ``top`` leaves only definitions at the top level of a file. At most ``limit`` names, and of
+        each at most `SAME_NAME` definitions, are returned.
+        """
+        folded = prefix.casefold()
+        rows = self._disk.view.prefixed(folded, limit, top, self._hidden)
+        paths = self._paths_by_id
+        found = [(uses, Located(paths[file], definition)) for file, definition, uses in rows]
+        for path, buffer in self._buffers.items():
+            for name, definitions in buffer.by_name.items():
+                if name.casefold().startswith(folded):
+                    uses = self.use_count(name)
+                    offered = (d for d in definitions if not (top and d.container))
+                    found += [(uses, Located(path, definition)) for definition in offered]
+        found.sort(key=lambda item: (-item[0], item[1].definition.name, item[1].path))
+        groups = groupby((located for _, located in found), lambda item: item.definition.name)
+        kept = (islice(group, SAME_NAME) for _, group in islice(groups, limit))
+        return tuple(chain.from_iterable(kept))
+
+    @cached_property
+    def _paths_by_id(self) -> dict[int, str]:
+        return {file: path for path, file in self._disk.view.files.items()}
+
+    # Resolution -----------------------------------------------------------------------------------
+
+    def module_name(self, path: str) -> str:
+        """The dotted name that other files import ``path`` by."""
+        return self._resolver.modules.module_name(path)
+
+    def find_module(self, module: str, importer: str) -> str | None:
+        """The file or namespace package (trailing ``/``) that ``import module`` means there."""
+        return self._resolver.modules.find(module, importer)
+
+    def resolve(self, path: str, imported: Import) -> Target:
+        """What an import in ``path`` binds, re-exports followed to the definition."""
+        return self._resolver.resolve(path, imported)
+
+    def bindings(self, path: str) -> Mapping[str, Target]:
+        """Every name bound at the top level of ``path``, star imports and re-exports followed."""
+        return self._resolver.bindings(path)
+
+    def expression(self, path: str, scope: str, text: str) -> Target | None:
+        """What a dotted name means inside the definition ``scope`` (``""``: none) of ``path``."""
+        return self._resolver.expression(path, scope, text)
+
+    def definition(self, target: Target) -> Definition | None:
+        """The definition that a target names."""
+        return self._resolver.definition(target)
+
+    def lookup(self, target: Target, name: str) -> Target | None:
+        """The attribute ``name`` of a module or class; ``None`` when it is not known here."""
+        return self._resolver.lookup(target, name)
+
+    def mro(self, target: Target) -> tuple[Target, ...]:
+        """The method resolution order, itself first, classes outside the repository too."""
+        return self._resolver.mro(self._resolver.chase(target))
+
+    def members(self, target: Target) -> tuple[Member, ...]:
+        """What can follow the dot after a module or a class, own and inherited, nearest first."""
+        return self._resolver.members(target)
+
+    # Uses over the repository ---------------------------------------------------------------------
+
+    def used_after(self, receiver: str) -> Mapping[str, int]:
+        """Names used after receivers with the same last part, repository-wide, and how often."""
+        part = last_part(receiver)
+        found = self._disk.used_after(part)
+        if not self._buffers:
+            return found
+        total = Counter(found)
+        for file in self._hidden:
+            total.subtract(self._disk.counts(file).get(part, {}))
+        for buffer in self._buffers.values():
+            total.update(buffer.counts.get(part, {}))
+        return {name: number for name, number in total.items() if number > 0}
+
+    def use_count(self, name: str) -> int:
+        """How often ``name`` is called or used as an attribute in the repository."""
+        return self._disk.use_counts.get(name, 0) + self._overlaid.get(name, 0)
+
+    @cached_property
+    def _overlaid(self) -> Mapping[str, int]:
+        """What the open buffers change in the use counts on disk."""
+        total: Counter[str] = Counter()
+        for buffer in self._buffers.values():
+            for names in buffer.counts.values():
+                total.update(names)
+        for file in self._hidden:
+            for names in self._disk.counts(file).values():
+                total.subtract(names)
+        return total
+
+
+class Index:
+    """The index of one workspace as a server holds it. One thread changes it."""
+
+    def __init__(self, root: Path, place: cache.Place) -> None:
+        self.root = root
+        self.folder = place.folder
+        self.warning = place.warning
+        self._buffers: dict[str, Buffer] = {}
+        self._generation = 0
+        self._snapshot: Snapshot | None = None
+        self._memo = Memo()
+        self._prefix = package_prefix(root)
+        self._identity: tuple[int, int] | None = None
+        self._watch: store.Watch | None = None
+        self._decoded: dict[int, FileSymbols] = {}
+        self._disk = Disk(store.View(None), self._decoded)
+        self._modules = Modules(frozenset(), self._prefix)
+        self.refresh()
+
+    @classmethod
+    def open(cls, root: Path, cache_folder: Path | None = None) -> Index:
+        """Open the store of ``root``; walks and parses nothing.
+
+        Where the cache cannot be written, ``warning`` says so and the folder is a temporary one.
+        """
+        return cls(root, cache.prepare(root, cache_folder))
+
+    def refresh(self) -> bool:
+        """Take up what the indexer wrote since the last call; True if anything changed."""
+        if not self._changed():
+            return False
+        try:
+            view = store.open_view(self.folder)
+        except store.StoreError as error:
+            log.info("no index on disk to read yet: %s", error)
+            if not self._disk.view.broken:
+                return False
+            view = store.View(None)
+        self._disk = Disk(view, self._decoded)
+        self._reset()
+        return True
+
+    def _changed(self) -> bool:
+        """Whether the file was replaced or another process committed to it."""
+        if self._disk.view.broken:
+            self._identity = None
+        try:
+            status = (self.folder / store.FILE_NAME).stat()
+        except OSError:
+            return self._disk.view.broken
+        identity = (status.st_dev, status.st_ino)
+        try:
+            if self._watch is None or identity != self._identity:
+                self._watch = store.Watch(self.folder)
+                self._identity = identity
+                self._decoded = {}  # ids of another file mean nothing
+                return True
+            return self._watch.changed()
+        except store.StoreError:
+            self._identity = None
+            return self._disk.view.broken
+
+    def update(self, path: str, data: bytes) -> None:
+        """The text of an open buffer: from now on it hides the file on disk.
+
+        Costs what the edit touched. Files of no known language are ignored.
+        """
+        language = language_of(path)
+        if language is None:
+            return
+        previous = self._buffers.get(path)
+        buffer = opened(path, language, data, previous)
+        if buffer is previous:
+            return
+        self._buffers = self._buffers | {path: buffer}
+        self._reset(keep_memo=same_interface(previous, buffer))
+
+    def forget(self, path: str) -> None:
+        """The buffer was closed: the file on disk counts again."""
+        if path in self._buffers:
+            self._buffers = {p: b for p, b in self._buffers.items() if p != path}
+            self._reset()
+
+    def snapshot(self) -> Snapshot:
+        """The repository as it is now."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(
+                self.root, self._generation, self._disk, self._buffers, self._modules, self._memo
+            )
+        return self._snapshot
+
+    def _reset(self, *, keep_memo: bool = False) -> None:
+        self._generation += 1
+        self._snapshot = None
+        if keep_memo:
+            return
+        self._memo = Memo()
+        paths = frozenset(self._disk.view.files) | self._buffers.keys()
+        if paths != self._modules.paths:
+            self._modules = Modules(paths, self._prefix)
+
+
+def package_prefix(root: Path) -> str:
+    """The dotted name of the package that ``root`` itself is; empty when it is none."""
+    parts: list[str] = []
+    folder = root.absolute()
+    while any((folder / name).is_file() for name in PACKAGE_FILES) and folder.parent != folder:
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts)

@@ -1,0 +1,397 @@
+"""What names mean across files: imports, re-exports, star imports, attributes, inheritance.
+
+Everything here is computed from :class:`FileSymbols` when asked for, and remembered in a
+:class:`Memo` that outlives an edit as long as no name, import or base class changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from indexing.modules import Modules, is_package
+from indexing.symbols import Definition, FileSymbols, Import, Kind
+
+DOTTED = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*\Z")
+NO_SPAN = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a name refers to.
+
+    ``path`` is the file it is defined in, a folder with a trailing ``/`` for a namespace package,
+    or ``None`` when it is not in this repository; ``qualname`` its dotted path inside the file
+    (``""`` for the module itself); ``module`` the dotted name of the module. A target whose
+    definition the file does not show (a name made at run time) still names its file.
+    """
+
+    path: str | None
+    qualname: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A definition and the file it stands in."""
+
+    path: str
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Something that can follow the dot.
+
+    ``depth`` is the distance along the method resolution order for a class (0: its own), and for a
+    module 0 for what it defines, re-exports or contains, 1 for what it merely imports. ``name`` is
+    the name here: a re-export under an alias differs from ``definition.name``.
+    """
+
+    definition: Definition
+    path: str
+    depth: int
+    name: str
+
+
+@dataclass(slots=True)
+class Memo:
+    """What was resolved before; dropped when a name, an import or a base class changes."""
+
+    tables: dict[str, tuple[FileSymbols, Table]] = field(default_factory=dict)
+    names: dict[tuple[str, str], Target | None] = field(default_factory=dict)
+    bindings: dict[str, Mapping[str, Target]] = field(default_factory=dict)
+    orders: dict[Target, tuple[Target, ...]] = field(default_factory=dict)
+
+
+Binding = Definition | Import
+Visited = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file's symbols by scope: definitions by container and name, imports by scope and alias.
+
+    ``bound`` are the candidates for each module-level name in order of position.
+    """
+
+    scopes: Mapping[str, Mapping[str, Definition]]
+    bound: Mapping[str, tuple[Binding, ...]]
+    stars: tuple[Import, ...]
+    local_imports: Mapping[str, tuple[Import, ...]]
+
+
+def tabulate(symbols: FileSymbols) -> Table:
+    """Arrange one file's symbols for look-ups."""
+    scopes: dict[str, dict[str, Definition]] = {}
+    bound: dict[str, list[Binding]] = {}
+    local: dict[str, list[Import]] = {}
+    for definition in symbols.definitions:
+        scopes.setdefault(definition.container, {})[definition.name] = definition
+    named = [item for item in symbols.imports if item.name != "*"]
+    for item in named:
+        if item.scope:
+            local.setdefault(item.scope, []).append(item)
+    top: list[Binding] = [d for d in symbols.definitions if not d.container]
+    top += [item for item in named if not item.scope]
+    for binding in sorted(top, key=lambda binding: binding.span):
+        name = binding.alias if isinstance(binding, Import) else binding.name
+        bound.setdefault(name, []).append(binding)
+    return Table(
+        scopes,
+        {name: tuple(bindings) for name, bindings in bound.items()},
+        tuple(item for item in symbols.imports if item.name == "*" and not item.scope),
+        {scope: tuple(items) for scope, items in local.items()},
+    )
+
+
+class Resolver:
+    """Resolution over one state of the repository; every answer is a plain value."""
+
+    def __init__(
+        self, modules: Modules, symbols: Callable[[str], FileSymbols | None], memo: Memo
+    ) -> None:
+        self.modules = modules
+        self._symbols = symbols
+        self._memo = memo
+
+    def table(self, path: str) -> Table | None:
+        """The symbols of a file arranged for look-ups."""
+        symbols = self._symbols(path)
+        if symbols is None:
+            return None
+        known = self._memo.tables.get(path)
+        if known is None or known[0] is not symbols:
+            known = self._memo.tables[path] = (symbols, tabulate(symbols))
+        return known[1]
+
+    def definition(self, target: Target) -> Definition | None:
+        """The definition that a target names; one without a span for a module."""
+        if target.path is None:
+            return None
+        if not target.qualname:
+            symbols = self._symbols(target.path)
+            name = target.module.rpartition(".")[2]
+            return Definition(
+                name, Kind.MODULE, "", NO_SPAN, NO_SPAN, doc=symbols.doc if symbols else ""
+            )
+        table = self.table(target.path)
+        container, _, name = target.qualname.rpartition(".")
+        return table.scopes.get(container, {}).get(name) if table else None
+
+    # Imports --------------------------------------------------------------------------------------
+
+    def resolve(self, path: str, imported: Import, visited: Visited = frozenset()) -> Target:
+        """What an import statement in the file ``path`` binds."""
+        if imported.name is None:
+            return self._plain(path, imported)
+        base = self._base(path, imported)
+        name = imported.name
+        if base is None:
+            return Target(None, "" if name == "*" else name, imported.module)
+        module = Target(base, "", self.modules.module_name(base))
+        if name == "*":
+            return module
+        found = self.attribute(base, name, visited)
+        return found or Target(base, name, module.module)
+
+    def _plain(self, path: str, imported: Import) -> Target:
+        """``import a.b`` binds ``a``; ``import a.b as c`` binds ``a.b``."""
+        first = imported.module.partition(".")[0]
+        module = first if imported.alias == first else imported.module
+        found = self.modules.find(module, path)
+        return Target(found, "", module if found is None else self.modules.module_name(found))
+
+    def _base(self, path: str, imported: Import) -> str | None:
+        """The module that a ``from`` import names."""
+        if imported.level:
+            return self.modules.relative(path, imported.level, imported.module)
+        return self.modules.find(imported.module, path)
+
+    def attribute(self, path: str, name: str, visited: Visited = frozenset()) -> Target | None:
+        """What ``name`` means as an attribute of the module ``path``, followed to where it is made."""
+        key = (path, name)
+        if key in self._memo.names:
+            return self._memo.names[key]
+        if key in visited:
+            return None
+        found = self._own(path, name, visited | {key})
+        if found is None:
+            submodule = self.modules.submodule(path, name)
+            if submodule is not None:
+                found = Target(submodule, "", self.modules.module_name(submodule))
+        if not visited:  # inside a cycle the answer may be partial
+            self._memo.names[key] = found
+        return found
+
+    def _own(self, path: str, name: str, visited: Visited) -> Target | None:
+        table = self.table(path)
+        if table is None:
+            return None
+        outside: Target | None = None
+        fallback: Target | None = None
+        for binding in reversed(table.bound.get(name, ())):
+            if isinstance(binding, Definition):
+                target = Target(path, name, self.modules.module_name(path))
+                if binding.value != "None":
+                    return target
+                fallback = fallback or target  # `x = None` where an import may have failed
+                continue
+            target = self.resolve(path, binding, visited)
+            if target.path is not None:
+                return target
+            outside = outside or target
+        return outside or fallback or self._starred(path, table, name, visited)
+
+    def _starred(self, path: str, table: Table, name: str, visited: Visited) -> Target | None:
+        """``name`` as some ``from module import *`` brings it in; the last one wins."""
+        for star in reversed(table.stars):
+            base = self._base(path, star)
+            if base is not None and base != path and self._exports(base, name):
+                found = self.attribute(base, name, visited)
+                if found is not None:
+                    return found
+        return None
+
+    def _exports(self, path: str, name: str) -> bool:
+        """Whether a star import of ``path`` brings in ``name``, if it is defined there."""
+        symbols = self._symbols(path)
+        if symbols is None or symbols.exports is None:
+            return not name.startswith("_")
+        return name in symbols.exports
+
+    def bindings(self, path: str) -> Mapping[str, Target]:
+        """Every name bound at the top level of a file, star imports and re-exports followed."""
+        known = self._memo.bindings.get(path)
+        if known is None:
+            found = {name: self.attribute(path, name) for name in self._bound_names(path, set())}
+            known = {name: target for name, target in found.items() if target is not None}
+            self._memo.bindings[path] = known
+        return known
+
+    def _bound_names(self, path: str, seen: set[str]) -> dict[str, None]:
+        """Names in order; what star imports bring comes last."""
+        table = self.table(path)
+        if table is None or path in seen:
+            return {}
+        seen.add(path)
+        names = dict.fromkeys(table.bound)
+        for star in table.stars:
+            base = self._base(path, star)
+            if base is not None:
+                brought = self._bound_names(base, seen)
+                names |= {name: None for name in brought if self._exports(base, name)}
+        return names
+
+    # Attributes and inheritance -------------------------------------------------------------------
+
+    def lookup(self, target: Target, name: str) -> Target | None:
+        """The attribute ``name`` of a module or class; ``None`` when it is not known here."""
+        target = self.chase(target)
+        if target.path is None:
+            return None
+        if not target.qualname:
+            return self.attribute(target.path, name)
+        for owner in self.mro(target):
+            table = self.table(owner.path) if owner.path else None
+            if table is not None and name in table.scopes.get(owner.qualname, {}):
+                return Target(owner.path, f"{owner.qualname}.{name}", owner.module)
+        return None
+
+    def chase(self, target: Target, depth: int = 8) -> Target:
+        """Follow aliases: a variable whose value is a dotted name that resolves here."""
+        definition = self.definition(target) if target.qualname else None
+        if definition is None or depth == 0 or target.path is None:
+            return target
+        if definition.kind not in (Kind.VARIABLE, Kind.CONSTANT, Kind.ATTRIBUTE):
+            return target
+        if definition.value is None or not DOTTED.match(definition.value):
+            return target
+        found = self.expression(target.path, definition.container, definition.value)
+        if found is None or found == target:
+            return target
+        return self.chase(found, depth - 1)
+
+    def expression(self, path: str, scope: str, text: str) -> Target | None:
+        """What a dotted name means inside ``scope`` (a container) of the file ``path``."""
+        if not DOTTED.match(text):
+            return None
+        first, *rest = (part.strip() for part in text.split("."))
+        found = self._visible(path, scope, first)
+        for part in rest:
+            if found is None:
+                return None
+            if found.path is None:  # elsewhere: keep the dotted path for whoever knows that place
+                dotted = f"{found.qualname}.{part}" if found.qualname else part
+                found = Target(None, dotted, found.module)
+            else:
+                found = self.lookup(found, part)
+        return found
+
+    def _visible(self, path: str, scope: str, name: str) -> Target | None:
+        table = self.table(path)
+        while scope and table is not None:
+            for item in reversed(table.local_imports.get(scope, ())):
+                if item.alias == name:
+                    return self.resolve(path, item)
+            if name in table.scopes.get(scope, {}):
+                return Target(path, f"{scope}.{name}", self.modules.module_name(path))
+            scope = scope.rpartition(".")[0]
+        return self._own(path, name, frozenset({(path, name)}))
+
+    def bases(self, target: Target) -> tuple[Target, ...]:
+        """The direct base classes, those outside the repository too."""
+        definition = self.definition(target)
+        if definition is None or target.path is None:
+            return ()
+        texts = (base.partition("[")[0].strip() for base in definition.bases)
+        found = (self.expression(target.path, definition.container, text) for text in texts)
+        return tuple(self.chase(base) for base in found if base is not None and base != target)
+
+    def mro(self, target: Target) -> tuple[Target, ...]:
+        """The method resolution order (C3), the class itself first.
+
+        Where the bases admit none (or inherit from themselves), depth first without repetition.
+        """
+        known = self._memo.orders.get(target)
+        if known is None:
+            known = _c3(target, self.bases, frozenset()) or _depth_first(target, self.bases)
+            self._memo.orders[target] = known
+        return known
+
+    def members(self, target: Target) -> tuple[Member, ...]:
+        """What can follow the dot after a module or a class; nearest first."""
+        target = self.chase(target)
+        if target.path is None:
+            return ()
+        found = self._of_class(target) if target.qualname else self._of_module(target)
+        unique: dict[str, Member] = {}
+        for member in found:
+            unique.setdefault(member.name, member)
+        return tuple(unique.values())
+
+    def _of_class(self, target: Target) -> Iterator[Member]:
+        definition = self.definition(target)
+        if definition is None or definition.kind is not Kind.CLASS:
+            return
+        for depth, owner in enumerate(self.mro(target)):
+            table = self.table(owner.path) if owner.path else None
+            if table is None or owner.path is None:
+                continue
+            for name, found in table.scopes.get(owner.qualname, {}).items():
+                yield Member(found, owner.path, depth, name)
+
+    def _of_module(self, module: Target) -> Iterator[Member]:
+        path = module.path or ""
+        symbols = self._symbols(path)
+        exported = symbols.exports if symbols else None
+        for name, target in self.bindings(path).items():
+            definition = self.definition(target)
+            if definition is None or target.path is None:
+                continue
+            offered = target.path == path or is_package(path) or name in (exported or ())
+            yield Member(definition, target.path, 0 if offered else 1, name)
+        for name, submodule in self.modules.submodules(path).items():
+            target = Target(submodule, "", self.modules.module_name(submodule))
+            definition = self.definition(target)
+            if definition is not None:
+                yield Member(definition, submodule, 0, name)
+
+
+Bases = Callable[[Target], tuple[Target, ...]]
+
+
+def _c3(target: Target, bases: Bases, below: frozenset[Target]) -> tuple[Target, ...] | None:
+    """C3 linearisation (https://docs.python.org/3/howto/mro.html); ``None`` when there is none."""
+    if target in below:
+        return None
+    parents = bases(target)
+    orders: list[list[Target]] = []
+    for parent in parents:
+        order = _c3(parent, bases, below | {target})
+        if order is None:
+            return None
+        orders.append(list(order))
+    orders.append(list(parents))
+    merged = [target]
+    while any(orders):
+        orders = [order for order in orders if order]
+        tails = {item for order in orders for item in order[1:]}
+        head = next((order[0] for order in orders if order[0] not in tails), None)
+        if head is None:
+            return None
+        merged.append(head)
+        orders = [[item for item in order if item != head] for order in orders]
+    return tuple(merged)
+
+
+def _depth_first(target: Target, bases: Bases) -> tuple[Target, ...]:
+    found: dict[Target, None] = {}
+    stack = [target]
+    while stack:
+        item = stack.pop()
+        if item not in found:
+            found[item] = None
+            stack.extend(reversed(bases(item)))
+    return tuple(found)

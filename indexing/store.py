@@ -1,0 +1,490 @@
+"""The index on disk: one SQLite file per workspace, written by the indexer, read by servers.
+
+Format
+    ``application_id`` is :data:`MAGIC`, ``user_version`` is :data:`VERSION`. Any change of a table,
+    of a row's JSON, or of what extraction yields raises the version; a file with another version,
+    with another magic, or that SQLite finds broken is deleted and built again: the index holds
+    nothing that the source files do not.
+
+    files        one row per indexed file; ids are never used again (AUTOINCREMENT), so what a
+                 reader decoded for an id stays right
+    definitions  one row per definition, in order of position: name and JSON row
+    names        per name, over the repository: definitions, those at top level, uses
+    receivers    per last part of a receiver: JSON object of the names used after it and how often
+    skipped      files that were found and not indexed, with the reason
+
+``names`` and ``receivers`` are sums over the files; the transaction that changes a file changes
+them too. Uses themselves stay packed in ``files.uses`` (see :func:`pack_uses`).
+
+Readers hold a read transaction for as long as they keep a :class:`View` (WAL), so a view never
+changes under its owner, whatever the indexer writes, and no reader waits for the writer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import weakref
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from indexing.extract import (
+    Outline,
+    definition,
+    exports,
+    imported,
+    shifted_definition,
+    shifted_import,
+    use,
+)
+from indexing.languages import UseRow
+from indexing.symbols import Definition, FileSymbols, Use, Uses, last_part
+
+MAGIC = 0x4C414E43  # "LANC"
+VERSION = 1
+FILE_NAME = "index.sqlite3"
+BUSY_SECONDS = 5.0
+
+SCHEMA = """
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, mtime_ns INTEGER NOT NULL,
+    size INTEGER NOT NULL, digest BLOB NOT NULL, imports TEXT NOT NULL, exports TEXT NOT NULL,
+    doc TEXT NOT NULL, uses BLOB NOT NULL);
+CREATE TABLE definitions (
+    file INTEGER NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL, row TEXT NOT NULL,
+    PRIMARY KEY (file, ordinal)) WITHOUT ROWID;
+CREATE INDEX definitions_by_name ON definitions (name);
+CREATE TABLE names (
+    name TEXT PRIMARY KEY, folded TEXT NOT NULL, definitions INTEGER NOT NULL,
+    top INTEGER NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX names_by_folded ON names (folded);
+CREATE TABLE receivers (receiver TEXT PRIMARY KEY, names TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE skipped (
+    path TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,
+    reason TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+PREFIXED = """
+SELECT d.file, d.row, n.uses FROM (
+    SELECT name, uses FROM names WHERE folded >= ? AND folded < ? AND definitions > 0
+    ORDER BY uses DESC, name LIMIT ?) n
+JOIN definitions d ON d.name = n.name
+"""
+PREFIXED_TOP = PREFIXED.replace("definitions > 0", "top > 0")
+LAST_CHARACTER = "\U0010ffff"
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """The file is missing, broken, or of another version; the remedy is to build it again."""
+
+
+class Stat(NamedTuple):
+    """What says cheaply that a file did not change."""
+
+    mtime_ns: int
+    size: int
+
+
+class Record(NamedTuple):
+    """One file as it is written: plain values that are cheap to send between processes."""
+
+    path: str
+    stat: Stat
+    digest: bytes
+    definitions: list[tuple[str, bool, str]]  # name, whether at top level, JSON row
+    imports: str
+    exports: str
+    doc: str
+    uses: bytes
+
+
+Counts = dict[str, Counter[str]]
+"""Names used after receivers, by the receivers' last part; ``""`` holds bare calls."""
+
+
+# Packing ------------------------------------------------------------------------------------------
+
+
+def pack_uses(placed: Iterable[tuple[int, Sequence[UseRow]]]) -> bytes:
+    """Use rows, each group with the offset it starts at, in about a third of what JSON takes.
+
+    Layout: length of the string table (uint32), the table as JSON, then five columns of uint32 one
+    after the other: receiver number, name number, arguments + 1, start, end. Numbers are in the
+    machine's own byte order: the file never leaves the machine.
+    """
+    numbers: dict[str, int] = {}
+    receivers, names, arguments, starts, ends = (array("I") for _ in range(5))
+    for base, rows in placed:
+        receivers.extend([numbers.setdefault(row[0], len(numbers)) for row in rows])
+        names.extend([numbers.setdefault(row[1], len(numbers)) for row in rows])
+        arguments.extend([row[2] + 1 for row in rows])
+        starts.extend([row[3] + base for row in rows])
+        ends.extend([row[4] + base for row in rows])
+    table = json.dumps(list(numbers), separators=(",", ":")).encode()
+    head = array("I", [len(table)])
+    columns = (receivers, names, arguments, starts, ends)
+    return b"".join((head.tobytes(), table, *(column.tobytes() for column in columns)))
+
+
+def _columns(blob: bytes) -> tuple[list[str], list[array[int]]]:
+    width = array("I").itemsize
+    length = array("I", blob[:width])[0]
+    strings: list[str] = json.loads(blob[width : width + length])
+    body = memoryview(blob)[width + length :]
+    size = len(body) // 5
+    return strings, [array("I", bytes(body[n * size : (n + 1) * size])) for n in range(5)]
+
+
+def unpack_uses(blob: bytes) -> tuple[Use, ...]:
+    """The inverse of :func:`pack_uses`, as values."""
+    strings, (receivers, names, arguments, starts, ends) = _columns(blob)
+    rows = zip(receivers, names, arguments, starts, ends, strict=True)
+    return tuple(use((strings[r], strings[n], a - 1, s, e)) for r, n, a, s, e in rows)
+
+
+def count_packed(blob: bytes, counts: Counts) -> None:
+    """Add the uses of a packed file to ``counts``."""
+    strings, (receivers, names, *_) = _columns(blob)
+    parts: dict[int, str] = {}
+    for (receiver, name), number in Counter(zip(receivers, names, strict=True)).items():
+        part = parts.get(receiver)
+        if part is None:
+            part = parts[receiver] = last_part(strings[receiver])
+        counts.setdefault(part, Counter())[strings[name]] += number
+
+
+def count_uses(uses: Iterable[UseRow], counts: Counts) -> None:
+    """Add uses given as rows to ``counts``."""
+    for (receiver, name), number in Counter((row[0], row[1]) for row in uses).items():
+        counts.setdefault(last_part(receiver), Counter())[name] += number
+
+
+def record(path: str, stat: Stat, digest: bytes, source: Outline) -> Record:
+    """A file's symbols as they are written."""
+    definitions = [
+        (row[0], not row[2], _dumps(shifted_definition(row, place.start)))
+        for place in source.placed
+        for row in place.piece.definitions
+    ]
+    imports = [
+        shifted_import(row, place.start) for place in source.placed for row in place.piece.imports
+    ]
+    exported = exports(source.placed)
+    uses = pack_uses((place.start, place.piece.uses) for place in source.placed)
+    return Record(
+        path, stat, digest, definitions, _dumps(imports), _dumps(exported), source.doc, uses
+    )
+
+
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+# Opening ------------------------------------------------------------------------------------------
+
+
+def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
+    """Open the database file and check its magic and version.
+
+    Raises StoreError when it is missing (unless ``create``), broken, or another version's.
+    """
+    mode = "rwc" if create else "rw"
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,  # SQLite serialises; a view may be used by a worker thread
+        )
+    except sqlite3.Error as error:
+        raise StoreError(f"{path.name}: {error}") from error
+    try:
+        if create:
+            _initialise(connection)
+        _check(connection)
+    except (sqlite3.Error, StoreError) as error:
+        connection.close()
+        raise StoreError(f"{path.name}: {error}") from error
+    return connection
+
+
+def _initialise(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(
+        "PRAGMA synchronous = NORMAL"
+    )  # a crash may lose the last commit, not the file
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        stamp = f"PRAGMA application_id = {MAGIC}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"BEGIN; {SCHEMA} {stamp} COMMIT;")
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    magic = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if magic != MAGIC or version != VERSION:
+        raise StoreError(f"format {magic:#x}/{version}, expected {MAGIC:#x}/{VERSION}")
+    connection.execute("SELECT max(id) FROM files").fetchone()
+
+
+def remove(path: Path) -> None:
+    """Delete a database with its write-ahead log; readers that have it open are not disturbed."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+# Reading ------------------------------------------------------------------------------------------
+
+
+class View:
+    """One state of the store, which does not change while the view is kept.
+
+    A query that SQLite cannot answer (the file was damaged after it was opened) is logged once,
+    sets ``broken``, and answers with nothing.
+    """
+
+    def __init__(self, connection: sqlite3.Connection | None) -> None:
+        self._connection = connection
+        self.broken = False
+        self.files: dict[str, int] = {}
+        if connection is not None:
+            connection.execute("PRAGMA query_only = 1")
+            connection.execute("BEGIN")
+            self.files = dict(connection.execute("SELECT path, id FROM files ORDER BY path"))
+            weakref.finalize(self, connection.close)
+
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        if self._connection is None or self.broken:
+            return []
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            self.broken = True
+            log.error("the index on disk is damaged and will be built again: %s", error)
+            return []
+
+    def symbols(self, file: int) -> FileSymbols | None:
+        """Decode one file; its uses only when they are looked at."""
+        found = self._rows("SELECT imports, exports, doc FROM files WHERE id = ?", file)
+        if not found:
+            return None
+        imports, exports, doc = found[0]
+        rows = self._rows("SELECT row FROM definitions WHERE file = ? ORDER BY ordinal", file)
+        exported = json.loads(exports)
+        return FileSymbols(
+            tuple(definition(row) for row in json.loads(f"[{','.join(row for (row,) in rows)}]")),
+            tuple(imported(row) for row in json.loads(imports)),
+            Uses(lambda: unpack_uses(self.packed_uses(file))),
+            None if exported is None else tuple(exported),
+            doc,
+        )
+
+    def packed_uses(self, file: int) -> bytes:
+        """The packed uses of one file."""
+        found = self._rows("SELECT uses FROM files WHERE id = ?", file)
+        return found[0][0] if found else pack_uses(())
+
+    def named(self, name: str, hidden: Collection[int]) -> list[tuple[int, Definition]]:
+        """Definitions of ``name`` as (file id, definition), leaving out the ``hidden`` files."""
+        rows = self._rows("SELECT file, row FROM definitions WHERE name = ?", name)
+        return [(file, definition(json.loads(row))) for file, row in rows if file not in hidden]
+
+    def prefixed(
+        self, folded: str, limit: int, top: bool, hidden: Collection[int]
+    ) -> list[tuple[int, Definition, int]]:
+        """Definitions whose name starts with ``folded`` in any case, and the name's uses.
+
+        The names used most come first; at most ``limit`` names are looked at.
+        """
+        sql = PREFIXED_TOP if top else PREFIXED
+        rows = self._rows(sql, folded, folded + LAST_CHARACTER, limit)
+        found = [(file, definition(json.loads(row)), uses) for file, row, uses in rows]
+        return [row for row in found if row[0] not in hidden and not (top and row[1].container)]
+
+    def used_after(self, part: str) -> dict[str, int]:
+        """Names used after receivers with this last part, and how often."""
+        found = self._rows("SELECT names FROM receivers WHERE receiver = ?", part)
+        return dict(json.loads(found[0][0])) if found else {}
+
+    def use_counts(self) -> dict[str, int]:
+        """How often each name is called or used as an attribute."""
+        return dict(self._rows("SELECT name, uses FROM names WHERE uses > 0"))
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """Files that were found and not indexed, with the reason."""
+        return self._rows("SELECT path, reason FROM skipped ORDER BY path")
+
+
+class Watch:
+    """Tells whether another process committed to the store since the last question."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = connect(folder / FILE_NAME)
+        weakref.finalize(self, self._connection.close)
+        self._version = self._read()
+
+    def _read(self) -> int:
+        try:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
+    def changed(self) -> bool:
+        """Raises StoreError when the file cannot be read any more."""
+        before, self._version = self._version, self._read()
+        return before != self._version
+
+
+def open_view(folder: Path) -> View:
+    """A view of the store in ``folder`` as it is now. Raises StoreError."""
+    connection = connect(folder / FILE_NAME)
+    try:
+        return View(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(str(error)) from error
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """The only writer of a store. What is put between ``begin`` and ``commit`` appears at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._connection = connect(self.path, create=True)
+        self._uses: Counts = {}
+        self._names: dict[str, list[int]] = {}
+
+    def close(self) -> None:
+        """Close the file; what was not committed is dropped."""
+        self._connection.close()
+
+    def check(self) -> None:
+        """Read the whole file for damage. Raises StoreError."""
+        try:
+            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            raise StoreError(str(error)) from error
+        if found != "ok":
+            raise StoreError(found)
+
+    def known(self) -> dict[str, tuple[Stat, bytes | None]]:
+        """Stat and digest of every file on record; the digest is None for skipped files."""
+        files = self._connection.execute("SELECT path, mtime_ns, size, digest FROM files")
+        found = {path: (Stat(mtime, size), digest) for path, mtime, size, digest in files}
+        skipped = self._connection.execute("SELECT path, mtime_ns, size FROM skipped")
+        return found | {path: (Stat(mtime, size), None) for path, mtime, size in skipped}
+
+    def begin(self) -> None:
+        """Start a transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._uses, self._names = {}, {}
+
+    def put(self, row: Record) -> None:
+        """Add or replace one file."""
+        self.drop(row.path)
+        cursor = self._connection.execute(
+            "INSERT INTO files (path, mtime_ns, size, digest, imports, exports, doc, uses)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (row.path, *row.stat, row.digest, row.imports, row.exports, row.doc, row.uses),
+        )
+        file = cursor.lastrowid
+        self._connection.executemany(
+            "INSERT INTO definitions (file, ordinal, name, row) VALUES (?, ?, ?, ?)",
+            [(file, number, name, text) for number, (name, _, text) in enumerate(row.definitions)],
+        )
+        self._count(((name, top) for name, top, _ in row.definitions), row.uses, 1)
+
+    def drop(self, path: str) -> None:
+        """Forget a file, if it is on record."""
+        self._connection.execute("DELETE FROM skipped WHERE path = ?", (path,))
+        found = self._connection.execute("SELECT id, uses FROM files WHERE path = ?", (path,))
+        for file, uses in found.fetchall():
+            rows = self._connection.execute(
+                "SELECT name, row FROM definitions WHERE file = ?", (file,)
+            ).fetchall()
+            self._count(((name, not json.loads(row)[2]) for name, row in rows), uses, -1)
+            self._connection.execute("DELETE FROM definitions WHERE file = ?", (file,))
+            self._connection.execute("DELETE FROM files WHERE id = ?", (file,))
+
+    def skip(self, path: str, stat: Stat, reason: str) -> None:
+        """Record why a file is not indexed."""
+        self.drop(path)
+        self._connection.execute("INSERT INTO skipped VALUES (?, ?, ?, ?)", (path, *stat, reason))
+
+    def touch(self, path: str, stat: Stat) -> None:
+        """Record a new modification time of a file whose bytes did not change."""
+        self._connection.execute(
+            "UPDATE files SET mtime_ns = ?, size = ? WHERE path = ?", (*stat, path)
+        )
+
+    def commit(self) -> None:
+        """Write the sums and make everything since ``begin`` visible."""
+        self._write_receivers()
+        self._write_names()
+        self._connection.execute("COMMIT")
+
+    def _count(self, names: Iterable[tuple[str, bool]], uses: bytes, sign: int) -> None:
+        for name, top in names:
+            sums = self._names.setdefault(name, [0, 0, 0])
+            sums[0] += sign
+            sums[1] += sign * top
+        counts: Counts = {}
+        count_packed(uses, counts)
+        for part, used in counts.items():
+            total = self._uses.setdefault(part, Counter())
+            for name, number in used.items():
+                total[name] += sign * number
+
+    def _write_receivers(self) -> None:
+        known = self._sums("SELECT receiver, names FROM receivers WHERE receiver = ?", self._uses)
+        rows = []
+        for part, change in self._uses.items():
+            total = Counter(json.loads(known[part][0])) if part in known else Counter[str]()
+            for name, number in change.items():
+                total[name] += number
+                self._names.setdefault(name, [0, 0, 0])[2] += number
+            rows.append((part, _dumps({name: n for name, n in total.items() if n > 0})))
+        self._connection.executemany("INSERT OR REPLACE INTO receivers VALUES (?, ?)", sorted(rows))
+        self._connection.execute("DELETE FROM receivers WHERE names = '{}'")
+
+    def _write_names(self) -> None:
+        known = self._sums(
+            "SELECT name, definitions, top, uses FROM names WHERE name = ?", self._names
+        )
+        rows = []
+        for name, change in self._names.items():
+            total = [old + new for old, new in zip(known.get(name, (0, 0, 0)), change, strict=True)]
+            rows.append((name, name.casefold(), *total))
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, ?)", sorted(rows)
+        )
+        self._connection.execute("DELETE FROM names WHERE definitions = 0 AND uses = 0")
+
+    def _sums(self, sql: str, keys: Mapping[str, object]) -> dict[str, tuple[Any, ...]]:
+        """The rows on record for ``keys``; none are asked for when the tables are still empty."""
+        if not self._connection.execute("SELECT EXISTS (SELECT 1 FROM names)").fetchone()[0]:
+            return {}
+        found = (self._connection.execute(sql, (key,)).fetchone() for key in keys)
+        return {row[0]: row[1:] for row in found if row is not None}
+
+
+def open_writer(folder: Path) -> Writer:
+    """Open the store for writing, building it anew where it is broken or of another version."""
+    try:
+        writer = Writer(folder)
+        with closing(connect(writer.path)) as reader:
+            reader.execute("SELECT count(*) FROM definitions").fetchone()
+        return writer
+    except (StoreError, sqlite3.DatabaseError) as error:
+        log.warning("building the index anew: %s", error)
+        remove(folder / FILE_NAME)
+        return Writer(folder)
