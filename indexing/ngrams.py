@@ -73,7 +73,7 @@ class Counts:
     def distinct(self) -> int:
         return len(self.words)
 
-    def of(self, numbers: Wide) -> Wide:
+    def of(self, numbers: Ids) -> Wide:
         """The counts of some words; 0 for those that do not occur."""
         if not len(self.words):
             return np.zeros(len(numbers), np.int64)
@@ -89,23 +89,23 @@ def _counted(words: Ids) -> Counts:
     return Counts(*np.unique(words, return_counts=True))
 
 
-def _nonzero(counts: Wide) -> Counts:
-    """From one count per word."""
-    words = np.flatnonzero(counts).astype(np.int32)
-    return Counts(words, counts[words])
-
-
 def _sum(one: Counts, other: Counts, sign: int = 1) -> Counts:
     """``one + sign * other``; words that no longer occur are left out."""
-    if not one.distinct:
-        return Counts(other.words, sign * other.counts)
+    if not one.distinct or not other.distinct:
+        return one if one.distinct else Counts(other.words, sign * other.counts)
     at = np.searchsorted(one.words, other.words)
     known = one.words[np.minimum(at, len(one.words) - 1)] == other.words
-    counts = one.counts.copy()
+    words, counts = one.words, one.counts.copy()
     counts[at[known]] += sign * other.counts[known]
-    words = np.insert(one.words, at[~known], other.words[~known])
-    counts = np.insert(counts, at[~known], sign * other.counts[~known])
-    return Counts(words[counts != 0], counts[counts != 0])
+    if not known.all():
+        words = np.insert(words, at[~known], other.words[~known])
+        counts = np.insert(counts, at[~known], sign * other.counts[~known])
+    some = counts != 0
+    return Counts(words, counts) if some.all() else Counts(words[some], counts[some])
+
+
+def _added(one: Column, other: Column, sign: int = 1) -> Column:
+    return [_sum(mine, its, sign) for mine, its in zip(one, other, strict=True)]
 
 
 def _following(ids: Ids, context: Sequence[int]) -> list[Counts]:
@@ -174,7 +174,10 @@ class _Buffer:
         self.folder: Ids = np.empty(0, np.int32)
         if last - first <= FOLDER_LIMIT:
             self.folder = np.concatenate((corpus[first:start], corpus[end:last]))
-        self.folder_unigrams = _unigrams(self.folder, len(mapped.words))
+        self.folder_unigrams = _counted(self.folder[self.folder > 0])
+        words = np.flatnonzero(mapped.unigrams).astype(np.int32)
+        everything = Counts(words, mapped.unigrams[words].astype(np.int64))
+        self.other_unigrams = _sum(everything, _counted(self.built[self.built > 0]), -1)
 
     def _number(self, word: bytes) -> int:
         number = numbers_of(self.mapped, [word])[0]
@@ -194,14 +197,10 @@ class _Buffer:
         return View(self, self._lexed, ids)
 
 
-def _unigrams(ids: Ids, word_count: int) -> Wide:
-    return np.bincount(ids[ids > 0], minlength=word_count).astype(np.int64)
-
-
-def numbers_of(mapped: Mapped, words: Sequence[bytes]) -> Wide:
+def numbers_of(mapped: Mapped, words: Sequence[bytes]) -> Ids:
     """The numbers of words in the mapped vocabulary, -1 for words that are not in it."""
     hashes = np.fromiter(map(zlib.crc32, words), np.uint32, len(words))
-    numbers = np.full(len(words), -1, np.int64)
+    numbers = np.full(len(words), -1, np.int32)
     for index, first in enumerate(np.searchsorted(mapped.hashes, hashes).tolist()):
         for at in range(first, len(mapped.hashes)):
             if mapped.hashes[at] != hashes[index]:
@@ -289,14 +288,11 @@ class View:
 
     @cached_property
     def _unigrams(self) -> tuple[Counts, Counts, Counts]:
-        file = _unigrams(self._ids, self._word_count)
-        folder, repository = file.copy(), file - _unigrams(self._buffer.built, self._word_count)
-        known = len(self._mapped.words)
-        folder[:known] += self._buffer.folder_unigrams
-        repository[:known] += self._mapped.unigrams
-        return _nonzero(repository), _nonzero(folder), _nonzero(file)
+        file = _counted(self._ids[self._ids > 0])
+        buffer = self._buffer
+        return _sum(buffer.other_unigrams, file), _sum(buffer.folder_unigrams, file), file
 
-    def _numbers(self, words: Sequence[bytes]) -> Wide:
+    def _numbers(self, words: Sequence[bytes]) -> Ids:
         numbers = numbers_of(self._mapped, words)
         for index in np.flatnonzero(numbers < 0):
             number = self._buffer.new_words.get(words[int(index)], -1)
@@ -333,13 +329,9 @@ class View:
 
     def _nested(self, context: Sequence[int]) -> tuple[Column, Column, Column]:
         file = _following(self._ids, context)
-        built = _following(self._buffer.built, context)
-        others = _following(self._buffer.folder, context)
-        mapped = _mapped_following(self._mapped, context)
-        folder = [_sum(one, other) for one, other in zip(others, file, strict=True)]
-        with_both = [_sum(one, other) for one, other in zip(mapped, file, strict=True)]
-        repository = [_sum(one, old, -1) for one, old in zip(with_both, built, strict=True)]
-        return repository, folder, file
+        folder = _added(_following(self._buffer.folder, context), file)
+        changed = _added(file, _following(self._buffer.built, context), -1)
+        return _added(_mapped_following(self._mapped, context), changed), folder, file
 
 
 def _trust(counts: Counts) -> float:
