@@ -31,7 +31,7 @@ class Config:
     states: int = 128
     types: int = 128
     width: int = 256
-    layers: int = 5
+    layers: int = 4
     heads: int = 4
     kv_heads: int = 2
     hidden: int = 704

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from completion.model.tokenizer import Tokenizer
 from completion.model.types import CONTEXT_STATE, PREFIX_STATE, SUFFIX_STATE
+
+if TYPE_CHECKING:  # the server formats contexts and needs no tokenizer for it
+    from completion.model.tokenizer import Tokenizer
 
 CONTEXT_TOKENS = 160
 CONTEXT_LINES = 12
