@@ -59,14 +59,15 @@ def name_in(root: Path | None, uri: str, language: str) -> str:
     that no file under the root has. A suffix is added where the editor's language needs one.
     """
     path = path_of(uri)
-    relative = _relative(path, root) if path and root else None
+    relative = relative_to(path, root) if path and root else None
     name = relative or re.sub(r"[:/]+", "/", uri).strip("/")
     if language == "python" and PurePosixPath(name).suffix not in _PYTHON_SUFFIXES:
         name += ".py"
     return name
 
 
-def _relative(path: Path, root: Path) -> str | None:
+def relative_to(path: Path, root: Path) -> str | None:
+    """A path below ``root``, with ``/``; None for one that is not below it."""
     for inner, outer in ((path, root), (path.resolve(), root.resolve())):
         if inner.is_relative_to(outer):
             return inner.relative_to(outer).as_posix()

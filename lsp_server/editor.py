@@ -36,6 +36,7 @@ class Editor:
     pulls_settings: bool
     shows_progress: bool
     watches_files: bool
+    watches_settings: bool
     trusted: bool
 
 
@@ -65,6 +66,7 @@ def from_initialize(params: types.InitializeParams) -> Editor:
         pulls_settings=can("workspace.configuration"),
         shows_progress=can("window.work_done_progress"),
         watches_files=can("workspace.did_change_watched_files.dynamic_registration"),
+        watches_settings=can("workspace.did_change_configuration.dynamic_registration"),
         trusted=not (isinstance(options, Mapping) and options.get(TRUST) is False),
     )
 

@@ -1,0 +1,215 @@
+"""The engine's helpers, made of helper processes: the model and jedi.
+
+Nothing here raises or waits longer than it was told to; whatever a process does, the engine gets an
+answer or a :class:`~completion.request.Reason`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from completion.context import Context
+from completion.request import (
+    Code,
+    GhostOptions,
+    LibraryAnswer,
+    LibraryItem,
+    Prompt,
+    RawGhost,
+    Reason,
+    Request,
+)
+from indexing import messages
+from lsp_server.environment import Environment
+from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, module
+
+MARGIN_MS = 10.0
+"""Taken off a budget before a process is told of it, for the way there and back."""
+LIBRARY_LIMIT_S = 10.0
+"""How long jedi may work on one question; its answer is kept for the next keystroke."""
+LIBRARY_ANSWERS = 32
+"""How many of jedi's answers are kept."""
+
+
+class Model:
+    """The model process, and whether it has loaded its weights."""
+
+    def __init__(self, device: str, changed: Callable[[], None]) -> None:
+        self.helper = Helper(
+            module("model", "completion.model.worker", "--device", device), self._notified
+        )
+        self._changed = changed
+        self._ready: int | None = None
+        self._failure: Reason | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the model cannot be asked now, or None."""
+        health = self.helper.health
+        if self._failure:
+            return self._failure
+        if health.pid is not None and health.pid == self._ready:
+            return None
+        if health.deaths:
+            return Reason(Code.MODEL_FAILED, f"the model process {health.last_error}, restarting")
+        return Reason(Code.MODEL_LOADING, "the model is being loaded")
+
+    def _notified(self, method: str, params: Mapping[str, Any]) -> None:
+        if method == "ready":
+            self._ready, self._failure = self.helper.health.pid, None
+        elif method == "failed":
+            message = str(params.get("message", "the model could not be loaded"))
+            self._failure = Reason(Code.MODEL_MISSING, message)
+        self._changed()
+
+
+class Library:
+    """The jedi process and its latest answers.
+
+    jedi is asked what could stand where the half-typed word starts, whatever has been typed of it,
+    so one answer serves every keystroke of the word; an answer that comes too late for one popup is
+    there for the next.
+    """
+
+    def __init__(self) -> None:
+        self.helper = Helper(module("jedi", "completion.jedi_worker"))
+        self._answers: OrderedDict[object, asyncio.Task[LibraryAnswer]] = OrderedDict()
+
+    async def complete(
+        self,
+        root: Path,
+        environment: Environment,
+        request: Request,
+        context: Context,
+        budget_ms: float,
+    ) -> LibraryAnswer:
+        """What jedi knows at the start of the word at the cursor."""
+        before = request.text[: context.start]
+        key = (root, request.path, before)
+        if key not in self._answers:
+            self._drop_unfinished()
+            text = before + request.text[request.offset :]
+            question = self._ask(root, environment, request.path, text, context.start)
+            self._answers[key] = asyncio.create_task(question)
+        self._answers.move_to_end(key)
+        task = self._answers[key]
+        await asyncio.wait({task}, timeout=budget_ms / 1000)
+        if not task.done() or task.cancelled():
+            late = f"jedi needs longer than {budget_ms:.0f} ms"
+            return LibraryAnswer(reason=Reason(Code.DEADLINE, late))
+        answer = task.result()
+        if answer.reason:
+            self._answers.pop(key, None)
+        return answer
+
+    def _drop_unfinished(self) -> None:
+        """Give up questions that nobody will ask again, and answers that are too many."""
+        for key, task in list(self._answers.items()):
+            if not task.done():
+                task.cancel()
+                del self._answers[key]
+        while len(self._answers) >= LIBRARY_ANSWERS:
+            self._answers.popitem(last=False)
+
+    async def _ask(
+        self, root: Path, environment: Environment, path: str, text: bytes, offset: int
+    ) -> LibraryAnswer:
+        interpreter = environment.interpreter
+        params = {
+            "path": str(root / path),
+            "text": text.decode("utf-8", "replace"),
+            "offset": offset,
+            "root": str(root),
+            "extra_paths": [str(path) for path in environment.import_roots],
+            "interpreter": str(interpreter) if interpreter else None,
+            "deadline_ms": LIBRARY_LIMIT_S * 1000,
+        }
+        try:
+            answer = await self.helper.request("complete", params, LIBRARY_LIMIT_S)
+        except HelperError as error:
+            return LibraryAnswer(reason=Reason(Code.LIBRARY_FAILED, str(error)))
+        return LibraryAnswer(tuple(_library_item(item) for item in answer["items"]))
+
+
+@dataclass(frozen=True, slots=True)
+class FolderHelpers:
+    """What the engine may ask about one workspace folder: ``completion.engine.Helpers``."""
+
+    root: Path
+    environment: Environment
+    model: Model | None
+    jedi: Library
+
+    async def library(self, request: Request, context: Context, budget_ms: float) -> LibraryAnswer:
+        """What jedi knows at the cursor."""
+        return await self.jedi.complete(self.root, self.environment, request, context, budget_ms)
+
+    async def scores(
+        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+    ) -> Sequence[float] | Reason:
+        """Natural-log probability of each name after the prompt."""
+        answer = await self._ask_model(
+            "score", request, {**_prompt_params(prompt), "names": list(names)}, budget_ms
+        )
+        return answer if isinstance(answer, Reason) else [float(p) for p in answer["logprobs"]]
+
+    async def ghost(
+        self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
+    ) -> RawGhost | Reason:
+        """What the model would write after the prompt."""
+        params = {
+            **_prompt_params(prompt),
+            "path": request.path,
+            "max_tokens": options.max_tokens,
+            "ngrams": options.ngrams,
+        }
+        answer = await self._ask_model("ghost", request, params, budget_ms)
+        return answer if isinstance(answer, Reason) else _raw_ghost(answer)
+
+    async def _ask_model(
+        self, method: str, request: Request, params: Mapping[str, object], budget_ms: float
+    ) -> Answer | Reason:
+        if self.model is None:
+            return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
+        if reason := self.model.reason:
+            return reason
+        body = {**params, "deadline_ms": max(1.0, budget_ms - MARGIN_MS)}
+        session = f"{self.root}:{request.path}"
+        try:
+            return await self.model.helper.request(method, body, budget_ms / 1000, session)
+        except HelperError as error:
+            return _model_reason(error, budget_ms)
+
+
+def _model_reason(error: HelperError, budget_ms: float) -> Reason:
+    if error.cause is Cause.LATE:
+        return Reason(Code.DEADLINE, f"the model needs longer than {budget_ms:.0f} ms")
+    if error.cause is Cause.REFUSED and error.detail in (messages.SUPERSEDED, messages.CANCELLED):
+        return Reason(Code.SUPERSEDED, "a newer request took its place")
+    return Reason(Code.MODEL_FAILED, str(error))
+
+
+def _prompt_params(prompt: Prompt) -> dict[str, object]:
+    return {"header": prompt.header, "suffix": prompt.suffix, "prefix": prompt.prefix}
+
+
+def _library_item(raw: Mapping[str, str]) -> LibraryItem:
+    known = {item.name for item in fields(LibraryItem)}
+    return LibraryItem(**{name: value for name, value in raw.items() if name in known})
+
+
+def _raw_ghost(raw: Mapping[str, Any]) -> RawGhost:
+    known = {item.name for item in fields(RawGhost)}
+    return RawGhost(**{name: value for name, value in raw.items() if name in known})
+
+
+def summary(health: Health) -> str:
+    """A helper's state in words."""
+    state = f"running (pid {health.pid})" if health.pid else "down"
+    deaths = f", died {health.deaths} times, last: {health.last_error}" if health.deaths else ""
+    return f"{health.name}: {state}{deaths}"

@@ -1,0 +1,352 @@
+"""The language server: what LSP calls, one short function per method.
+
+pygls frames, decodes and dispatches. Three of its habits are replaced: its own document store (it
+splits lines at form feeds), its silence about requests that it cannot decode, and its logging of
+whole messages, source code included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+
+from completion.request import Code, Reason
+from indexing.messages import take_stdio
+from lsp_server import convert, editor, settings
+from lsp_server.newest import Newest
+from lsp_server.progress import IndexingProgress
+from lsp_server.session import Folder, Session
+from lsp_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TRIGGERS = [".", "@"]
+"""Letters trigger completion by themselves in every editor."""
+WATCHED = ["**/*.py", "**/*.pyi", "**/.gitignore"]
+SETTINGS_WAIT_S = 2.0
+Steps = Generator[Any, Any, None]
+
+
+class Protocol(LanguageServerProtocol):
+    """pygls' protocol without its document store, and with an answer to every request."""
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Steps:
+        """Leave the document to :mod:`lsp_server.documents`."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_OPEN], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Steps:
+        """Leave the document to :mod:`lsp_server.documents`."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Steps:
+        """Leave the document to :mod:`lsp_server.documents`."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
+
+    def structure_message(self, data: dict[str, Any]) -> object:
+        """Decode a message; a request that cannot be decoded gets its error as an answer."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "id" in data and "method" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
+
+
+class Server(LanguageServer):
+    """The server process; ``session`` is there from ``initialize`` on."""
+
+    session: Session
+    protocol: Protocol
+
+    def __init__(self) -> None:
+        super().__init__(
+            "lancefill",
+            importlib.metadata.version("lancefill"),
+            protocol_cls=Protocol,
+            converter_factory=default_converter,
+        )
+        self.newest = Newest()
+        self.base_settings = Settings()
+        self.last_status: object = None
+        self.shown_progress: dict[Path, IndexingProgress] = {}
+
+    def report_server_error(self, error: Exception, source: object) -> None:  # noqa: ARG002
+        """Log what went wrong; pygls would show it to the person in a message box."""
+        log.error("a message could not be handled: %s", type(error).__name__, exc_info=error)
+
+    def warn(self, message: str) -> None:
+        """Say something where the person looks for the server's log."""
+        log.warning("%s", message)
+        self.window_log_message(types.LogMessageParams(types.MessageType.Warning, message))
+
+    def tell_reason(self, feature: str, uri: str, reason: Reason) -> None:
+        """Say why a request ended with nothing."""
+        log.info("no %s: %s (%s)", feature, reason.message, reason.code.value)
+        self.protocol.notify(
+            "lancefill/reason",
+            {"feature": feature, "uri": uri, "code": reason.code, "message": reason.message},
+        )
+
+    def tell_status(self) -> None:
+        """Send the status by Copilot's name for it, when it is not what was sent last."""
+        status = self.session.status()
+        if status != self.last_status:
+            self.last_status = status
+            message = "; ".join((*status.problems, *status.busy)) or "ready"
+            kind = "Warning" if status.problems else "Normal"
+            self.protocol.notify(
+                "didChangeStatus", {"kind": kind, "message": message, "busy": bool(status.busy)}
+            )
+
+    def tell_progress(self, folder: Folder, latest: Mapping[str, Any]) -> None:
+        """Show the progress of indexing, where the editor shows such things."""
+        if self.session.editor.shows_progress:
+            shown = self.shown_progress.get(folder.root)
+            if shown is None:
+                shown = IndexingProgress(self.work_done_progress, folder.root.name)
+                self.shown_progress[folder.root] = shown
+            shown.show(latest)
+
+    async def apply_settings(self, raw: object) -> None:
+        """Take the section ``lancefill`` into force, over what ``initialize`` brought."""
+        chosen, warnings = settings.updated(self.base_settings, raw)
+        for warning in warnings:
+            self.warn(warning)
+        set_log_level(chosen)
+        if chosen != self.session.settings:
+            await self.session.apply(chosen)
+
+
+server = Server()
+
+
+# Life ---------------------------------------------------------------------------------------------
+
+
+@server.feature(types.INITIALIZE)
+def initialize(ls: Server, params: types.InitializeParams) -> None:
+    """Meet the editor; open the index, so that the first popup need not wait for anything."""
+    raw = params.initialization_options
+    section = raw.get(settings.SECTION, raw) if isinstance(raw, Mapping) else raw
+    ls.base_settings, warnings = settings.updated(Settings(), section)
+    for warning in warnings:
+        ls.warn(warning)
+    set_log_level(ls.base_settings)
+    ls.session = Session(
+        editor.from_initialize(params),
+        ls.base_settings,
+        changed=ls.tell_status,
+        progressed=ls.tell_progress,
+    )
+    log.info("editor: %s, positions in %s", ls.session.editor.name, ls.session.editor.encoding)
+
+
+@server.feature(types.INITIALIZED)
+async def initialized(ls: Server, params: types.InitializedParams) -> None:  # noqa: ARG001
+    """Learn the settings, ask to be told of changes, start the helper processes."""
+    await pull_settings(ls)
+    ls.session.start()
+    ls.tell_status()
+    await register_watchers(ls)
+
+
+@server.feature(types.SHUTDOWN)
+async def shutdown(ls: Server, params: None) -> None:  # noqa: ARG001
+    """End the helper processes; ``exit`` follows."""
+    await ls.session.stop()
+
+
+# Documents ----------------------------------------------------------------------------------------
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+def did_open(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
+    """The editor's text counts from now on."""
+    ls.session.open_document(params.text_document)
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+def did_change(ls: Server, params: types.DidChangeTextDocumentParams) -> None:
+    """The text changed."""
+    document = params.text_document
+    ls.session.change_document(document.uri, document.version, params.content_changes)
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+def did_close(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
+    """The file on disk counts again."""
+    ls.session.close_document(params.text_document.uri)
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
+    """The file on disk changed; not every editor watches files for us."""
+    ls.session.files_changed([params.text_document.uri])
+
+
+# Completion ---------------------------------------------------------------------------------------
+
+
+@server.feature(
+    types.TEXT_DOCUMENT_COMPLETION,
+    types.CompletionOptions(
+        trigger_characters=TRIGGERS,
+        resolve_provider=True,
+        completion_item=types.ServerCompletionItemOptions(label_details_support=True),
+    ),
+)
+async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
+    """The popup."""
+    uri, context = params.text_document.uri, params.context
+    explicit = context is not None and context.trigger_kind == types.CompletionTriggerKind.Invoked
+    work = ls.session.popup(uri, params.position, explicit=explicit)
+    listed = await ls.newest.run((uri, "popup"), work)
+    if listed is None:
+        listed = Reason(Code.SUPERSEDED, "a newer request took its place")
+    if isinstance(listed, Reason):
+        ls.tell_reason("popup", uri, listed)
+        return types.CompletionList(is_incomplete=True, items=[])
+    if not listed.popup.items:
+        for reason in listed.popup.reasons:
+            ls.tell_reason("popup", uri, reason)
+    popup, document, offset = listed.popup, listed.document, listed.offset
+    return convert.completion_list(popup, listed.number, document, offset, ls.session.editor)
+
+
+@server.feature(types.COMPLETION_ITEM_RESOLVE)
+def resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
+    """The documentation, evidence and import edit of one item."""
+    found = ls.session.listed(item.data, item.sort_text)
+    if found is None:
+        log.info("an item of a popup that is no longer kept stays as it is")
+        return item
+    return convert.resolved(item, *found, ls.session.editor)
+
+
+@server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+async def inline_completion(
+    ls: Server, params: types.InlineCompletionParams
+) -> types.InlineCompletionList:
+    """The ghost text."""
+    uri, context = params.text_document.uri, params.context
+    explicit = context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+    info = context.selected_completion_info
+    selected = info.text if info else None
+    work = ls.session.ghost(uri, params.position, explicit=explicit, selected=selected)
+    answer = await ls.newest.run((uri, "ghost"), work)
+    if answer is None:
+        answer = Reason(Code.SUPERSEDED, "a newer request took its place")
+    if isinstance(answer, Reason):
+        ls.tell_reason("ghost", uri, answer)
+        return types.InlineCompletionList([])
+    ghost, question = answer
+    if ghost.reason:
+        ls.tell_reason("ghost", uri, ghost.reason)
+    return convert.inline_list(ghost, question.document, question.request.offset, ls.session.editor)
+
+
+# Workspace ----------------------------------------------------------------------------------------
+
+
+@server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+async def did_change_configuration(ls: Server, params: types.DidChangeConfigurationParams) -> None:
+    """Take settings that were sent along (Neovim), or else ask for them (VS Code)."""
+    raw = params.settings
+    if isinstance(raw, Mapping) and settings.SECTION in raw:
+        await ls.apply_settings(raw[settings.SECTION])
+    else:
+        await pull_settings(ls)
+
+
+@server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
+    """Files changed on disk."""
+    ls.session.files_changed(change.uri for change in params.changes)
+
+
+@server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+async def did_change_workspace_folders(
+    ls: Server, params: types.DidChangeWorkspaceFoldersParams
+) -> None:
+    """Workspace folders were opened or closed."""
+    added, removed = (
+        [path for folder in folders if (path := convert.path_of(folder.uri))]
+        for folders in (params.event.added, params.event.removed)
+    )
+    await ls.session.change_folders(added, removed)
+
+
+# Ours ---------------------------------------------------------------------------------------------
+
+
+@server.feature("lancefill/status")
+def status(ls: Server, params: object) -> dict[str, object]:  # noqa: ARG001
+    """The state of the index and the helper processes."""
+    return ls.session.report()
+
+
+@server.feature("lancefill/explain")
+async def explain(ls: Server, params: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Everything that a request at ``{textDocument: {uri}, position}`` leads to."""
+    position = types.Position(params.position.line, params.position.character)
+    explanation = await ls.session.explain(params.textDocument.uri, position)
+    values = dataclasses.asdict(explanation)
+    values.get("request", {}).pop("text", None)
+    return values
+
+
+async def pull_settings(ls: Server) -> None:
+    """Ask the editor for the section ``lancefill``, where it answers such questions."""
+    if not ls.session.editor.pulls_settings:
+        return
+    item = types.ConfigurationItem(section=settings.SECTION)
+    with contextlib.suppress(JsonRpcException, TimeoutError):
+        async with asyncio.timeout(SETTINGS_WAIT_S):
+            answer = await ls.workspace_configuration_async(types.ConfigurationParams([item]))
+            await ls.apply_settings(answer[0] if answer else None)
+
+
+async def register_watchers(ls: Server) -> None:
+    """Ask to be told of changed files and settings, where the editor offers it."""
+    wanted = []
+    if ls.session.editor.watches_files:
+        watchers = [types.FileSystemWatcher(pattern) for pattern in WATCHED]
+        options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
+        method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        wanted.append(types.Registration(method, method, options))
+    if ls.session.editor.watches_settings:
+        method = types.WORKSPACE_DID_CHANGE_CONFIGURATION
+        section = types.DidChangeConfigurationRegistrationOptions(settings.SECTION)
+        wanted.append(types.Registration(method, method, section))
+    if wanted:
+        with contextlib.suppress(JsonRpcException):
+            await ls.client_register_capability_async(types.RegistrationParams(wanted))
+
+
+def set_log_level(chosen: Settings) -> None:
+    """Log as much as the settings say."""
+    logging.getLogger().setLevel(chosen.log_level.upper())
+
+
+def main() -> int:
+    """Serve one editor over stdin and stdout until it leaves; ``--stdio`` is accepted silently."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_log_level(Settings())
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code
+    server.start_io(*take_stdio())
+    return 0

@@ -1,0 +1,378 @@
+"""One editor's session: its open documents, workspace folders, helper processes and settings.
+
+It knows what to ask the engine and with which text; it does not know how an answer is sent. Every
+method that reads a document does so before its first ``await``, so an answer belongs to the text
+that the question was asked about.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+
+from completion import engine
+from completion.request import Code, Ghost, Popup, Reason, Request, Suggestion
+from indexing.cache import Place
+from indexing.files import MAX_FILE_BYTES
+from indexing.index import Index, Snapshot
+from indexing.languages import language_of
+from lsp_server import documents, environment
+from lsp_server.convert import name_in, path_of, relative_to
+from lsp_server.documents import Document
+from lsp_server.editor import Editor
+from lsp_server.environment import Environment
+from lsp_server.helpers import FolderHelpers, Library, Model, summary
+from lsp_server.processes import Helper, module, stop_all
+from lsp_server.settings import Settings, options
+
+log = logging.getLogger(__name__)
+
+KEPT_POPUPS = 8
+"""How many popups can still be resolved."""
+READY = "ready"
+EVERYWHERE = Path(Path.cwd().anchor)
+
+
+class Folder:
+    """One workspace folder: its index, the process that writes it, the Python it is written for.
+
+    ``progress`` is the indexer's last word. The folder without an ``indexer`` takes the documents
+    that lie in no workspace folder.
+    """
+
+    def __init__(self, root: Path, index: Index, surroundings: Environment) -> None:
+        self.root = root
+        self.index = index
+        self.environment = surroundings
+        self.indexer: Helper | None = None
+        self.progress: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the engine is asked: the request, and where it came from."""
+
+    request: Request
+    document: Document
+    folder: Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A popup with the number that its items carry and the text that it is for."""
+
+    popup: Popup
+    number: int
+    document: Document
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the person should know: what is wrong, and what is being prepared, in words."""
+
+    problems: tuple[str, ...]
+    busy: tuple[str, ...]
+
+
+Progressed = Callable[[Folder, Mapping[str, Any]], None]
+
+
+class Session:
+    """Everything that lives from ``initialize`` to ``shutdown``."""
+
+    def __init__(
+        self,
+        editor: Editor,
+        settings: Settings,
+        *,
+        changed: Callable[[], None],
+        progressed: Progressed,
+    ) -> None:
+        """``changed`` is called when the status may have changed, ``progressed`` while indexing."""
+        self.editor = editor
+        self.settings = settings
+        self._changed = changed
+        self._progressed = progressed
+        self._started = False
+        self._documents: dict[str, Document] = {}
+        self._popups: OrderedDict[int, Listed] = OrderedDict()
+        self._numbers = itertools.count(1)
+        self._problems: list[str] = []
+        self._cache: Path | None = None
+        self._folders = [self._open_folder(root) for root in editor.roots]
+        self._outside = Folder(
+            EVERYWHERE,
+            Index(EVERYWHERE, Place(Path(os.devnull))),
+            environment.find(EVERYWHERE, settings.interpreter, trusted=editor.trusted),
+        )
+        self._model: Model | None = None
+        self._library = Library()
+
+    # Documents ------------------------------------------------------------------------------------
+
+    def open_document(self, item: types.TextDocumentItem) -> None:
+        """The editor opened a document: its text counts from now on, not the file's."""
+        document = documents.opened(item.uri, item.language_id, item.version, item.text)
+        self._documents[item.uri] = document
+        self._take_up(document)
+
+    def change_document(
+        self, uri: str, version: int, changes: Iterable[types.TextDocumentContentChangeEvent]
+    ) -> None:
+        """The editor changed an open document."""
+        document = self._documents.get(uri)
+        if document is None:
+            log.warning("a change of a document that is not open was left out")
+            return
+        document = documents.changed(document, version, changes, self.editor.encoding)
+        self._documents[uri] = document
+        self._take_up(document)
+
+    def close_document(self, uri: str) -> None:
+        """The editor closed a document: the file counts again."""
+        document = self._documents.pop(uri, None)
+        if document is not None:
+            folder, name = self._place(document)
+            folder.index.forget(name)
+            self.files_changed([uri])
+
+    def _take_up(self, document: Document) -> None:
+        folder, name = self._place(document)
+        if len(document.text) <= MAX_FILE_BYTES:
+            folder.index.update(name, document.text)
+        else:
+            folder.index.forget(name)
+
+    def _place(self, document: Document) -> tuple[Folder, str]:
+        folder = self._folder_of(document.uri)
+        return folder, name_in(folder.root, document.uri, document.language)
+
+    # Workspace folders ----------------------------------------------------------------------------
+
+    async def change_folders(self, added: Iterable[Path], removed: Iterable[Path]) -> None:
+        """Open and close workspace folders; what they were indexed by ends."""
+        gone = set(removed)
+        closed = [folder for folder in self._folders if folder.root in gone]
+        kept = [folder for folder in self._folders if folder.root not in gone]
+        known = {folder.root for folder in kept}
+        new = [self._open_folder(root) for root in added if root not in known]
+        self._folders = kept + new
+        for document in self._documents.values():
+            self._take_up(document)
+        if self._started:
+            self._start_indexers()
+        await stop_all([folder.indexer for folder in closed if folder.indexer])
+
+    def files_changed(self, uris: Iterable[str]) -> None:
+        """Files changed on disk: the indexers look at them again."""
+        changed: dict[int, tuple[Folder, list[str]]] = {}
+        for uri in uris:
+            path, folder = path_of(uri), self._folder_of(uri)
+            name = relative_to(path, folder.root) if path and folder.indexer else None
+            if name:
+                changed.setdefault(id(folder), (folder, []))[1].append(name)
+        for folder, names in changed.values():
+            assert folder.indexer
+            folder.indexer.notify("changed", {"paths": names})
+
+    def _open_folder(self, root: Path) -> Folder:
+        index = Index.open(root, self._cache)
+        if index.warning and self._cache is None:
+            log.warning("%s", index.warning)
+            shutil.rmtree(index.folder, ignore_errors=True)
+            self._cache = Path(tempfile.mkdtemp(prefix="lancefill-"))
+            self._problems.append(index.warning)
+            index = Index.open(root, self._cache)
+        found = environment.find(root, self.settings.interpreter, trusted=self.editor.trusted)
+        log.info("the project's Python is %s (%s)", found.interpreter, found.found_by)
+        return Folder(root, index, found)
+
+    def _folder_of(self, uri: str) -> Folder:
+        """The innermost workspace folder of a document."""
+        path = path_of(uri)
+        inside = [f for f in self._folders if path and relative_to(path, f.root) is not None]
+        return max(inside, key=lambda folder: len(folder.root.parts), default=self._outside)
+
+    # Questions ------------------------------------------------------------------------------------
+
+    async def popup(self, uri: str, position: types.Position, *, explicit: bool) -> Listed | Reason:
+        """The names for the popup at a position."""
+        if not self.settings.popup:
+            return Reason(Code.DISABLED, "the popup is switched off (lancefill.popup)")
+        question = self._question(uri, position, explicit=explicit)
+        if isinstance(question, Reason):
+            return question
+        popup = await engine.popup(*self._asked(question))
+        request = question.request
+        listed = Listed(popup, next(self._numbers), question.document, request.offset)
+        self._popups[listed.number] = listed
+        while len(self._popups) > KEPT_POPUPS:
+            self._popups.popitem(last=False)
+        return listed
+
+    def listed(self, number: object, rank: str | None) -> tuple[Suggestion, Document] | None:
+        """The suggestion behind an item of a recent popup, and the text that it is for."""
+        listed = self._popups.get(number) if isinstance(number, int) else None
+        if listed is None or rank is None or not rank.isdecimal():
+            return None
+        items = listed.popup.items
+        return (items[int(rank)], listed.document) if int(rank) < len(items) else None
+
+    async def ghost(
+        self, uri: str, position: types.Position, *, explicit: bool, selected: str | None
+    ) -> tuple[Ghost, Question] | Reason:
+        """The ghost text at a position, with the question that it answers."""
+        if not self.settings.ghost_text:
+            return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
+        question = self._question(uri, position, explicit=explicit, selected=selected)
+        if isinstance(question, Reason):
+            return question
+        return await engine.ghost(*self._asked(question)), question
+
+    async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:
+        """Everything that a request at a position leads to."""
+        question = self._question(uri, position, explicit=True)
+        if isinstance(question, Reason):
+            return question
+        return await engine.explain(*self._asked(question))
+
+    def _question(
+        self, uri: str, position: types.Position, *, explicit: bool, selected: str | None = None
+    ) -> Question | Reason:
+        document = self._documents.get(uri)
+        if document is None:
+            return Reason(Code.NOT_INDEXED, "the document is not open")
+        if len(document.text) > MAX_FILE_BYTES:
+            size = len(document.text) / 1e6
+            limit = MAX_FILE_BYTES / 1e6
+            message = f"the file has {size:.1f} MB; the limit is {limit:.1f} MB"
+            return Reason(Code.FILE_TOO_LARGE, message)
+        folder, name = self._place(document)
+        if language_of(name) is None:
+            return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
+        folder.index.refresh()
+        offset = documents.offset_at(document, position, self.editor.encoding)
+        return Question(Request(name, document.text, offset, explicit, selected), document, folder)
+
+    def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
+        folder = question.folder
+        helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
+        chosen = options(self.settings, self.editor.snippets)
+        return question.request, folder.index.snapshot(), helpers, chosen
+
+    # Helper processes and settings ----------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the helper processes in the background."""
+        self._started = True
+        self._start_indexers()
+        self._library.helper.start()
+        self._start_model()
+
+    async def stop(self) -> None:
+        """End the helper processes; an index that could not be kept goes with them."""
+        await stop_all(self._helpers())
+        if self._cache:
+            shutil.rmtree(self._cache, ignore_errors=True)
+
+    async def apply(self, settings: Settings) -> None:
+        """Take new settings into force; what they do not touch goes on undisturbed."""
+        before, self.settings = self.settings, settings
+        outdated: list[Helper] = []
+        if (before.ghost_text, before.device) != (settings.ghost_text, settings.device):
+            outdated += [self._model.helper] if self._model else []
+            self._model = None
+        if before.exclude != settings.exclude:
+            outdated += [folder.indexer for folder in self._folders if folder.indexer]
+            for folder in self._folders:
+                folder.indexer = None
+        if before.interpreter != settings.interpreter:
+            for folder in self._folders:
+                folder.environment = environment.find(
+                    folder.root, settings.interpreter, trusted=self.editor.trusted
+                )
+        await stop_all(outdated)
+        if self._started:
+            self._start_indexers()
+            self._start_model()
+        self._changed()
+
+    def status(self) -> Status:
+        """What the person should know."""
+        problems = list(self._problems)
+        busy = [
+            f"indexing {folder.root.name}"
+            for folder in self._folders
+            if folder.progress.get("phase", READY) not in (READY, "waiting")
+        ]
+        reason = self._model.reason if self._model else None
+        if reason and reason.code is Code.MODEL_LOADING:
+            busy.append(reason.message)
+        elif reason:
+            problems.append(reason.message)
+        return Status(tuple(problems), tuple(busy))
+
+    def report(self) -> dict[str, object]:
+        """The session's state as a JSON value, for ``lancefill/status``."""
+        return {
+            "editor": self.editor.name,
+            "encoding": self.editor.encoding.value,
+            "trusted": self.editor.trusted,
+            "documents": len(self._documents),
+            "problems": list(self.status().problems),
+            "helpers": [summary(helper.health) for helper in self._helpers()],
+            "model": reason.message if (reason := self._model and self._model.reason) else None,
+            "folders": [
+                {
+                    "root": str(folder.root),
+                    "files": len(folder.index.snapshot().paths),
+                    "interpreter": str(folder.environment.interpreter),
+                    "foundBy": folder.environment.found_by,
+                    "progress": dict(folder.progress),
+                }
+                for folder in self._folders
+            ],
+        }
+
+    def _helpers(self) -> list[Helper]:
+        indexers = [folder.indexer for folder in self._folders if folder.indexer]
+        model = [self._model.helper] if self._model else []
+        return [*indexers, self._library.helper, *model]
+
+    def _start_model(self) -> None:
+        if self.settings.ghost_text and self._model is None:
+            self._model = Model(self.settings.device, self._changed)
+            self._model.helper.start()
+
+    def _start_indexers(self) -> None:
+        for folder in self._folders:
+            if folder.indexer is None:
+                arguments = [f"--exclude={pattern}" for pattern in self.settings.exclude]
+                if self._cache:
+                    arguments.append(f"--cache={self._cache}")
+                program = module("indexer", "indexing.worker", str(folder.root), *arguments)
+                folder.indexer = Helper(program, self._hears(folder))
+                folder.indexer.start()
+
+    def _hears(self, folder: Folder) -> Callable[[str, Mapping[str, Any]], None]:
+        def notified(method: str, params: Mapping[str, Any]) -> None:
+            if method != "progress":
+                return
+            folder.progress = params
+            if params.get("phase") in (READY, "ngrams"):
+                folder.index.refresh()
+            self._progressed(folder, params)
+            self._changed()
+
+        return notified
