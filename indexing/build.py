@@ -173,8 +173,8 @@ def _write(
     writer.begin()
     for path in gone:
         writer.drop(path)
-    for item in news:
-        writer.skip(item.path, store.Stat(item.mtime_ns, item.size), item.reason)
+    for refused in news:
+        _apply(writer, refused)
     for done, item in enumerate(parse_all(root, jobs), start=1):
         _apply(writer, item)
         if isinstance(item, Skipped):
@@ -334,13 +334,21 @@ def build_ngrams(root: Path, folder: Path, report: Report) -> bool:
     with closing(store.connect(folder / store.FILE_NAME)) as connection:
         rows = connection.execute("SELECT path, digest FROM files ORDER BY path").fetchall()
     stamp = hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
-    mark = folder / STAMP_NAME
-    if mark.exists() and mark.read_text("ascii", errors="replace") == stamp:
+    if _counted(folder) == stamp:
         return False
     report(Progress("ngrams", 0, len(rows), 0))
     ngram_file.build(_sources(root, [path for path, _ in rows], report), folder)
-    mark.write_text(stamp, "ascii")
+    (folder / STAMP_NAME).write_text(stamp, "ascii")
     return True
+
+
+def _counted(folder: Path) -> str:
+    """What the n-grams on disk were counted from; empty when they are missing or damaged."""
+    try:
+        ngram_file.open_mapped(folder, check_all=True)
+        return (folder / STAMP_NAME).read_text("ascii", errors="replace")
+    except (ngram_file.BrokenNgramsError, OSError):
+        return ""
 
 
 def _sources(root: Path, paths: Sequence[str], report: Report) -> Iterator[tuple[str, bytes]]:

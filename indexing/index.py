@@ -20,6 +20,9 @@ from indexing import cache, parsing, store
 from indexing.extract import Outline, outline, symbols
 from indexing.languages import Language, Piece, language_of
 from indexing.modules import PACKAGE_FILES, Modules
+from indexing.ngram_file import FILE_NAME as NGRAM_FILE
+from indexing.ngram_file import BrokenNgramsError
+from indexing.ngrams import NgramModel
 from indexing.resolve import Located, Member, Memo, Resolver, Target
 from indexing.symbols import Definition, FileSymbols, Import, last_part
 
@@ -127,6 +130,36 @@ class Disk:
         return self._counted[file]
 
 
+class Ngrams:
+    """The n-gram file as it was at one moment, mapped when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.identity = self._stat()
+        self._model: NgramModel | None = None
+        self._failed = False
+
+    def _stat(self) -> tuple[int, int] | None:
+        try:
+            status = (self.folder / NGRAM_FILE).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def current(self) -> Ngrams:
+        """This, or a new one if the file was replaced."""
+        return self if self._stat() == self.identity else Ngrams(self.folder)
+
+    def model(self) -> NgramModel | None:
+        if self._model is None and self.identity is not None and not self._failed:
+            try:
+                self._model = NgramModel.open(self.folder)
+            except BrokenNgramsError as error:
+                self._failed = True
+                log.error("the n-grams cannot be used until they are built again: %s", error)
+        return self._model
+
+
 class Snapshot:
     """An immutable view of the repository.
 
@@ -135,12 +168,13 @@ class Snapshot:
 
     def __init__(
         self, root: Path, generation: int, disk: Disk, buffers: Mapping[str, Buffer],
-        modules: Modules, memo: Memo,
+        modules: Modules, memo: Memo, ngrams: Ngrams,
     ) -> None:  # fmt: skip
         self.root = root
         self.generation = generation
         self._disk = disk
         self._buffers = buffers
+        self._ngrams = ngrams
         self._resolver = Resolver(modules, self.symbols, memo)
         files = disk.view.files
         self._hidden = {files[path] for path in buffers if path in files}
@@ -159,6 +193,11 @@ class Snapshot:
             return buffer.symbols
         file = self._disk.view.files.get(path)
         return None if file is None else self._disk.symbols(file)
+
+    @property
+    def ngrams(self) -> NgramModel | None:
+        """The repository's n-gram, or ``None`` before it is built."""
+        return self._ngrams.model()
 
     def tree(self, path: str) -> tree_sitter.Tree | None:
         """The syntax tree of an open buffer, of its normalised text (same offsets)."""
@@ -291,6 +330,7 @@ class Index:
         self._decoded: dict[int, FileSymbols] = {}
         self._disk = Disk(store.View(None), self._decoded)
         self._modules = Modules(frozenset(), self._prefix)
+        self._ngrams = Ngrams(self.folder)
         self.refresh()
 
     @classmethod
@@ -303,6 +343,12 @@ class Index:
 
     def refresh(self) -> bool:
         """Take up what the indexer wrote since the last call; True if anything changed."""
+        before, self._ngrams = self._ngrams, self._ngrams.current()
+        if self._ngrams is not before:
+            self._reset(keep_memo=True)
+        return self._refresh_store() or self._ngrams is not before
+
+    def _refresh_store(self) -> bool:
         if not self._changed():
             return False
         try:
@@ -361,7 +407,13 @@ class Index:
         """The repository as it is now."""
         if self._snapshot is None:
             self._snapshot = Snapshot(
-                self.root, self._generation, self._disk, self._buffers, self._modules, self._memo
+                self.root,
+                self._generation,
+                self._disk,
+                self._buffers,
+                self._modules,
+                self._memo,
+                self._ngrams,
             )
         return self._snapshot
 
