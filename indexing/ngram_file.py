@@ -90,7 +90,7 @@ class Strings:
 
     def __init__(self, data: NDArray[np.uint8], ends: Offsets) -> None:
         self._data = data.data
-        self._ends = ends
+        self._ends = ends.data  # plain integers come out, and faster than from the array
 
     def __len__(self) -> int:
         return len(self._ends)

@@ -201,13 +201,16 @@ def numbers_of(mapped: Mapped, words: Sequence[bytes]) -> Ids:
     """The numbers of words in the mapped vocabulary, -1 for words that are not in it."""
     hashes = np.fromiter(map(zlib.crc32, words), np.uint32, len(words))
     numbers = np.full(len(words), -1, np.int32)
-    for index, first in enumerate(np.searchsorted(mapped.hashes, hashes).tolist()):
-        for at in range(first, len(mapped.hashes)):
-            if mapped.hashes[at] != hashes[index]:
-                break
-            if mapped.words[mapped.hashed[at]] == words[index]:
-                numbers[index] = mapped.hashed[at]
-                break
+    at, end = np.searchsorted(mapped.hashes, hashes), len(mapped.hashes)
+    unsure = np.flatnonzero(at < end)
+    while len(unsure):  # once more for each further word with the same hash
+        unsure = unsure[mapped.hashes[at[unsure]] == hashes[unsure]]
+        found = mapped.hashed[at[unsure]]
+        for index, number in zip(unsure.tolist(), found.tolist(), strict=True):
+            if mapped.words[number] == words[index]:
+                numbers[index] = number
+        at += 1
+        unsure = unsure[(numbers[unsure] < 0) & (at[unsure] < end)]
     return numbers
 
 

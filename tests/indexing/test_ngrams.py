@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -189,6 +190,15 @@ def test_prediction_is_restricted_to_what_is_typed(model: NgramModel) -> None:
     assert [p for _, p in typed] == sorted((p for _, p in typed), reverse=True)
     assert view.predict([b"self", b"."], b"f", limit=3) == typed[:3]
     assert not {BOUNDARY, NUMBER, STRING} & everything.keys()
+
+
+def test_words_with_the_same_hash_are_told_apart(tmp_path: Path) -> None:
+    assert zlib.crc32(b"plumless") == zlib.crc32(b"buckeroo")
+    build({"a.py": b"x.plumless()\n" * 3 + b"x.buckeroo()\n"}.items(), tmp_path)
+    view = NgramModel.open(tmp_path).with_buffer("a.py")
+    names = [b"plumless", b"buckeroo"]
+    assert view.score([b"x", b"."], names) == [dict(view.predict([b"x", b"."]))[n] for n in names]
+    assert view.score([b"plumless"], [b"("])[0] > view.score([b"nothing"], [b"("])[0]
 
 
 def test_nearer_files_count_more(tmp_path: Path) -> None:
