@@ -1,23 +1,26 @@
 """The command line: one short function per subcommand.
 
-Everything but click is imported inside the functions, so that ``--help`` and ``--version`` answer at
-once and ``serve`` loads only the server. What the commands do lives in the rooms.
+Everything but click is imported inside the functions, so that ``--help`` and ``--version`` answer
+at once and ``serve`` loads only the server. What the commands do lives in the rooms.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from completion.engine import Explanation
+
 FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Problem(click.ClickException):
@@ -55,10 +58,10 @@ class PositionType(click.ParamType):
     name = "FILE:LINE:COL"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: str, _param: click.Parameter | None, _ctx: click.Context | None
     ) -> Position:
         """Return the Position that ``value`` names. Raises Problem."""
-        name, line, column = (["", "", "", *str(value).rsplit(":", 2)])[-3:]
+        name, line, column = (["", "", "", *value.rsplit(":", 2)])[-3:]
         if not (name and line.isdecimal() and column.isdecimal() and int(line) and int(column)):
             raise Problem(f"{value!r} is not FILE:LINE:COL, with line and column counted from 1")
         if not Path(name).is_file():
@@ -90,7 +93,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--stdio", is_flag=True, hidden=True, help="Accepted because editors append it.")
-def serve(stdio: bool) -> None:  # noqa: ARG001, FBT001
+def serve(stdio: bool) -> None:  # noqa: ARG001
     """Run the language server over stdin and stdout.
 
     \b
@@ -110,11 +113,139 @@ def serve(stdio: bool) -> None:  # noqa: ARG001, FBT001
 def index(path: Path) -> None:
     """Index the repository at PATH, as the server does by itself, and say what was found.
 
-    The index lives in your cache folder and only changed files are read the next time.
+    The index lies in your cache folder; the next time only changed files are read.
     """
-    from evaluation import commands
+    from evaluation import indexed
 
-    commands.index(path)
+    indexed.run(path, _console())
+
+
+@main.command()
+@click.argument("position", type=PositionType())
+@click.option("--root", type=FOLDER, help="The workspace; by default the nearest with .git or so.")
+@click.option("--cut", is_flag=True, help="As if the rest of the line were not typed yet.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a picture.")
+def complete(position: Position, root: Path | None, cut: bool, as_json: bool) -> None:
+    """Complete at FILE:LINE:COL: the popup and the ghost text, without an editor.
+
+    LINE and COL count from 1, COL in characters; it names the character behind the cursor.
+    The same engine and helper processes as in an editor, but without its deadlines.
+
+    \b
+      lancefill complete src/app.py:12:9 --cut
+    """
+    from evaluation import explanation
+
+    show = explanation.print_answer_json if as_json else explanation.print_answer
+    show(_console(), _explain(position, root, cut=cut))
+
+
+@main.command()
+@click.argument("position", type=PositionType())
+@click.option("--root", type=FOLDER, help="The workspace; by default the nearest with .git or so.")
+@click.option("--cut", is_flag=True, help="As if the rest of the line were not typed yet.")
+def explain(position: Position, root: Path | None, cut: bool) -> None:
+    """Show all that leads to the answer at FILE:LINE:COL.
+
+    The context that was read, the candidates with every feature of their rank, each byte of the
+    model's prompt and the files it came from, both timelines, and the reason for what is missing.
+    """
+    from evaluation import explanation
+
+    explanation.print_explanation(_console(), _explain(position, root, cut=cut))
+
+
+@main.command()
+@click.argument("workspaces", nargs=-1, type=click.Path(resolve_path=True))
+@click.option("--all", "every", is_flag=True, help="Delete the indexes of all workspaces.")
+@click.option(
+    "--cap",
+    metavar="MB",
+    type=click.IntRange(min=0),
+    help="Delete the least recently used until this holds.",
+)
+def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
+    """List the indexes in your cache folder, or delete those of WORKSPACES.
+
+    The cache keeps itself below a cap; nothing in it cannot be built again.
+    """
+    from indexing import cache
+
+    known = cache.entries()
+    unknown = set(workspaces) - {entry.workspace for entry in known}
+    if unknown:
+        raise Problem(f"there is no index of {', '.join(sorted(unknown))}")
+    doomed = [entry for entry in known if every or entry.workspace in workspaces]
+    failed = [entry for entry in doomed if not cache.delete(entry.folder)]
+    if cap is not None:
+        doomed += cache.trim(cap=cap * 2**20)
+    for entry in known:
+        state = "could not be deleted" if entry in failed else "deleted" if entry in doomed else ""
+        click.echo(f"{entry.size / 2**20:8.1f} MB  {entry.workspace}  {state}".rstrip())
+    kept = sum(entry.size for entry in known if entry not in doomed or entry in failed)
+    click.echo(f"{kept / 2**20:8.1f} MB  in {cache.cache_root()}")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(path_type=Path),
+    default="runs/default",
+    show_default=True,
+    help="Where the run is kept; a run found there goes on.",
+)
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    default="corpus",
+    show_default=True,
+    help="Where the sources are downloaded to.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long to train; the learning rate follows it.",
+)
+def train(run_folder: Path, corpus: Path, minutes: float | None) -> None:
+    """Train the model that ships, from downloading the corpus to the exported weights.
+
+    Stop it with Ctrl-C and start it again: it goes on where it was.
+    """
+    raise NotImplementedError(run_folder, corpus, minutes)
+
+
+@main.command()
+@click.option("--repo", type=FOLDER, help="Your repository; by default one that nobody here wrote.")
+@click.option(
+    "--per-place",
+    type=click.IntRange(1, 50),
+    default=2,
+    show_default=True,
+    help="Positions of each kind.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Another seed, other positions."
+)
+@click.option("--svg", type=OUTPUT, help="Also write the picture to this file.")
+def demo(repo: Path | None, per_place: int, seed: int, svg: Path | None) -> None:
+    """Watch the language server complete code in a real repository.
+
+    It is started over stdio, as by an editor. Positions are drawn from the repository's own call
+    sites and the rest of their lines cut away; nothing on disk is changed.
+    """
+    from evaluation import demo as show
+
+    show.main(repo, _console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
+
+
+@main.group(name="eval")
+def evaluate() -> None:
+    """Measure quality and speed of what is installed.
+
+    Each command prints a table and, last, one line of JSON.
+    """
 
 
 @main.command()
@@ -125,7 +256,40 @@ def doctor() -> None:
     """
     from evaluation import doctor as checks
 
-    sys.exit(checks.run())
+    sys.exit(checks.run(_console()))
+
+
+def _console(*, record: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(record=record)
+
+
+def _explain(position: Position, root: Path | None, *, cut: bool) -> Explanation:
+    """Ask at ``position``. Raises Problem where the file is no text or lies outside ``root``."""
+    from evaluation import explanation
+    from evaluation.cuts import without_rest
+    from evaluation.headless import workspace_of
+
+    file = position.file.resolve()
+    root = root or workspace_of(file)
+    if not file.is_relative_to(root):
+        raise Problem(f"{file} is not in {root}")
+    data = _read(position.file)
+    offset = position.offset(data)
+    text = without_rest(data, offset) if cut else data
+    return explanation.ask(root, file.relative_to(root).as_posix(), text, offset)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        data = file.read_bytes()
+        data.decode("utf-8")
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file} is not UTF-8 at byte {error.start}") from error
+    return data
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from completion.request import Ghost
 from evaluation.cuts import Cut
 
 WORD = re.compile(r"\w*")
@@ -30,12 +31,13 @@ class PopupAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GhostAnswer:
-    """The text that would appear after the cursor, or the ``reason`` for none.
+    """The text that would appear after the cursor, or the code and words of the reason for none.
 
     ``text`` starts at the cursor: a half-typed word that the server repeats is taken off.
     """
 
     text: str
+    code: str
     reason: str
     ms: float
 
@@ -58,3 +60,11 @@ def line_right(cut: Cut, text: str) -> bool:
     """Return whether the first line of ``text`` is the true rest of the line, up to end spaces."""
     first = text.splitlines()[0] if text else ""
     return bool(first.strip()) and first.rstrip() == cut.rest.rstrip()
+
+
+def after_cursor(ghost: Ghost, data: bytes, offset: int) -> str:
+    """Return what the ghost text puts behind the cursor: its edit without the typed bytes."""
+    if ghost.edit is None:
+        return ""
+    typed = data[ghost.edit.start : offset].decode("utf-8", "replace")
+    return ghost.edit.text.removeprefix(typed)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
+from indexing.cache import cache_root
 
 MANIFEST = Path(__file__).with_name("repositories.toml")
 
@@ -58,7 +58,7 @@ def fetch(name: str, cache: Path | None = None) -> Path:
 
 def cache_folder() -> Path:
     """Return the folder that fetched repositories live in."""
-    return platformdirs.user_cache_path("lancefill") / "repositories"
+    return cache_root() / "repositories"
 
 
 def _download(repository: Repository, folder: Path) -> None:

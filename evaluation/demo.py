@@ -1,0 +1,179 @@
+"""``lancefill demo``, what ``make run`` shows: the real server completing real code.
+
+Positions are sampled by seed from the repository's own call sites, the rest of their lines is cut
+away in the open document (never on disk), and what comes back is shown as it came, wrong or right.
+An open document hides its file from the index. A few positions make a picture, not a measurement:
+that is ``lancefill eval``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from evaluation import cuts, show
+from evaluation.answers import GhostAnswer, PopupAnswer, line_right, name_right, rank
+from evaluation.cuts import Cut, Place
+from evaluation.editor import Editor, editing
+from evaluation.report import machine, machine_line, table
+from evaluation.repositories import fetch, repositories
+from evaluation.statistics import spread
+from evaluation.workspaces import read_sources
+from indexing.files import Found, discover
+
+DEFAULT = "openai-agents"
+SHOWN_ITEMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One position with what came back for it."""
+
+    cut: Cut
+    popup: PopupAnswer
+    ghost: GhostAnswer
+
+    @property
+    def rank(self) -> int | None:
+        """Where the true name stands in the popup, from 1; None when it is not there."""
+        return rank(self.cut, self.popup, late_ms=math.inf)
+
+
+def main(
+    repo: Path | None, console: Console, *, per_place: int, seed: int, svg: Path | None
+) -> None:
+    """Show ``repo``, or without one the default repository. Raises FetchError."""
+    if repo is None:
+        chosen = repositories()[DEFAULT]
+        with console.status(f"fetching {chosen.name} {chosen.version}"):
+            repo = fetch(DEFAULT)
+        title = f"{chosen.name} {chosen.version} ({chosen.licence})"
+    else:
+        title = str(repo)
+    run(repo, title, console, per_place, seed)
+    if svg is not None:
+        svg.write_text(console.export_svg(title="lancefill demo"), "utf-8")
+
+
+def run(root: Path, title: str, console: Console, per_place: int, seed: int) -> list[Shown]:
+    """Complete ``per_place`` sampled positions of every place in ``root``, printing each."""
+    files = read_sources(root, (one.path for one in discover(root) if isinstance(one, Found)))
+    sampled = cuts.sample(files, dict.fromkeys(Place, per_place), seed)
+    lines = sum(data.count(b"\n") for data in files.values())
+    console.print(Text.assemble((title, "bold"), f"  {len(files)} files, {lines:,} lines"))
+    console.print(f"{len(sampled)} positions drawn from its call sites with seed {seed}\n")
+    shown = asyncio.run(_complete(root, files, sampled, console))
+    console.print(summary(shown))
+    console.print(machine_line(machine()), style="dim")
+    console.print(connect())
+    return shown
+
+
+async def _complete(
+    root: Path, files: Mapping[str, bytes], sampled: Sequence[Cut], console: Console
+) -> list[Shown]:
+    start = time.perf_counter()
+    shown = []
+    async with editing(root) as editor:
+        with console.status("starting the language server") as status:
+            await editor.settled(status.update)
+        console.print(f"server, index and model ready in {time.perf_counter() - start:.1f} s\n")
+        for number, cut in enumerate(sampled, start=1):
+            shown.append(await _position(editor, cut, files[cut.path]))
+            console.print(f"{number}/{len(sampled)}", end=" ")
+            console.print(render(shown[-1], files[cut.path]))
+    return shown
+
+
+async def _position(editor: Editor, cut: Cut, data: bytes) -> Shown:
+    """Open the file, delete the rest of the line, ask for everything, close the file unsaved."""
+    editor.open(cut.path, data)
+    editor.replace(cut.path, cut.offset, cuts.line_end(data, cut.offset), "")
+    popup = await editor.popup(cut.path, cut.offset, resolve=SHOWN_ITEMS)
+    ghost = await editor.ghost(cut.path, cut.offset)
+    editor.close(cut.path)
+    return Shown(cut, popup, ghost)
+
+
+def render(shown: Shown, data: bytes) -> Group:
+    """Return one position as a person sees it: code with ghost text, popup, what was right."""
+    cut = shown.cut
+    cut_data = cuts.without_rest(data, cut.offset)
+    return Group(
+        show.heading(show.place(cut.path, data, cut.offset), cut.place),
+        show.code(cut_data, cut.offset, shown.ghost.text),
+        show.popup(shown.popup.items[:SHOWN_ITEMS], right=cut.name),
+        _verdict("popup", _popup_verdict(shown), shown.rank is not None, shown.popup.ms),
+        _verdict("ghost", _ghost_verdict(shown), name_right(cut, shown.ghost.text), shown.ghost.ms),
+        Text.assemble(("   truth  ", "dim"), (cut.typed, "dim"), cut.rest.rstrip()),
+        Text(),
+    )
+
+
+def _popup_verdict(shown: Shown) -> str:
+    if not shown.popup.items:
+        return "nothing offered"
+    where = f"#{shown.rank}" if shown.rank else "not offered"
+    return f"{shown.cut.name} is {where} of {len(shown.popup.items)}"
+
+
+def _ghost_verdict(shown: Shown) -> str:
+    if not shown.ghost.text:
+        return f"nothing: {shown.ghost.reason} ({shown.ghost.code})"
+    if line_right(shown.cut, shown.ghost.text):
+        return "the whole line is right"
+    return "the name is right" if name_right(shown.cut, shown.ghost.text) else "wrong"
+
+
+def _verdict(what: str, words: str, right: bool, ms: float) -> Text:
+    mark = ("\N{CHECK MARK}", "bold green") if right else ("\N{BALLOT X}", "bold red")
+    return Text.assemble(
+        "   ", (f"{what}  ", "dim"), mark, f" {words}", (f"   {ms:.1f} ms", "cyan")
+    )
+
+
+def summary(shown: Sequence[Shown]) -> Table:
+    """Return the table of hits per place; what was not answered counts as not right."""
+    places = [place for place in Place if any(one.cut.place is place for one in shown)]
+    rows = [_row(place, [one for one in shown if one.cut.place is place]) for place in places]
+    header = ("", "n", "popup #1", "popup top 5", "ghost shown", "name right", "line right")
+    times = ("popup p50 ms", "ghost p50 ms")
+    return table("What was right", (*header, *times), [*rows, _row("all", shown)])
+
+
+def _row(name: str, shown: Sequence[Shown]) -> list[str]:
+    ghosts = [(one.cut, one.ghost.text) for one in shown]
+    counts = [
+        sum(one.rank == 1 for one in shown),
+        sum(one.rank is not None and one.rank <= 5 for one in shown),
+        sum(bool(text) for _, text in ghosts),
+        sum(name_right(cut, text) for cut, text in ghosts),
+        sum(line_right(cut, text) for cut, text in ghosts),
+    ]
+    times = [[one.popup.ms for one in shown], [one.ghost.ms for one in shown]]
+    medians = [f"{spread(values).p50:.1f}" for values in times]
+    return [name, str(len(shown)), *map(str, counts), *medians]
+
+
+def connect() -> Text:
+    """Return what to type to have this in an editor."""
+    command = Path(sys.executable).with_name("lancefill")
+    return Text.from_markup(
+        "\n[bold]In your editor[/bold]\n"
+        "  VS Code   [cyan]make vsix && code --install-extension vscode-extension/lancefill.vsix[/]"
+        f"\n            then set [cyan]lancefill.path[/] to [cyan]{command}[/]\n"
+        "  Neovim    in init.lua (0.11 or newer; older: docs/user-guide.md):\n"
+        f'[cyan]            vim.lsp.config("lancefill", {{cmd = {{"{command}", "serve"}},\n'
+        '              filetypes = {"python"}, root_markers = {"pyproject.toml", ".git"}})\n'
+        '            vim.lsp.enable("lancefill")[/]\n'
+        "  yours     [cyan]make run REPO=path/to/your/repository[/]\n"
+    )

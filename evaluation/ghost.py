@@ -1,0 +1,220 @@
+"""``lancefill eval ghost``: is the ghost text right at identifier edges and inside identifiers?
+
+Items are drawn from call sites (``cuts.py``): half of them before an identifier (after a dot, on
+``self``, at the start of a statement), half inside one. The rest of the line is cut away, on disk
+and in the buffer, before anything is indexed (``workspaces.py``). The server's own engine and model
+process answer under the deadlines of the default settings: late is not answered. Two arms on
+identical items: with the repository's n-gram mixed in, as shipped, and the model alone.
+
+Everything is asked without the confidence threshold; what the threshold of the default settings
+would have hidden counts as not answered. So one run also says what other thresholds would do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from completion import engine
+from completion.context import Context
+from completion.engine import Helpers
+from completion.request import (
+    Code,
+    GhostOptions,
+    LibraryAnswer,
+    Prompt,
+    RawGhost,
+    Reason,
+    Request,
+)
+from evaluation import cuts, report
+from evaluation.answers import after_cursor, line_right, name_right
+from evaluation.cuts import Cut, Place
+from evaluation.headless import Headless, opened
+from evaluation.statistics import mean, rate, spread
+from evaluation.workspaces import cut_copy, read_sources, rounds
+from lsp_server.settings import Settings
+
+SHARES = {Place.DOT: 0.2, Place.SELF: 0.1, Place.STATEMENT: 0.2, Place.NAME: 0.2, Place.TOKEN: 0.3}
+INSIDE = frozenset((Place.NAME, Place.TOKEN))
+THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAlone:
+    """The helpers with one difference: the model is not told of the repository's n-gram."""
+
+    helpers: Helpers
+
+    async def library(self, request: Request, context: Context, budget_ms: float) -> LibraryAnswer:
+        """Pass on."""
+        return await self.helpers.library(request, context, budget_ms)
+
+    async def scores(
+        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+    ) -> Sequence[float] | Reason:
+        """Pass on."""
+        return await self.helpers.scores(request, prompt, names, budget_ms)
+
+    async def ghost(
+        self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
+    ) -> RawGhost | Reason:
+        """Pass on without the n-gram."""
+        alone = dataclasses.replace(options, ngrams=None)
+        return await self.helpers.ghost(request, prompt, alone, budget_ms)
+
+
+ARMS: Mapping[str, Callable[[Helpers], Helpers]] = {
+    "model and n-gram": lambda helpers: helpers,
+    "model alone": ModelAlone,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One ghost text: ``text`` after the cursor (empty: ``reason`` says why) and what is true."""
+
+    arm: str
+    cut: Cut
+    text: str
+    reason: str
+    confidence: float
+    name_right: bool
+    line_right: bool
+    ms: float
+
+    def shown(self, threshold: float) -> bool:
+        """Return whether the text would appear under a confidence threshold."""
+        return bool(self.text) and self.confidence >= threshold
+
+
+def run(
+    root: Path, title: str, console: Console, *, count: int, seed: int
+) -> tuple[dict[str, Any], list[Written]]:
+    """Evaluate ``count`` cuts of the repository at ``root``; print, and return result and items."""
+    facts = report.machine()
+    counts = {place: round(share * count) for place, share in SHARES.items()}
+    sampled = cuts.sample(read_sources(root), counts, seed)
+    with report.progress(console) as progress:
+        written = _write_all(root, sampled, progress)
+    console.print(_table(title, written))
+    console.print(_reasons(written))
+    console.print(report.machine_line(facts), style="dim")
+    return result(title, written, seed) | {"machine": facts}, written
+
+
+def _write_all(root: Path, sampled: Sequence[Cut], progress: Progress) -> list[Written]:
+    task = progress.add_task("writing", total=len(ARMS) * len(sampled))
+    written: list[Written] = []
+    for one_round in rounds(sampled, lambda cut: cut):
+        with cut_copy(root, one_round) as workspace:
+            answers = _write_round(
+                workspace.root, workspace.cache, one_round, lambda: progress.advance(task)
+            )
+            written += asyncio.run(answers)
+    return written
+
+
+async def _write_round(
+    root: Path, cache: Path, sampled: Sequence[Cut], done: Callable[[], None]
+) -> list[Written]:
+    written = []
+    async with opened(root, cache=cache) as headless:
+        # Arm by arm, so that no arm finds the prompt of the same cut still in the model's cache.
+        for arm, cut in itertools.product(ARMS, sampled):
+            written.append(await _write(headless, arm, cut, (root / cut.path).read_bytes()))
+            headless.index.forget(cut.path)
+            done()
+    return written
+
+
+async def _write(headless: Headless, arm: str, cut: Cut, data: bytes) -> Written:
+    """Ask once, with nothing of this prompt cached: the worst case of the first keystroke."""
+    headless.index.update(cut.path, data)
+    request = Request(cut.path, data, cut.offset)
+    options = dataclasses.replace(headless.options, min_confidence=0.0)
+    start = time.perf_counter()
+    ghost = await engine.ghost(
+        request, headless.index.snapshot(), ARMS[arm](headless.helpers), options
+    )
+    ms = 1000 * (time.perf_counter() - start)
+    text = after_cursor(ghost, data, cut.offset)
+    return Written(
+        arm=arm,
+        cut=cut,
+        text=text,
+        reason=str(ghost.reason.code) if ghost.reason else "",
+        confidence=ghost.confidence,
+        name_right=name_right(cut, text),
+        line_right=line_right(cut, text),
+        ms=ms,
+    )
+
+
+def result(title: str, written: Sequence[Written], seed: int) -> dict[str, Any]:
+    """Return the figures of a run as plain values."""
+    threshold = Settings().min_confidence
+    arms = {}
+    for arm in ARMS:
+        chosen = [one for one in written if one.arm == arm]
+        arms[arm] = {
+            **_quality(chosen, threshold),
+            "thresholds": {str(limit): _quality(chosen, limit) for limit in THRESHOLDS},
+            "confidence": asdict(mean([one.confidence for one in chosen if one.text])),
+            "ms": asdict(spread([one.ms for one in chosen])),
+        }
+    facts = {"eval": "ghost", "repository": title, "seed": seed, "threshold": threshold}
+    return {**facts, "arms": arms}
+
+
+def _quality(written: Sequence[Written], threshold: float) -> dict[str, Any]:
+    shown = [one for one in written if one.shown(threshold)]
+    return {
+        "answered": asdict(rate(len(shown), len(written))),
+        "name_right": asdict(rate(sum(one.name_right for one in shown), len(written))),
+        "line_right": asdict(rate(sum(one.line_right for one in shown), len(written))),
+        "name_right_of_shown": asdict(rate(sum(one.name_right for one in shown), len(shown))),
+    }
+
+
+def _table(title: str, written: Sequence[Written]) -> Table:
+    header = ("", "n", "answered", "name right", "line right", "right if shown", "p50 / p95 ms")
+    rows = []
+    for arm in ARMS:
+        of_arm = [one for one in written if one.arm == arm]
+        inside = [one for one in of_arm if one.cut.place in INSIDE]
+        edges = [one for one in of_arm if one.cut.place not in INSIDE]
+        rows.append(_row(arm, of_arm))
+        rows += [_row("  at an edge", edges), _row("  inside", inside)]
+    return report.table(f"Ghost text, {title}", header, rows)
+
+
+def _row(name: str, written: Sequence[Written]) -> list[str]:
+    shown = [one for one in written if one.shown(Settings().min_confidence)]
+    names, lines = sum(one.name_right for one in shown), sum(one.line_right for one in shown)
+    ms = spread([one.ms for one in written])
+    shares = [rate(hits, len(written)) for hits in (len(shown), names, lines)]
+    if_shown = f"{rate(names, len(shown)).value:.0%}"
+    return [name, str(len(written)), *map(str, shares), if_shown, f"{ms.p50:.0f} / {ms.p95:.0f}"]
+
+
+def _reasons(written: Sequence[Written]) -> Table:
+    """Return how often each reason led to nothing, the threshold included."""
+    threshold = Settings().min_confidence
+    rows = []
+    for arm in ARMS:
+        silent = [one for one in written if one.arm == arm and not one.shown(threshold)]
+        codes = [one.reason or str(Code.LOW_CONFIDENCE) for one in silent]
+        told = ", ".join(f"{code} {codes.count(code)}" for code in sorted(set(codes)))
+        rows.append([arm, told or "none"])
+    return report.table("", ("why nothing was shown", "times"), rows)

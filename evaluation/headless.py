@@ -1,0 +1,93 @@
+"""Completion without an editor: the server's own engine and helper processes, asked directly.
+
+``lancefill complete`` and ``explain`` ask here, and so does ``lancefill eval ghost``, which needs
+what the protocol does not carry (confidence, prompt, timeline).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from completion import engine
+from completion.engine import Explanation, Options
+from completion.request import Code, Request
+from indexing.build import BusyError, build
+from indexing.index import Index
+from lsp_server.environment import find
+from lsp_server.helpers import FolderHelpers, Library, Model
+from lsp_server.settings import Settings, options
+
+PATIENT_POPUP_MS = 5_000.0
+PATIENT_GHOST_MS = 20_000.0
+"""Nobody is typing: an answer is worth more than the deadlines that an editor's settings hold."""
+MODEL_START_S = 60.0
+SETTLED = (Code.MODEL_MISSING, Code.MODEL_FAILED)
+"""Reasons for which waiting longer for the model is of no use."""
+ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
+
+
+@dataclass(frozen=True, slots=True)
+class Headless:
+    """One workspace with its index and its helper processes running; made by :func:`opened`.
+
+    ``options`` are those of an editor with these settings.
+    """
+
+    index: Index
+    helpers: FolderHelpers
+    options: Options
+
+    async def explain(self, path: str, data: bytes, offset: int) -> Explanation:
+        """Return everything about completing at a byte offset of ``data``, taken as ``path``."""
+        self.index.update(path, data)
+        request = Request(path, data, offset, explicit=True)
+        patient = dataclasses.replace(
+            self.options,
+            popup_deadline_ms=PATIENT_POPUP_MS,
+            ghost_deadline_ms=PATIENT_GHOST_MS,
+        )
+        return await engine.explain(request, self.index.snapshot(), self.helpers, patient)
+
+
+@asynccontextmanager
+async def opened(
+    root: Path, *, cache: Path | None = None, settings: Settings | None = None
+) -> AsyncIterator[Headless]:
+    """Index ``root`` as far as its files changed, start the helpers, wait for the model."""
+    with contextlib.suppress(BusyError):  # an editor's server keeps the index up to date
+        await asyncio.to_thread(build, root, cache)
+    chosen = settings or Settings()
+    model = Model(chosen.device, lambda: None) if chosen.ghost_text else None
+    library = Library()
+    running = [library.helper] + ([model.helper] if model else [])
+    for helper in running:
+        helper.start()
+    try:
+        if model is not None:
+            await settled(model)
+        helpers = FolderHelpers(root, find(root, chosen.interpreter, trusted=True), model, library)
+        yield Headless(Index.open(root, cache), helpers, options(chosen, snippets=False))
+    finally:
+        await asyncio.gather(*(helper.stop() for helper in running))
+
+
+def workspace_of(file: Path) -> Path:
+    """Return the workspace that an editor would open for ``file``: the nearest marked folder."""
+    folders = file.resolve().parents
+    marked = (folder for folder in folders if any((folder / mark).exists() for mark in ROOT_MARKS))
+    return next(marked, folders[0])
+
+
+async def settled(model: Model) -> None:
+    """Wait until the model can be asked, or never will be."""
+    deadline = asyncio.get_running_loop().time() + MODEL_START_S
+    while (reason := model.reason) is not None and reason.code not in SETTLED:
+        if asyncio.get_running_loop().time() > deadline:
+            return
+        await asyncio.sleep(0.02)
