@@ -55,6 +55,13 @@ function statusText(status) {
   };
   return `${icons[status.kind]} Lancefill`;
 }
+function reasonText(reason) {
+  if (reason.code === "superseded" || reason.code === "cancelled") {
+    return void 0;
+  }
+  const feature = { popup: "No popup", ghost: "No ghost text" }[reason.feature];
+  return `${feature}: ${reason.message}`;
+}
 function coalesced(action) {
   let running;
   let next;
@@ -101,6 +108,18 @@ function coalesced(action) {
   (0, import_node_test.it)("shows that the server is busy before anything else", () => {
     import_strict.default.match(statusText({ kind: "Warning", busy: true, message: "indexing" }), /sync~spin/);
     import_strict.default.match(statusText({ kind: "Warning", busy: false, message: "no model" }), /warning/);
+  });
+});
+(0, import_node_test.describe)("reasonText", () => {
+  (0, import_node_test.it)("says why there is no suggestion", () => {
+    const message = "the model is 21 % sure";
+    import_strict.default.equal(
+      reasonText({ feature: "ghost", code: "low-confidence", message }),
+      "No ghost text: the model is 21 % sure"
+    );
+  });
+  (0, import_node_test.it)("says nothing about what happens at every keystroke", () => {
+    import_strict.default.equal(reasonText({ feature: "popup", code: "superseded", message: "" }), void 0);
   });
 });
 (0, import_node_test.describe)("coalesced", () => {

@@ -9,7 +9,14 @@ import {
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
 
-import { coalesced, serverCommand, statusText, type ServerStatus } from './server';
+import {
+  coalesced,
+  reasonText,
+  serverCommand,
+  statusText,
+  type Reason,
+  type ServerStatus,
+} from './server';
 
 let client: LanguageClient | undefined;
 
@@ -57,6 +64,12 @@ async function start(
   client = started;
   client.onNotification('didChangeStatus', (value: ServerStatus) => {
     show(status, value);
+  });
+  client.onNotification('lancefill/reason', (reason: Reason) => {
+    const text = reasonText(reason);
+    if (text !== undefined) {
+      status.detail = text;
+    }
   });
   try {
     await client.start();

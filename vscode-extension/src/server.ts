@@ -17,6 +17,13 @@ export interface ServerStatus {
   readonly message: string;
 }
 
+/** What the server sends as `lancefill/reason` when a request ends with nothing. */
+export interface Reason {
+  readonly feature: 'popup' | 'ghost';
+  readonly code: string;
+  readonly message: string;
+}
+
 /**
  * The command that starts the server; the client adds `--stdio`.
  *
@@ -52,6 +59,15 @@ export function statusText(status: ServerStatus): string {
     Inactive: '$(circle-slash)',
   };
   return `${icons[status.kind]} Lancefill`;
+}
+
+/** A reason as the status item shows it, or undefined for those that are the way of typing. */
+export function reasonText(reason: Reason): string | undefined {
+  if (reason.code === 'superseded' || reason.code === 'cancelled') {
+    return undefined;
+  }
+  const feature = { popup: 'No popup', ghost: 'No ghost text' }[reason.feature];
+  return `${feature}: ${reason.message}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-import { coalesced, serverCommand, statusText } from '../server';
+import { coalesced, reasonText, serverCommand, statusText } from '../server';
 
 describe('serverCommand', () => {
   it('starts the executable on PATH when no path is set', () => {
@@ -31,6 +31,20 @@ describe('statusText', () => {
   it('shows that the server is busy before anything else', () => {
     assert.match(statusText({ kind: 'Warning', busy: true, message: 'indexing' }), /sync~spin/);
     assert.match(statusText({ kind: 'Warning', busy: false, message: 'no model' }), /warning/);
+  });
+});
+
+describe('reasonText', () => {
+  it('says why there is no suggestion', () => {
+    const message = 'the model is 21 % sure';
+    assert.equal(
+      reasonText({ feature: 'ghost', code: 'low-confidence', message }),
+      'No ghost text: the model is 21 % sure',
+    );
+  });
+
+  it('says nothing about what happens at every keystroke', () => {
+    assert.equal(reasonText({ feature: 'popup', code: 'superseded', message: '' }), undefined);
   });
 });
 
