@@ -143,13 +143,12 @@ def context(before_cursor: bytes, syntax: Syntax = PYTHON) -> tuple[list[bytes],
 
     Reads all it is given: hand it whole lines. Inside a string or comment, ask something else.
     """
-    raws = raw_lexemes(before_cursor, syntax)
-    typed = raws.pop() if raws and _is_half_typed(raws[-1], before_cursor) else b""
-    return [_normal(raw) for raw in raws], typed
-
-
-def _is_half_typed(raw: bytes, before_cursor: bytes) -> bool:
-    return before_cursor.endswith(raw) and re.fullmatch(_WORD, raw) is not None
+    found = _pattern(syntax).findall(b"\n" + before_cursor)
+    *raws, _ = found  # the last match is the empty one at the end
+    typed = b""
+    if re.fullmatch(_WORD, raws[-1]):  # a blank or comment after it would have matched as b""
+        typed = raws.pop()
+    return [_normal(raw) for raw in raws if raw], typed
 
 
 @dataclass(frozen=True, slots=True)

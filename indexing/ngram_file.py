@@ -138,8 +138,8 @@ def heavy_key(start: int, length: int) -> int:
 def build(files: Iterable[tuple[str, bytes]], folder: Path) -> Stats:
     """Count the lexemes of ``(path, bytes)`` files and put the result into ``folder``.
 
-    Paths are relative, with ``/``; each occurs once. Raises `OSError` where the folder cannot be
-    written; then what was there stays.
+    Paths are relative, with ``/``; each occurs once. One build at a time per folder. Raises
+    `OSError` where the folder cannot be written; then what was there stays.
     """
     words: dict[bytes, int] = {BOUNDARY: 0}
     interner = Interner(lambda word: words.setdefault(word, len(words)))
@@ -276,6 +276,8 @@ def _heavy_table(heavy: Sequence[tuple[int, Array, Array]]) -> dict[str, Array]:
 def _write(sections: dict[str, Array], folder: Path) -> int:
     """Put the file into place in one step; its size in bytes."""
     folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(f"{FILE_NAME}*.tmp"):  # of a build that was killed
+        left_over.unlink(missing_ok=True)
     places: dict[str, tuple[int, str, int]] = {}
     offset, checksum = 0, 0
     for name, section in sections.items():

@@ -322,6 +322,12 @@ def test_a_failed_build_leaves_the_old_file(
     assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
+def test_what_a_killed_build_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / f"{FILE_NAME}abc.tmp").write_bytes(b"half")
+    build({"a.py": b"x = 1\n"}.items(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
 def test_a_mapped_model_outlives_its_file(tmp_path: Path) -> None:
     build({"a.py": b"x.old()\n"}.items(), tmp_path)
     old = NgramModel.open(tmp_path)
