@@ -53,11 +53,11 @@ class IndexingProgress:
         except JsonRpcException as error:
             log.info("the editor shows no progress: %s", error)
             return
-        self._progress.begin(token, types.WorkDoneProgressBegin(self._title, percentage=0))
+        self._progress.begin(token, types.WorkDoneProgressBegin(title=self._title, percentage=0))
         while self._latest.get("phase") not in ENDED:
             self._progress.report(token, _report(self._latest))
             await asyncio.sleep(INTERVAL_S)
-        self._progress.end(token, types.WorkDoneProgressEnd(_summary(self._latest)))
+        self._progress.end(token, types.WorkDoneProgressEnd(message=_summary(self._latest)))
 
 
 def _report(latest: Mapping[str, Any]) -> types.WorkDoneProgressReport:
