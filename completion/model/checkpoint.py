@@ -1,0 +1,174 @@
+"""The shipped model on disk, and the only way into memory.
+
+A folder holds ``model.safetensors`` (bfloat16), ``tokenizer.json``, ``MODEL_CARD.md`` and
+``manifest.json``, which names the format, the network's configuration, the AST types, what was
+trained on what, and the SHA-256 of the two files that are loaded. Nothing is loaded that does not
+match it, so a truncated download or a tokenizer of another model is an error in words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from completion.model.codefill import CodeFill, Config
+from completion.model.tokenizer import Tokenizer
+from completion.model.types import STATE_NAMES
+
+FORMAT = 1  # raise where an older loader would misread the files
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+MODEL, TOKENIZER, MANIFEST = "model.safetensors", "tokenizer.json", "manifest.json"
+
+
+class CheckpointError(RuntimeError):
+    """The model cannot be loaded; the message says which file and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to run, in evaluation mode."""
+
+    model: CodeFill
+    tokenizer: Tokenizer
+    config: Config
+    device: torch.device
+    dtype: torch.dtype
+    manifest: dict[str, Any]
+
+    @property
+    def types(self) -> list[str]:
+        """The names of the AST types that the type head predicts."""
+        return list(self.manifest["types"])
+
+
+def load(
+    folder: Path | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> Loaded:
+    """Read and verify a model; the shipped one, on the best device, unless told otherwise.
+
+    Raises CheckpointError where a file is missing, damaged or belongs to another model.
+    """
+    place = SHIPPED if folder is None else folder
+    manifest = _manifest(place)
+    config = _config(manifest, place)
+    data = _verified(place, MODEL, manifest)
+    _verified(place, TOKENIZER, manifest)
+    tokenizer = Tokenizer.load(place / TOKENIZER)
+    if tokenizer.size != config.values:
+        raise CheckpointError(f"{place}: {tokenizer.size} tokens for a network of {config.values}")
+    target = torch.device(device) if device is not None else best_device()
+    number = dtype if dtype is not None else best_dtype(target)
+    model = _network(config, data, place).to(device=target, dtype=number).eval()
+    return Loaded(
+        model.requires_grad_(requires_grad=False), tokenizer, config, target, number, manifest
+    )
+
+
+def save(folder: Path, model: CodeFill, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write a model and its manifest, ``facts`` included; the manifest comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: weight.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, weight in model.state_dict().items()
+    }
+    files = {
+        MODEL: safetensors.torch.save(weights, metadata={"format": "pt"}),
+        TOKENIZER: tokenizer.read_bytes(),
+    }
+    for name, data in files.items():
+        _write(folder / name, data)
+    manifest = {
+        "format": FORMAT,
+        "config": model.config.to_json(),
+        "parameters": sum(weight.numel() for weight in weights.values()),
+        "states_sha256": states_digest(),
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for name, data in files.items()
+        },
+        **facts,
+    }
+    _write(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    return manifest
+
+
+def best_device() -> torch.device:
+    """CUDA where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 on GPUs, float32 on processors."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+def states_digest() -> str:
+    """A hash of the names of the syntactic states: a model knows them by number."""
+    return hashlib.sha256("\n".join(STATE_NAMES).encode()).hexdigest()
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"no model in {folder}: {path.name}: {error.strerror}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not of format {FORMAT}, the one this Lancefill reads")
+    return manifest
+
+
+def _config(manifest: dict[str, Any], folder: Path) -> Config:
+    try:
+        config = Config(**manifest["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / MANIFEST}: bad configuration: {error}") from error
+    if manifest.get("states_sha256") != states_digest():
+        raise CheckpointError(f"{folder}: trained with other syntactic states; train it again")
+    return config
+
+
+def _verified(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+    """The file's bytes, if they are those that the manifest was written for."""
+    try:
+        data = (folder / name).read_bytes()
+        expected = manifest["files"][name]
+        size, digest = int(expected["bytes"]), str(expected["sha256"])
+    except OSError as error:
+        raise CheckpointError(f"{folder / name}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / MANIFEST} does not describe {name}") from error
+    if len(data) != size:
+        raise CheckpointError(
+            f"{folder / name} has {len(data)} bytes instead of {size}: truncated?"
+        )
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CheckpointError(f"{folder / name} is not the file of this model (SHA-256 differs)")
+    return data
+
+
+def _network(config: Config, data: bytes, folder: Path) -> CodeFill:
+    model = CodeFill(config)
+    try:
+        model.load_state_dict(safetensors.torch.load(data))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder / MODEL} does not fit its configuration: {error}"
+        ) from error
+    return model
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
