@@ -69,12 +69,12 @@ class CanonicalModel:
         return logits.masked_fill_(barred, -torch.inf).log_softmax(dim=-1)
 
     def _barred_at(self, place: Place) -> Tensor:
-        """(V,) True where a token cannot follow. The middle cannot end inside a character."""
+        """(V,) True where a token cannot follow; the end of the middle always can."""
         key = (place.token, place.pretoken)
         row = self._barred.get(key)
         if row is None:
             row = torch.from_numpy(~self.rules.allowed(*key))
-            row[self.tokenizer.end] = place.pretoken is Pretoken.UNKNOWN
+            row[self.tokenizer.end] = False
             row = self._barred[key] = row.to(self.device)
             if len(self._barred) > ROWS_KEPT:
                 self._barred.popitem(last=False)

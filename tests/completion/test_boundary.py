@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from completion.boundary import boundary, name_log_probs
 from completion.canonical import Canonical
 from completion.tree import CanonicalModel
 from tests.completion.toys import (
+    covers,
     merge_lists,
     next_log_probs,
     rooted_tree,
@@ -31,21 +31,6 @@ def trunk_and_tail(model: CanonicalModel, text: str) -> tuple[list[int], bytes]:
     begin = spans[-1][0] if spans else 0
     data = text.encode()
     return model.tokenizer.encode(data[:begin].decode()), data[begin:]
-
-
-def covers(
-    model: CanonicalModel, header: list[int], ids: list[int], tail: bytes
-) -> Iterator[tuple[list[int], float]]:
-    """Every canonical sequence behind ``ids`` whose last token, and none before, ends the tail."""
-    row = next_log_probs(model, header, ids)
-    for token, data in enumerate(model.tokenizer.token_bytes):
-        if not data or not math.isfinite(row[token]):
-            continue
-        if data.startswith(tail):
-            yield [token], float(row[token])
-        elif tail.startswith(data):
-            for rest, log_prob in covers(model, header, [*ids, token], tail[len(data) :]):
-                yield [token, *rest], float(row[token]) + log_prob
 
 
 def brute_log_prob(model: CanonicalModel, header: list[int], ids: list[int], tail: bytes) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
 from hypothesis import strategies as st
@@ -11,12 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from completion.model import tokenizer as tokenizers
-from completion.model.codefill import CodeFill, Config, Output
+from completion.model.codefill import CodeFill, Config, KVCache, Output
 from completion.model.tokenizer import SPECIALS, Tokenizer
-from completion.model.types import PREFIX_STATE
+from completion.model.types import PREFIX_STATE, SUFFIX_STATE
 from completion.tree import CanonicalModel, Place, TokenTree
 
 _NAMES = {byte: letter for letter, byte in tokenizers._bytes_of_letters().items()}
+
+torch.set_num_threads(1)  # the models are so small that a second thread only costs
 
 
 def toy_tokenizer(merges: Sequence[tuple[bytes, bytes]]) -> Tokenizer:
@@ -83,18 +86,73 @@ def toy_model(tokenizer: Tokenizer, dtype: torch.dtype = torch.float64) -> Canon
     network = ExactCodeFill(config).to(dtype).eval().requires_grad_(requires_grad=False)
     for parameter in network.parameters():
         if parameter.dim() > 1:
-            parameter.normal_(std=0.4)
+            parameter.normal_(std=0.25)
     return CanonicalModel(network, tokenizer)
+
+
+class Scripted(CodeFill):
+    """Writes one text: its hidden state is the position, its logits want the next of ``script``."""
+
+    def __init__(self, tokenizer: Tokenizer, script: Sequence[int]) -> None:
+        super().__init__(
+            Config(values=tokenizer.size, width=16, layers=1, heads=2, kv_heads=1, hidden=8)
+        )
+        self.script = [*script, tokenizer.end]
+        self.passes: list[int] = []
+
+    def trunk(
+        self,
+        values: Tensor,
+        states: Tensor,
+        *,
+        positions: Tensor | None = None,
+        cache: KVCache | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        assert cache is not None
+        if positions is None:
+            positions = torch.arange(cache.length, cache.length + values.shape[1])[None]
+        cache.length += values.shape[1]
+        self.passes.append(values.shape[1])
+        return positions[..., None].double()
+
+    def heads(self, x: Tensor) -> Output:
+        logits = torch.zeros(*x.shape[:-1], self.config.values, dtype=torch.float64)
+        for row, position in zip(
+            logits.view(-1, self.config.values), x.flatten().tolist(), strict=True
+        ):
+            if int(position) + 1 < len(self.script):
+                row[self.script[int(position) + 1]] = 12.0
+        return Output(logits, logits)
+
+
+def covers(
+    model: CanonicalModel, header: Sequence[int], ids: Sequence[int], tail: bytes
+) -> Iterator[tuple[list[int], float]]:
+    """Every canonical sequence behind ``ids`` whose last token, and none before, ends the tail."""
+    row = next_log_probs(model, header, ids)
+    for token, data in enumerate(model.tokenizer.token_bytes):
+        if not data or not math.isfinite(row[token]):
+            continue
+        if data.startswith(tail):
+            yield [token], float(row[token])
+        elif tail.startswith(data):
+            for rest, log_prob in covers(model, header, [*ids, token], tail[len(data) :]):
+                yield [token, *rest], float(row[token]) + log_prob
 
 
 def next_log_probs(model: CanonicalModel, header: Sequence[int], ids: Sequence[int]) -> Tensor:
     """What may follow ``header + ids``, computed afresh from all of it."""
-    place, states = Place(header[-1]), [PREFIX_STATE] * len(header)
+    place, states = Place(header[-1]), _header_states(header)
     for token in ids:
         place, state = model.follow(place, token)
         states.append(state)
     hidden = model.network.trunk(torch.tensor([[*header, *ids]]), torch.tensor([states]))
     return model.log_probs(hidden[0, -1:], [place])[0]
+
+
+def _header_states(header: Sequence[int]) -> list[int]:
+    return [SUFFIX_STATE] * (len(header) - 1) + [PREFIX_STATE]
 
 
 def rooted_tree(
@@ -103,7 +161,7 @@ def rooted_tree(
     """A tree whose cache holds ``header`` but its last token, and the node behind ``ids``."""
     cache = model.cache()
     if header[:-1]:
-        states = torch.tensor([[PREFIX_STATE] * (len(header) - 1)])
+        states = torch.tensor([_header_states(header)[:-1]])
         model.network.trunk(torch.tensor([header[:-1]]), states, cache=cache)
     tree = TokenTree(model, cache)
     node = tree.add_placed(-1, Place(header[-1]), PREFIX_STATE)

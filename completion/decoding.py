@@ -1,0 +1,296 @@
+"""From a prompt in tokens to the text that ghost text shows, or to scores of names.
+
+Greedy over texts, not over tokens: the likeliest leaves of the boundary go on side by side until
+each has finished its pre-token, and the likeliest finished one wins; from there on the likeliest
+token wins. Every distribution is over canonical continuations only, and mixed with the
+repository's n-gram where there is one (``mixture.py``). The deadline and a cancellation are seen
+between any two passes of the network; the cache stays valid whatever happens.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from completion.boundary import Boundary, boundary, name_log_probs
+from completion.fim import Anchor, Layout
+from completion.model.codefill import KVCache
+from completion.model.types import State, advance
+from completion.request import RawGhost
+from completion.tree import CanonicalModel, Place, TokenTree
+
+CHUNK = 128
+"""Tokens per pass while a prompt is read: the longest stretch in which nothing interrupts."""
+
+BRANCHES = 4
+"""Leaves that go on side by side."""
+
+BRANCH_STEPS = 3
+"""The most tokens that a branch may add to finish its pre-token."""
+
+Interrupted = Callable[[], bool]
+"""Whether the deadline has passed; may raise to give the whole request up."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is kept between the requests of one editor window.
+
+    The first ``len(values)`` tokens of the cache are those of ``values`` and ``states``; what it
+    holds beyond them is void.
+    """
+
+    cache: KVCache
+    values: list[int] = field(default_factory=list)
+    states: list[int] = field(default_factory=list)
+    anchor: Anchor | None = None
+
+    def common(self, layout: Layout) -> int:
+        """How many tokens of the layout's trunk, but its last, are cached."""
+        count = min(len(self.values), len(layout.values) - 1)
+        pairs = zip(self.values, self.states, layout.values, layout.states, strict=False)
+        for index, (value, state, wanted, wanted_state) in enumerate(pairs):
+            if index == count or (value, state) != (wanted, wanted_state):
+                return index
+        return count
+
+    def extend(self, values: Sequence[int], states: Sequence[int]) -> None:
+        """Record tokens that the cache holds now."""
+        self.values.extend(values)
+        self.states.extend(states)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A continuation in the making: ``node`` is its last scored token or what it stands behind."""
+
+    node: int
+    data: bytes
+    log_prob: float
+    count: int = 1
+    row: Tensor | None = None
+    stop: str = ""
+    rank: float = -math.inf  # log P(data, and that its last pre-token ends there)
+
+
+def write(
+    model: CanonicalModel,
+    session: Session,
+    layout: Layout,
+    max_tokens: int,
+    interrupted: Interrupted,
+) -> RawGhost:
+    """What the model would write at the cursor: up to the end of the logical line."""
+    watch = _Watch()
+    with torch.inference_mode():
+        tree, root, reused = _read(model, session, layout, interrupted)
+        watch.lap("prefill")
+        found = boundary(tree, root, layout.tail)
+        watch.lap("boundary")
+        draft = _best_branch(tree, found, interrupted)
+        watch.lap("branches")
+        place = _keep(tree, draft, session)
+        _finish(model, session, draft, place, max_tokens, interrupted)
+        watch.lap("decode")
+    return RawGhost(
+        text=draft.data.decode(errors="ignore"),
+        confidence=math.exp(draft.log_prob / draft.count),
+        tokens=draft.count,
+        stop=draft.stop,
+        reused=reused,
+        timeline=watch.laps,
+    )
+
+
+def score_names(
+    model: CanonicalModel,
+    session: Session,
+    layout: Layout,
+    names: Sequence[str],
+    interrupted: Interrupted,
+) -> list[float]:
+    """log P(name and then no identifier byte | prompt), natural, in the order of ``names``."""
+    with torch.inference_mode():
+        tree, root, _ = _read(model, session, layout, interrupted)
+        may_end = not layout.suffix[:1].isidentifier() and not layout.suffix[:1].isdecimal()
+        scores = name_log_probs(tree, root, layout.tail, names, may_end=may_end)
+        _keep_path(tree, root, session)
+    return scores
+
+
+def _read(
+    model: CanonicalModel, session: Session, layout: Layout, interrupted: Interrupted
+) -> tuple[TokenTree, int, int]:
+    """Bring the cache up to the trunk's last tokens, which become the tree's first nodes.
+
+    Returns the tree, the node of the trunk's last token, and how many tokens were cached already.
+    Raises TimeoutError where the deadline passes first.
+    """
+    reused = position = session.common(layout)
+    session.cache.truncate(reused)
+    del session.values[reused:], session.states[reused:]
+    while len(layout.values) - position > CHUNK:
+        if interrupted():
+            raise TimeoutError("the deadline passed while the prompt was read")
+        part = slice(position, position + CHUNK)
+        values, states = layout.values[part], layout.states[part]
+        model.network.trunk(
+            torch.tensor([values], device=model.device),
+            torch.tensor([states], device=model.device),
+            cache=session.cache,
+        )
+        session.extend(values, states)
+        position += CHUNK
+    tree = TokenTree(model, session.cache)
+    root = -1
+    for value, state in zip(layout.values[position:], layout.states[position:], strict=True):
+        place = layout.place if len(tree) == len(layout.values) - position - 1 else Place(value)
+        root = tree.add_placed(root, place, state)
+    return tree, root, reused
+
+
+def _best_branch(tree: TokenTree, found: Boundary, interrupted: Interrupted) -> _Draft:
+    """The likeliest of the likeliest leaves, once each has finished its pre-token."""
+    log_probs = found.log_probs
+    best = log_probs.topk(min(BRANCHES, len(log_probs)))
+    here = tree.places[found.end].syntax
+    drafts, steps = [], []
+    for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        if log_prob == -math.inf:
+            break
+        draft = _Draft(int(found.nodes[index]), b"", 0.0, count=0)
+        step = int(found.tokens[index])
+        if _take(tree.model, draft, here, step, log_prob, found.overlap[draft.node]):
+            steps.append((draft, step))
+        drafts.append(draft)
+    for left in reversed(range(BRANCH_STEPS)):
+        if not steps or interrupted():
+            break
+        steps = _grow(tree, steps, last=not left)
+    return max(drafts, key=lambda draft: draft.rank)
+
+
+def _grow(
+    tree: TokenTree, steps: Sequence[tuple[_Draft, int]], *, last: bool
+) -> list[tuple[_Draft, int]]:
+    """Score drafts behind their newest tokens; take another token where the pre-token goes on.
+
+    Returns the drafts whose newest token is not scored yet.
+    """
+    nodes = [tree.add(draft.node, token) for draft, token in steps]
+    going_on = []
+    for (draft, _), node, row in zip(steps, nodes, tree.score(nodes), strict=True):
+        draft.node, draft.row = node, row
+        place = tree.places[node]
+        ends = torch.from_numpy(tree.model.rules.begins(place.pretoken)).to(row.device)
+        ends[tree.model.tokenizer.end] = True
+        token = int(row.argmax())
+        draft.rank = draft.log_prob + float(row[ends].logsumexp(dim=0))
+        if ends[token] or last:
+            continue
+        if _take(tree.model, draft, place.syntax, token, float(row[token])):
+            going_on.append((draft, token))
+    return going_on
+
+
+def _take(
+    model: CanonicalModel,
+    draft: _Draft,
+    syntax: State,
+    token: int,
+    log_prob: float,
+    overlap: int = 0,
+) -> bool:
+    """Append ``token`` to a draft that stands at ``syntax``; False where that ends the draft.
+
+    ``overlap`` counts the token's bytes that stand before the cursor.
+    """
+    data = model.tokenizer.token_bytes[token][overlap:]
+    ended = 0 if token == model.tokenizer.end else _line_end(syntax, data)
+    draft.log_prob += log_prob
+    draft.count += 1
+    draft.rank = draft.log_prob
+    draft.row = None
+    if ended is None:
+        draft.data += data
+        return True
+    draft.data += data[:ended]
+    draft.stop = "end" if token == model.tokenizer.end else "line"
+    return False
+
+
+def _line_end(syntax: State, data: bytes) -> int | None:
+    """Where in ``data``, written at ``syntax``, the logical line ends; None where it goes on.
+
+    A line break inside brackets goes on, and one behind a backslash; one inside a string of many
+    lines ends what a person wants to see.
+    """
+    for at, byte in enumerate(data):
+        if byte in b"\r\n":
+            behind, _ = advance(syntax, data[:at] + b"\n")
+            inside = any(bracket != "lambda" for bracket in behind.brackets)
+            if not inside and (behind.fresh or behind.literal):
+                return at
+    return None
+
+
+def _keep(tree: TokenTree, draft: _Draft, session: Session) -> Place:
+    """Cut the cache to the draft's path; where that leads."""
+    _keep_path(tree, draft.node, session)
+    return tree.places[draft.node]
+
+
+def _keep_path(tree: TokenTree, node: int, session: Session) -> None:
+    tree.keep(node)
+    session.extend(*tree.tokens(tree.path(node)))
+
+
+def _finish(
+    model: CanonicalModel,
+    session: Session,
+    draft: _Draft,
+    place: Place,
+    max_tokens: int,
+    interrupted: Interrupted,
+) -> None:
+    """Go on with the likeliest token until the draft ends."""
+    while not draft.stop:
+        if draft.row is None or interrupted():
+            draft.stop = "deadline"
+        elif draft.count >= max_tokens:
+            draft.stop = "length"
+        else:
+            token = int(draft.row.argmax())
+            if _take(model, draft, place.syntax, token, float(draft.row[token])):
+                place, state = model.follow(place, token)
+                draft.row = _step(model, session, place, state)
+
+
+def _step(model: CanonicalModel, session: Session, place: Place, state: int) -> Tensor:
+    """Append one token to the cache: (V,) log-probabilities of the next."""
+    hidden = model.network.trunk(
+        torch.tensor([[place.token]], device=model.device),
+        torch.tensor([[state]], device=model.device),
+        cache=session.cache,
+    )
+    session.extend([place.token], [state])
+    return model.log_probs(hidden[0], [place])[0]
+
+
+class _Watch:
+    """Milliseconds per step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """Book the time since the last lap on ``step``."""
+        now = time.perf_counter()
+        self.laps[step] = round(1000 * (now - self._last), 2)
+        self._last = now
