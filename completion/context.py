@@ -124,7 +124,7 @@ def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
     begin = _chunk_start(text, start, headers)
     scanned = scan(text, begin, start)
     prefix = text[start:offset].decode("utf-8", "replace")
-    place, receiver, module = _place(text, scanned, text[start:offset])
+    place, receiver, module = _place(scanned, text[start:offset])
     return Context(
         place=place,
         offset=offset,
@@ -134,7 +134,7 @@ def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
         statement=scanned.statement if scanned.tokens else start,
         receiver=receiver,
         module=module,
-        call=_call(text, scanned),
+        call=_call(scanned),
         bindings=_bindings(text, begin, start, end, scanned, headers),
         target=_target(scanned.tokens),
         before=scanned.tokens[-1].text.decode("utf-8", "replace") if scanned.tokens else "",
@@ -171,7 +171,7 @@ def _indentation(text: bytes, start: int, end: int) -> bytes:
 
 
 def _lines_above(text: bytes, end: int) -> Iterator[_Header]:
-    """The lines above ``end``, nearest first, but for blank ones and such that begin with a closer."""
+    """The lines above ``end``, nearest first; not blank ones, nor such as begin with a closer."""
     while end > 0:
         begin = max(0, end - _BLOCK)
         begin = text.rfind(b"\n", 0, begin) + 1
@@ -219,7 +219,7 @@ def _nesting(text: bytes, headers: Sequence[_Header]) -> dict[str, str]:
     return {"qualname": ".".join(path), "owner": owner, "self_name": self_name}
 
 
-def _place(text: bytes, scanned: Scan, typed: bytes) -> tuple[Place, str, str]:
+def _place(scanned: Scan, typed: bytes) -> tuple[Place, str, str]:
     """The place, the receiver's source, and an import's module path."""
     tokens = scanned.tokens
     if scanned.comment or scanned.string is not None:
@@ -229,18 +229,18 @@ def _place(text: bytes, scanned: Scan, typed: bytes) -> tuple[Place, str, str]:
     if not tokens:
         return Place.NAME, "", ""
     if tokens[0].text in (b"import", b"from"):
-        return _import_place(text, tokens)
+        return _import_place(tokens)
     if tokens[-1].text == b".":
         first = primary_start(tokens, len(tokens) - 2)
         if first is None:
             return Place.MEMBER, "", ""
         if tokens[first].kind is Lexeme.NUMBER and first == len(tokens) - 2:
             return Place.NUMBER, "", ""
-        return Place.MEMBER, _source(text, tokens[first : len(tokens) - 1]), ""
+        return Place.MEMBER, source_of(tokens[first : len(tokens) - 1]), ""
     return (Place.DEFINITION if _defines(scanned) else Place.NAME), "", ""
 
 
-def _source(text: bytes, tokens: Sequence[Token]) -> str:
+def source_of(tokens: Sequence[Token]) -> str:
     """The tokens' source on one line, comments dropped."""
     parts = [tokens[0].text]
     for left, right in pairwise(tokens):
@@ -249,7 +249,7 @@ def _source(text: bytes, tokens: Sequence[Token]) -> str:
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def _import_place(text: bytes, tokens: Sequence[Token]) -> tuple[Place, str, str]:
+def _import_place(tokens: Sequence[Token]) -> tuple[Place, str, str]:
     """Inside ``import …`` or ``from … import …``."""
     last = tokens[-1].text
     if last == b"as":
@@ -295,7 +295,7 @@ def _in_lambda_parameters(scanned: Scan) -> bool:
     return False
 
 
-def _call(text: bytes, scanned: Scan) -> Call | None:
+def _call(scanned: Scan) -> Call | None:
     """The call whose arguments hold the end of the scan, if the innermost open bracket is one."""
     tokens = scanned.tokens
     if not scanned.open or tokens[scanned.open[-1]].text != b"(" or not scanned.open[-1]:
@@ -312,7 +312,7 @@ def _call(text: bytes, scanned: Scan) -> Call | None:
     ]
     current = arguments[-1]
     keyword = keywords[-1] if len(current) > 1 and current[1].text == b"=" and keywords else ""
-    callee = _source(text, tokens[first:opening])
+    callee = source_of(tokens[first:opening])
     return Call(callee, len(arguments) - 1, tuple(keywords), not current, keyword)
 
 
@@ -358,7 +358,7 @@ def _bindings(
 
 
 def _unfinished(binding: Binding, scanned: Scan, start: int) -> bool:
-    """Whether the binding is being written at the cursor: ``x`` in ``x = x.|`` is still the old x."""
+    """Whether it is being written at the cursor: the last ``x`` in ``x = x.|`` is still the old."""
     assigned = binding.how is How.ASSIGNED and binding.offset >= scanned.statement
     return binding.offset == start or (assigned and bool(scanned.tokens))
 
@@ -395,8 +395,9 @@ def _balances(brackets: bytes, closers: bytes) -> bool:
 
 def _open_ends(headers: Sequence[_Header], begin: int) -> bytes:
     """What completes the ``try`` blocks that the cut text leaves open."""
-    lines = [b"\n"]
-    for header in headers:
-        if header.start > begin and re.match(rb"try\s*:", header.text):
-            lines.append(header.indent + b"finally: pass\n")
-    return b"".join(lines)
+    lines = (
+        header.indent + b"finally: pass\n"
+        for header in headers
+        if header.start > begin and re.match(rb"try\s*:", header.text)
+    )
+    return b"\n" + b"".join(lines)

@@ -1,24 +1,60 @@
-"""The main path: from a request to a ranked popup, and from a request to ghost text."""
+"""The main path: from a request to a ranked popup, and from a request to ghost text.
+
+Read :func:`_popup` and :func:`_ghost` first. Everything here is plain values in, plain values out;
+the helper processes are reached through :class:`Helpers`, and what they do not answer in time is
+left out with a :class:`Reason`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
-from completion.context import Context
+from completion.candidates import Candidates, gather, scope_at, with_library
+from completion.context import Context, Place, read
+from completion.naming import known_part
+from completion.presenting import present
+from completion.prompting import prompt
+from completion.ranking import UNSEEN, Facts, Ranked, facts, over_unseen, rank
 from completion.request import (
+    Code,
     Ghost,
     GhostOptions,
     InsertCall,
     LibraryAnswer,
+    LibraryItem,
     Popup,
     Prompt,
     RawGhost,
     Reason,
     Request,
+    Suggestion,
+    TextEdit,
+    Timing,
 )
 from indexing.index import Snapshot
+from indexing.ngrams import View
+
+MAX_ITEMS = 50
+"""The most items a popup holds: editors re-encode the list on every keystroke."""
+
+SCORED_NAMES = 32
+"""How many of the best names the model is asked about."""
+
+PREDICTED_NAMES = 32
+"""How many names the n-gram proposes."""
+
+MARGIN_MS = 2.0
+"""Kept back from the popup's deadline for ranking once more and building the items."""
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Helpers(Protocol):
@@ -31,7 +67,7 @@ class Helpers(Protocol):
     async def scores(
         self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
     ) -> Sequence[float] | Reason:
-        """Natural-log probability of each name, followed by a non-identifier byte, after the prompt."""
+        """Log-probability of each name, followed by a non-identifier byte, after the prompt."""
         ...
 
     async def ghost(
@@ -65,7 +101,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything that one request led to; ``context`` is None where the text could not be read."""
+    """Everything that one request led to; ``context`` is None where reading it failed."""
 
     request: Request
     context: Context | None
@@ -73,21 +109,276 @@ class Explanation:
     ghost: Ghost
 
 
+class Clock:
+    """The timeline of one request: steps in milliseconds since it was made."""
+
+    def __init__(self) -> None:
+        self.origin = time.perf_counter()
+        self.steps: list[Timing] = []
+
+    def now(self) -> float:
+        """Milliseconds since the request arrived."""
+        return (time.perf_counter() - self.origin) * 1000
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        start = self.now()
+        try:
+            yield
+        finally:
+            self.steps.append(Timing(name, start, self.now()))
+
+
 async def popup(request: Request, snapshot: Snapshot, helpers: Helpers, options: Options) -> Popup:
     """The names that could stand at the cursor, best first; never raises, returns by its deadline.
 
-    ``snapshot`` must hold ``request.text`` as the open buffer of ``request.path`` (``Index.update``).
+    ``snapshot`` must hold ``request.text`` as the buffer of ``request.path`` (``Index.update``).
     """
-    raise NotImplementedError
+    clock = Clock()
+    try:
+        answer = await _popup(request, snapshot, helpers, options, clock)
+    except Exception as error:
+        log.exception("popup failed")
+        answer = Popup((), (_failure(error),))
+    return replace(answer, timeline=tuple(clock.steps))
 
 
 async def ghost(request: Request, snapshot: Snapshot, helpers: Helpers, options: Options) -> Ghost:
     """What the model would write at the cursor, or the reason for nothing; never raises."""
-    raise NotImplementedError
+    clock = Clock()
+    try:
+        answer = await _ghost(request, snapshot, helpers, options, clock)
+    except Exception as error:
+        log.exception("ghost text failed")
+        answer = Ghost(None, _failure(error))
+    return replace(answer, timeline=tuple(clock.steps))
 
 
 async def explain(
     request: Request, snapshot: Snapshot, helpers: Helpers, options: Options
 ) -> Explanation:
     """The popup and the ghost text with all that led to them."""
-    raise NotImplementedError
+    try:
+        context = read(request.text, request.offset, snapshot.tree(request.path))
+    except Exception:
+        log.exception("reading the context failed")
+        context = None
+    return Explanation(
+        request,
+        context,
+        await popup(request, snapshot, helpers, options),
+        await ghost(request, snapshot, helpers, options),
+    )
+
+
+def _failure(error: Exception) -> Reason:
+    return Reason(Code.FAILED, f"a defect in Lancefill ({type(error).__name__}); see the log")
+
+
+# Popup
+
+
+async def _popup(
+    request: Request, snapshot: Snapshot, helpers: Helpers, options: Options, clock: Clock
+) -> Popup:
+    with clock.step("context"):
+        context = read(request.text, request.offset, snapshot.tree(request.path))
+    if context.place in _NO_POPUP:
+        return Popup((), (Reason(Code.GATED, f"no names are offered here: {context.place}"),))
+    with clock.step("candidates"):
+        view = _view(request, context, snapshot)
+        found = gather(
+            context, request.path, snapshot, _predicted(view, context), imports=options.auto_import
+        )
+
+    def left() -> float:
+        return options.popup_deadline_ms - MARGIN_MS - clock.now()
+
+    async with _Pending() as pending:
+        library = scores = None
+        if _needs_library(context, found):
+            library = pending.start(helpers.library(request, context, left()))
+            await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
+        with clock.step("ranking"):
+            known = with_ngram(facts(request, context, snapshot), found, view)
+            ranked = rank(found, known, MAX_ITEMS)
+        if options.model_scores and ranked:
+            names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
+            asked = prompt(request, context, snapshot, typed="")
+            scores = pending.start(helpers.scores(request, asked, names, left()))
+        with clock.step("helpers"):
+            answer, reasons = await _library_answer(library, left)
+            model, late = await _model_scores(scores, ranked, left)
+    with clock.step("items"):
+        if answer or model:
+            found = with_library(found, answer, context)
+            known = replace(with_ngram(known, found, view), model=model)
+            ranked = rank(found, known, MAX_ITEMS)
+        items = present(
+            ranked, request, context, snapshot,
+            insert_call=options.insert_call, snippets=options.snippets,
+        )  # fmt: skip
+    return Popup(items, (*reasons, *late, *_shortfall(items, request, snapshot)))
+
+
+_NO_POPUP = frozenset((Place.STRING, Place.COMMENT, Place.NUMBER, Place.DEFINITION))
+
+
+def _needs_library(context: Context, found: Candidates) -> bool:
+    """jedi is asked only for what the repository does not define."""
+    asked = context.place in (Place.MEMBER, Place.IMPORTED, Place.MODULE)
+    return asked and not found.complete
+
+
+def _view(request: Request, context: Context, snapshot: Snapshot) -> View | None:
+    """The repository's n-gram with the buffer in it, but for the name being typed."""
+    model = snapshot.ngrams
+    return None if model is None else model.with_buffer(request.path, request.text, context.start)
+
+
+def _predicted(view: View | None, context: Context) -> list[str]:
+    if view is None:
+        return []
+    before, _ = view.context(context.start)
+    found = view.predict(before, context.prefix.encode(), PREDICTED_NAMES)
+    return [name.decode("utf-8", "replace") for name, _ in found]
+
+
+def with_ngram(known: Facts, found: Candidates, view: View | None) -> Facts:
+    """The facts with the n-gram's opinion on every candidate."""
+    if view is None or not found.items:
+        return known
+    before, _ = view.context(known.context.start)
+    names = [each.name for each in found.items]
+    scores = view.score(before, [name.rstrip("=").encode() for name in names])
+    pairs = zip(names, scores, strict=True)
+    return replace(known, ngram={name: over_unseen(math.log(max(p, UNSEEN))) for name, p in pairs})
+
+
+def _shortfall(
+    items: Sequence[Suggestion], request: Request, snapshot: Snapshot
+) -> tuple[Reason, ...]:
+    """Why the list is empty, where it is."""
+    if items:
+        return ()
+    if snapshot.symbols(request.path) is None:
+        return (Reason(Code.NOT_INDEXED, f"{request.path} is not in the index"),)
+    return (Reason(Code.NO_CANDIDATES, "nothing known fits what is typed"),)
+
+
+class _Pending:
+    """Questions to the helpers; those without an answer at the end are given up."""
+
+    def __init__(self) -> None:
+        self.tasks: list[asyncio.Task[Any]] = []
+
+    def start(self, question: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(question)
+        self.tasks.append(task)
+        return task
+
+    async def __aenter__(self) -> _Pending:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self.tasks:
+            task.cancel()
+
+
+async def _within(task: asyncio.Task[T], budget_ms: float) -> T | None:
+    """The task's result, or None where it is late."""
+    done, _ = await asyncio.wait((task,), timeout=max(0.0, budget_ms) / 1000)
+    return task.result() if done else None
+
+
+async def _library_answer(
+    task: asyncio.Task[LibraryAnswer] | None, left: Callable[[], float]
+) -> tuple[tuple[LibraryItem, ...], tuple[Reason, ...]]:
+    if task is None:
+        return (), ()
+    answer = await _within(task, left())
+    if answer is None:
+        return (), (Reason(Code.DEADLINE, "jedi did not answer in time"),)
+    return answer.items, (() if answer.reason is None else (answer.reason,))
+
+
+async def _model_scores(
+    task: asyncio.Task[Sequence[float] | Reason] | None,
+    ranked: Sequence[Ranked],
+    left: Callable[[], float],
+) -> tuple[Mapping[str, float], tuple[Reason, ...]]:
+    if task is None:
+        return {}, ()
+    answer = await _within(task, left())
+    if answer is None:
+        return {}, (Reason(Code.DEADLINE, "the model did not score the names in time"),)
+    if isinstance(answer, Reason):
+        return {}, (answer,)
+    pairs = zip(ranked, answer, strict=False)
+    return {each.candidate.name: over_unseen(score) for each, score in pairs}, ()
+
+
+# Ghost text
+
+
+async def _ghost(
+    request: Request, snapshot: Snapshot, helpers: Helpers, options: Options, clock: Clock
+) -> Ghost:
+    with clock.step("context"):
+        context = read(request.text, request.offset, snapshot.tree(request.path))
+    if (gated := _gate(request, context, options)) is not None:
+        return Ghost(None, gated)
+    with clock.step("prompt"):
+        asked = prompt(request, context, snapshot, typed=request.selected)
+        folder = snapshot.ngram_folder
+        wanted = GhostOptions(options.max_tokens, str(folder) if folder else None)
+    with clock.step("model"):
+        raw = await helpers.ghost(request, asked, wanted, options.ghost_deadline_ms - clock.now())
+    if isinstance(raw, Reason):
+        return Ghost(None, raw, prompt=asked)
+    with clock.step("filters"):
+        kept = _filtered(raw, asked, request, context, snapshot, options)
+    if isinstance(kept, Reason):
+        return Ghost(None, kept, raw.confidence, raw.tokens, asked)
+    edit = _ghost_edit(kept, request, context)
+    return Ghost(edit, None, raw.confidence, raw.tokens, asked)
+
+
+def _gate(request: Request, context: Context, options: Options) -> Reason | None:
+    """Why no ghost text is asked for here, if so."""
+    if context.place is Place.COMMENT and not options.in_comments:
+        return Reason(Code.GATED, "not inside comments")
+    if context.place is Place.STRING and not options.in_strings:
+        return Reason(Code.GATED, "not inside strings")
+    if context.end > context.offset:
+        return Reason(Code.GATED, "not in the middle of a word")
+    if not request.text[: context.offset].strip():
+        return Reason(Code.GATED, "nothing stands before the cursor")
+    if request.selected is not None and not request.selected.startswith(context.prefix):
+        return Reason(Code.GATED, "the selected item replaces what is typed")
+    return None
+
+
+def _filtered(
+    raw: RawGhost,
+    asked: Prompt,
+    request: Request,
+    context: Context,
+    snapshot: Snapshot,
+    options: Options,
+) -> str | Reason:
+    if raw.confidence < options.min_confidence:
+        return Reason(Code.LOW_CONFIDENCE, f"confidence {raw.confidence:.2f} is low")
+    text, unknown = known_part(raw.text, asked, context, scope_at(context, request.path, snapshot))
+    if unknown and not text.strip():
+        return Reason(Code.UNKNOWN_NAME, f"{unknown} does not exist in this repository")
+    from completion import filters
+
+    return filters.filtered(text, asked.prefix, asked.suffix)
+
+
+def _ghost_edit(text: str, request: Request, context: Context) -> TextEdit:
+    if request.selected is None:
+        return TextEdit(request.offset, request.offset, text)
+    return TextEdit(context.start, request.offset, request.selected + text)

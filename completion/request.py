@@ -46,7 +46,7 @@ class TextEdit:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason for an item's rank: a feature's name, its value, its weight times value, and words."""
+    """One reason for an item's rank: a feature, its value, weight times value, and words."""
 
     feature: str
     value: float
@@ -96,6 +96,8 @@ class Code(StrEnum):
     UNBALANCED = "unbalanced-brackets"
     NO_CANDIDATES = "no-candidates"
     INDEXING = "indexing"
+    UNKNOWN_NAME = "unknown-name"
+    FAILED = "failed"
     FILE_TOO_LARGE = "file-too-large"
     NOT_INDEXED = "not-indexed"
 
@@ -167,7 +169,7 @@ class InsertCall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LibraryItem:
-    """One name that jedi knows; ``kind`` as in :class:`Suggestion`, ``module`` where it comes from."""
+    """One name that jedi knows; ``kind`` as in :class:`Suggestion`; ``module`` is its origin."""
 
     name: str
     kind: str

@@ -1,4 +1,4 @@
-"""Names that a function binds before the cursor, with what each is tied to: LANCE's inline variables."""
+"""Names that a function binds before the cursor, and what each is tied to: inline variables."""
 
 from __future__ import annotations
 
@@ -234,9 +234,12 @@ _HANDLERS = {
 }
 # What runs in the scope that it stands in; other nodes are entered only around the cursor.
 _BLOCKS = frozenset(
-    "module block ERROR decorated_definition expression_statement if_statement elif_clause"
-    " else_clause for_statement while_statement try_statement except_clause except_group_clause"
-    " finally_clause with_statement with_clause with_item match_statement case_clause"
-    " parenthesized_expression named_expression as_pattern comparison_operator boolean_operator"
-    " not_operator".split()
+    (
+        *("module", "block", "ERROR", "decorated_definition", "expression_statement"),
+        *("if_statement", "elif_clause", "else_clause", "for_statement", "while_statement"),
+        *("try_statement", "except_clause", "except_group_clause", "finally_clause"),
+        *("with_statement", "with_clause", "with_item", "match_statement", "case_clause"),
+        *("parenthesized_expression", "named_expression", "as_pattern", "not_operator"),
+        *("comparison_operator", "boolean_operator"),
+    )
 )

@@ -176,7 +176,7 @@ def _line_end(data: bytes, start: int, end: int) -> int:
 
 
 def _unclosed(data: bytes, start: int, body: int, end: int) -> int | None:
-    """The end of the scan when the literal at ``start`` reaches it, None when its line ends first."""
+    """The end of the scan if the literal at ``start`` reaches it, None if its line ends first."""
     triple = data[body - 3 : body] in _ENDS and body - start >= 3
     return end if triple or _line_end(data, body, end) == end else None
 

@@ -1,0 +1,419 @@
+"""Who could stand at the cursor: members, names in scope, arguments, importable APIs, modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from completion import builtin_types
+from completion.annotations import Role, Scope, Type, definitions_of
+from completion.context import Context, Place
+from completion.dataflow import infer, of_binding
+from completion.matching import match_quality
+from completion.request import LibraryItem, Origin
+from completion.scope import How
+from indexing.index import Snapshot
+from indexing.resolve import Target
+from indexing.symbols import Definition, Import, Kind, last_part
+
+MAX_IMPORTABLE = 200
+"""How many definitions elsewhere in the repository are looked at for one typed prefix."""
+
+MAX_PREDICTED = 32
+"""How many names the n-gram may propose where the receiver is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One name that could be typed.
+
+    ``definition`` and ``path`` say where the repository defines it, ``depth`` how far up the
+    inheritance, ``module`` where it must be imported from (empty: it is visible here). ``bound`` is
+    the byte offset of its latest binding in the enclosing functions, -1 outside them. ``tie`` says
+    in words why it is offered.
+    """
+
+    name: str
+    kind: str
+    origin: Origin
+    tie: str = ""
+    definition: Definition | None = None
+    path: str = ""
+    depth: int = 0
+    module: str = ""
+    bound: int = -1
+    detail: str = ""
+    documentation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What was found; each name once.
+
+    ``receiver`` is what stands before the dot, where that is known. ``complete``: nothing else can
+    stand here, so neither jedi nor statistics need be asked.
+    """
+
+    items: tuple[Candidate, ...]
+    receiver: Type | None = None
+    complete: bool = False
+
+
+def gather(
+    context: Context,
+    path: str,
+    snapshot: Snapshot,
+    predicted: Iterable[str] = (),
+    *,
+    imports: bool = True,
+) -> Candidates:
+    """Every candidate that matches what is typed.
+
+    ``predicted`` are the n-gram's names, best first; ``imports``: offer what is not imported yet.
+    """
+    scope = scope_at(context, path, snapshot)
+    if context.place is Place.MEMBER:
+        found = _members(context, scope, predicted)
+    elif context.place is Place.NAME:
+        names = _names(context, scope)
+        if imports and context.prefix:
+            names = chain(names, _importable(context, scope, predicted))
+        found = Candidates(_unique(names, context.prefix))
+    elif context.place is Place.IMPORTED:
+        found = _imported(context, scope)
+    elif context.place is Place.MODULE:
+        found = Candidates(_unique(_modules(context, scope), context.prefix))
+    elif context.place is Place.IMPORT_KEYWORD:
+        items = (Candidate("import", "keyword", Origin.KEYWORD),)
+        found = Candidates(_unique(items, context.prefix), complete=True)
+    else:
+        found = Candidates((), complete=True)
+    return found
+
+
+def scope_at(context: Context, path: str, snapshot: Snapshot) -> Scope:
+    """The scope in which expressions at the cursor are evaluated."""
+    return Scope(snapshot, path, context.owner, context.self_name, context.bindings)
+
+
+def with_library(found: Candidates, items: Sequence[LibraryItem], context: Context) -> Candidates:
+    """The candidates and what jedi found beside them."""
+    library = (
+        Candidate(
+            item.name,
+            item.kind,
+            Origin.LIBRARY,
+            f"from `{item.module}`" if item.module else "",
+            detail=item.detail,
+            documentation=item.documentation,
+        )
+        for item in items
+    )
+    merged = _unique((*found.items, *library), context.prefix)
+    return Candidates(merged, found.receiver, found.complete)
+
+
+def _unique(candidates: Iterable[Candidate], prefix: str) -> tuple[Candidate, ...]:
+    """The first candidate of each name that matches the prefix."""
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if candidate.name not in found and match_quality(candidate.name, prefix) is not None:
+            found[candidate.name] = candidate
+    return tuple(found.values())
+
+
+# After a dot
+
+
+def _members(context: Context, scope: Scope, predicted: Iterable[str]) -> Candidates:
+    receiver = infer(context.receiver, scope) if context.receiver else None
+    known: list[Candidate] = []
+    complete = False
+    if receiver is not None:
+        tie = _receiver_words(context, receiver)
+        known = list(members_of(receiver, scope, tie))
+        complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
+    if not complete:
+        known += _resembling(context, scope)
+        known += _used(context, scope, predicted)
+    return Candidates(_unique(known, context.prefix), receiver, complete)
+
+
+def _receiver_words(context: Context, receiver: Type) -> str:
+    article = {Role.INSTANCE: "a ", Role.CLASS: "the class ", Role.MODULE: "the module "}
+    return f"`{context.receiver}` is {article.get(receiver.role, '')}`{receiver.name}`"
+
+
+def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
+    """The members of a module, of a class or of an instance of it."""
+    if type_.role is Role.FUNCTION:
+        return
+    if not type_.local:
+        if type_.target.module == "builtins":
+            yield from _builtin_members(type_.target.qualname, tie)
+        return
+    for member in scope.snapshot.members(type_.target):
+        yield Candidate(
+            member.name,
+            str(member.definition.kind),
+            Origin.MEMBER,
+            tie,
+            member.definition,
+            member.path,
+            member.depth,
+        )
+    if type_.role is not Role.MODULE:
+        for base in _outside_bases(type_.target, scope.snapshot):
+            yield from _builtin_members(base, tie)
+
+
+def _builtin_members(name: str, tie: str) -> Iterator[Candidate]:
+    for member in builtin_types.members(name):
+        yield Candidate(
+            member,
+            builtin_types.kind(name, member),
+            Origin.LIBRARY,
+            tie,
+            detail=builtin_types.signature(name, member),
+            documentation=builtin_types.documentation(name, member),
+        )
+
+
+def is_closed(type_: Type, scope: Scope) -> bool:
+    """Whether all members of the type are known: nothing it inherits comes from a library."""
+    snapshot = scope.snapshot
+    if snapshot.lookup(type_.target, "__getattr__") is not None:
+        return False
+    if type_.role is Role.MODULE:
+        return True
+    known = {"object", *_EMPTY_BASES}
+    return all(
+        base in known or builtin_types.members(base)
+        for base in _outside_bases(type_.target, snapshot)
+    )
+
+
+_EMPTY_BASES = frozenset(("ABC", "Protocol", "Generic"))
+"""Bases outside the repository that add no member worth offering."""
+
+
+def _outside_bases(target: Target, snapshot: Snapshot) -> list[str]:
+    """The last names of the base classes that the repository does not define."""
+    names: list[str] = []
+    for owner in snapshot.mro(target):
+        definition = snapshot.definition(owner)
+        for text in definition.bases if definition else ():
+            dotted = text.partition("[")[0].strip()
+            found = snapshot.expression(owner.path or "", definition.container, dotted)
+            if (found is None or found.path is None) and "=" not in text:
+                names.append(dotted.rpartition(".")[2])
+    return names
+
+
+def _bound_name(
+    name: str, target: Target, snapshot: Snapshot, origin: Origin, tie: str
+) -> Candidate:
+    definition = snapshot.definition(target)
+    if definition is not None:
+        return Candidate(name, str(definition.kind), origin, tie, definition, target.path or "")
+    kind = Kind.VARIABLE if target.qualname else Kind.MODULE
+    return Candidate(name, str(kind), origin, tie, path=target.path or "")
+
+
+def _resembling(context: Context, scope: Scope) -> Iterator[Candidate]:
+    """Members of the classes that the receiver is named after: ``http_client``, ``HttpClient``."""
+    part = last_part(context.receiver).strip("_")
+    if not part.isidentifier() or part in ("self", "cls"):
+        return
+    words = part.split("_")
+    names = dict.fromkeys(("".join(map(_capital, words)), _capital(words[-1])))
+    for name in names:
+        classes = [
+            each for each in scope.snapshot.named(name) if each.definition.kind is Kind.CLASS
+        ]
+        for located in classes[:2]:
+            module = scope.snapshot.module_name(located.path)
+            type_ = Type(Role.INSTANCE, Target(located.path, located.definition.qualname, module))
+            tie = f"`{context.receiver}` is named like the class `{name}`"
+            yield from members_of(type_, scope, tie)
+        if classes:
+            return
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _used(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
+    """Names that follow receivers of this name elsewhere, then what the n-gram expects."""
+    part = last_part(context.receiver)
+    for name in scope.snapshot.used_after(part) if part else ():
+        yield _somewhere(name, scope.snapshot, f"used after `{part}` elsewhere")
+    for name in predicted:
+        if name.isidentifier() and name not in builtin_types.KEYWORDS:
+            yield _somewhere(name, scope.snapshot, "follows similar code elsewhere")
+
+
+def _somewhere(name: str, snapshot: Snapshot, tie: str) -> Candidate:
+    """A name whose owner is not known; its definition is told where there is only one."""
+    located = snapshot.named(name)
+    if len(located) == 1:
+        definition = located[0].definition
+        return Candidate(name, str(definition.kind), Origin.USED, tie, definition, located[0].path)
+    kind = located[0].definition.kind if located else Kind.ATTRIBUTE
+    return Candidate(name, str(kind), Origin.USED, tie)
+
+
+# A bare name
+
+
+def _names(context: Context, scope: Scope) -> Iterator[Candidate]:
+    if context.call is not None and context.call.naming:
+        yield from _keyword_arguments(context, scope)
+    yield from _locals(context, scope)
+    for name, target in scope.snapshot.bindings(scope.path).items():
+        local = target.path == scope.path
+        tie = "defined in this file" if local else "imported in this file"
+        yield _bound_name(name, target, scope.snapshot, Origin.SCOPE, tie)
+    yield from _class_names(context, scope)
+    yield from _builtins(context)
+
+
+def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:
+    for name, found in context.bindings.items():
+        if "." in name:
+            continue
+        binding = found[-1]
+        type_ = of_binding(binding, scope)
+        kind = Kind.FUNCTION if binding.how is How.DEFINED else Kind.VARIABLE
+        words = f"{binding.how} in this function"
+        if type_ is not None:
+            words += f": `{type_.name}`"
+        yield Candidate(
+            name,
+            "parameter" if binding.how is How.PARAMETER else str(kind),
+            Origin.SCOPE,
+            words,
+            bound=binding.offset,
+            detail=type_.name if type_ else binding.annotation,
+        )
+
+
+def _class_names(context: Context, scope: Scope) -> Iterator[Candidate]:
+    """In a class body its own names are visible."""
+    if not context.owner or context.qualname != context.owner:
+        return
+    symbols = scope.snapshot.symbols(scope.path)
+    for definition in symbols.definitions if symbols else ():
+        if definition.container == context.owner:
+            yield Candidate(
+                definition.name,
+                str(definition.kind),
+                Origin.SCOPE,
+                "defined in this class",
+                definition,
+                scope.path,
+            )
+
+
+def _builtins(context: Context) -> Iterator[Candidate]:
+    for name in builtin_types.KEYWORDS:
+        if context.starts_statement or name not in builtin_types.STATEMENT_KEYWORDS - {
+            *("if", "else", "for", "async"),
+        }:
+            yield Candidate(name, "keyword", Origin.KEYWORD, "a keyword")
+    for name in builtin_types.NAMES:
+        yield Candidate(name, builtin_types.name_kind(name), Origin.LIBRARY, "a built-in")
+
+
+def _keyword_arguments(context: Context, scope: Scope) -> Iterator[Candidate]:
+    assert context.call is not None
+    callee = infer(context.call.callee, scope)
+    if callee is None:
+        return
+    for parameter in _parameters(callee, scope)[context.call.position :]:
+        if parameter not in context.call.keywords:
+            yield Candidate(
+                f"{parameter}=", "parameter", Origin.SCOPE, f"argument of `{context.call.callee}`"
+            )
+
+
+def _parameters(callee: Type, scope: Scope) -> list[str]:
+    """The names of the callee's parameters that can be passed by keyword, in order."""
+    target = callee.target
+    bound = callee.receiver is not None
+    if callee.role is Role.CLASS and callee.local:
+        constructor = scope.snapshot.lookup(target, "__init__")
+        if constructor is None:
+            return [
+                member.definition.name
+                for member in scope.snapshot.members(target)
+                if member.definition.kind is Kind.ATTRIBUTE and member.definition.annotation
+            ]
+        target, bound = constructor, True
+    definitions = definitions_of(scope.snapshot, target)
+    if not definitions:
+        return []
+    static = any("staticmethod" in each for each in definitions[0].decorators)
+    names = [
+        each.name
+        for each in definitions[0].parameters
+        if not each.prefix and each.name.isidentifier()
+    ]
+    return names[1:] if bound and not static else names
+
+
+def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
+    """Top-level definitions elsewhere in the repository."""
+    snapshot = scope.snapshot
+    expected = (located for name in predicted for located in snapshot.named(name))
+    for located in (*expected, *snapshot.prefixed(context.prefix, MAX_IMPORTABLE, top=True)):
+        definition = located.definition
+        if definition.container or located.path == scope.path:
+            continue
+        module = snapshot.module_name(located.path)
+        yield Candidate(
+            definition.name,
+            str(definition.kind),
+            Origin.IMPORTABLE,
+            f"defined in `{module}`, not imported here yet",
+            definition,
+            located.path,
+            module=module,
+        )
+
+
+# Import statements
+
+
+def _imported(context: Context, scope: Scope) -> Candidates:
+    target = _module_at(context.module, context.offset, scope)
+    if target.path is None:
+        return Candidates(())
+    items = members_of(Type(Role.MODULE, target), scope, f"in `{context.module}`")
+    return Candidates(_unique(items, context.prefix), complete=True)
+
+
+def _module_at(written: str, offset: int, scope: Scope) -> Target:
+    """The module that ``written`` (``"..pkg.mod"``) names in an import statement of the file."""
+    module = written.lstrip(".")
+    statement = Import(module, "*", "*", len(written) - len(module), (offset, offset))
+    return scope.snapshot.resolve(scope.path, statement)
+
+
+def _modules(context: Context, scope: Scope) -> Iterator[Candidate]:
+    snapshot = scope.snapshot
+    tie = "a module of this repository"
+    if context.module:
+        relative = context.module.rstrip(".") == ""
+        written = context.module if relative else context.module.removesuffix(".")
+        target = _module_at(written, context.offset, scope)
+        if target.path is not None:
+            for candidate in members_of(Type(Role.MODULE, target), scope, tie):
+                if candidate.kind == Kind.MODULE:
+                    yield candidate
+        return
+    tops = {snapshot.module_name(path).partition(".")[0] for path in snapshot.paths}
+    for name in sorted(tops - {""}):
+        yield Candidate(name, str(Kind.MODULE), Origin.MEMBER, tie)

@@ -1,0 +1,85 @@
+"""From a ranked candidate to a popup item: what is inserted, what it shows, what it imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from completion.context import Context, Place
+from completion.importing import import_edit
+from completion.ranking import Ranked
+from completion.request import InsertCall, Origin, Request, Suggestion, TextEdit
+from completion.signatures import is_callable, required, signature
+from indexing.index import Snapshot
+from indexing.modules import is_package
+from indexing.symbols import FileSymbols
+
+
+def present(
+    ranked: Sequence[Ranked],
+    request: Request,
+    context: Context,
+    snapshot: Snapshot,
+    *,
+    insert_call: InsertCall,
+    snippets: bool,
+) -> tuple[Suggestion, ...]:
+    """The popup items for ``ranked``, in its order."""
+    symbols = snapshot.symbols(request.path) or FileSymbols()
+    style = insert_call if _may_call(context) else InsertCall.NONE
+    items = []
+    for each in ranked:
+        candidate = each.candidate
+        definition = candidate.definition
+        text, snippet = _inserted(each, style, snippets=snippets)
+        imports: tuple[TextEdit, ...] = ()
+        if candidate.origin is Origin.IMPORTABLE:
+            imports = (_import(each, request, symbols, snapshot),)
+        items.append(
+            Suggestion(
+                label=candidate.name,
+                kind=candidate.kind,
+                origin=candidate.origin,
+                edit=TextEdit(context.start, context.offset, text),
+                score=each.score,
+                detail=candidate.detail or (signature(definition) if definition else ""),
+                documentation=candidate.documentation or (definition.doc if definition else ""),
+                snippet=snippet,
+                extra_edits=imports,
+                evidence=each.evidence,
+                deprecated=definition is not None
+                and any("deprecated" in decorator for decorator in definition.decorators),
+                location=(candidate.path, definition.name_span[0]) if definition else None,
+            )
+        )
+    return tuple(items)
+
+
+def _may_call(context: Context) -> bool:
+    """A call makes sense where none follows already, and not in an import or after ``@``."""
+    return not context.called and context.place in (Place.MEMBER, Place.NAME)
+
+
+def _inserted(each: Ranked, style: InsertCall, *, snippets: bool) -> tuple[str, bool]:
+    """The text to insert, and whether it is a snippet."""
+    candidate = each.candidate
+    if style is InsertCall.NONE or not is_callable(candidate.kind):
+        return candidate.name, False
+    if not snippets:
+        return f"{candidate.name}()", False
+    name = candidate.name.replace("$", r"\$")
+    names = required(candidate.definition) if candidate.definition else []
+    if style is InsertCall.PARAMETERS and names:
+        fields = ", ".join(f"${{{index}:{each}}}" for index, each in enumerate(names, 1))
+        return f"{name}({fields})$0", True
+    return f"{name}($0)", True
+
+
+def _import(each: Ranked, request: Request, symbols: FileSymbols, snapshot: Snapshot) -> TextEdit:
+    return import_edit(
+        request.text,
+        symbols,
+        snapshot.module_name(request.path),
+        each.candidate.module,
+        each.candidate.name,
+        package=is_package(request.path),
+    )

@@ -1,0 +1,136 @@
+"""The prompt of ghost text: the signatures that matter here, and the text around the cursor.
+
+The signatures are LANCE's: what this file imports from the repository, the members of the classes
+that its inline variables are tied to, and what the enclosing class inherits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+from completion.annotations import Role, Scope, Type, own_instance
+from completion.candidates import Candidate, members_of, scope_at
+from completion.context import Context
+from completion.dataflow import of_binding, of_target
+from completion.model.prompt import CONTEXT_LINES, format_context
+from completion.request import Prompt, Request
+from completion.signatures import declaration
+from indexing.index import Snapshot
+from indexing.symbols import Definition, Kind
+
+HEADER_BYTES = 1200
+PREFIX_BYTES = 3000
+SUFFIX_BYTES = 1000
+MENTIONED_BYTES = 800
+"""How far above the cursor a name counts as mentioned."""
+
+_SHOWN = frozenset((Kind.CLASS, Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY))
+
+MAX_TIED = 6
+"""How many inline variables contribute the members of their classes, the latest first."""
+
+
+def prompt(
+    request: Request, context: Context, snapshot: Snapshot, typed: str | None = None
+) -> Prompt:
+    """The prompt at the cursor; ``typed`` stands in for the identifier that is being typed."""
+    text = request.text
+    before = text[: context.offset]
+    if typed is not None:
+        before = text[: context.start] + typed.encode()
+    header, sources = _header(request, context, snapshot)
+    suffix = text[request.offset : request.offset + SUFFIX_BYTES]
+    return Prompt(
+        header=header,
+        suffix=suffix.decode("utf-8", "ignore"),
+        prefix=_window(before).decode("utf-8", "replace"),
+        sources=sources,
+    )
+
+
+def _window(before: bytes) -> bytes:
+    """The last lines of the text before the cursor, whole ones."""
+    if len(before) <= PREFIX_BYTES:
+        return before
+    cut = before[-PREFIX_BYTES:]
+    newline = re.search(rb"\r\n|\n|\r", cut)
+    return cut[newline.end() :] if newline else cut.decode("utf-8", "ignore").encode()
+
+
+def _header(request: Request, context: Context, snapshot: Snapshot) -> tuple[str, tuple[str, ...]]:
+    """The most relevant signatures of other files, in file order, and those files."""
+    near = request.text[max(0, context.statement - MENTIONED_BYTES) : context.statement]
+    mentioned = {word.decode("utf-8", "replace") for word in re.findall(rb"\w+", near)}
+    scored: dict[tuple[str, int], tuple[float, Definition]] = {}
+    for weight, path, definition in _relevant(request, context, snapshot):
+        if path == request.path or definition.kind not in _SHOWN:
+            continue
+        score = weight + (definition.name in mentioned)
+        key = (path, definition.span[0])
+        if key not in scored or scored[key][0] < score:
+            scored[key] = (score, definition)
+    best = sorted(scored, key=lambda key: (-scored[key][0], key))[:CONTEXT_LINES]
+    lines = [(path, declaration(scored[path, start][1])) for path, start in sorted(best)]
+    header = format_context(lines)
+    while len(header.encode()) > HEADER_BYTES:
+        lines.pop()
+        header = format_context(lines)
+    return header, tuple(dict.fromkeys(path for path, _ in lines))
+
+
+def _relevant(
+    request: Request, context: Context, snapshot: Snapshot
+) -> Iterator[tuple[float, str, Definition]]:
+    """Weight, path and definition of what could matter at the cursor's statement."""
+    scope = scope_at(context, request.path, snapshot)
+    for name, type_ in _tied(context, scope):
+        yield from _class_and_members(name, type_, scope)
+    for name, target in snapshot.bindings(request.path).items():
+        if target.path in (None, request.path):
+            continue
+        definition = snapshot.definition(target)
+        type_ = of_target(target, scope)
+        if definition is not None and definition.kind is not Kind.MODULE:
+            yield 0.6, target.path or "", definition
+        elif type_ is not None and type_.role is Role.MODULE:
+            yield from _used_members(name, type_, scope, 0.3)
+
+
+def _tied(context: Context, scope: Scope) -> Iterator[tuple[str, Type]]:
+    """Inline variables with the repository's class that each is tied to, the latest first."""
+    if context.owner and context.self_name:
+        yield context.self_name, own_instance(scope)
+    earlier = [
+        found[-1] for found in context.bindings.values() if found[-1].offset < context.statement
+    ]
+    earlier.sort(key=lambda binding: -binding.offset)
+    for binding in earlier[:MAX_TIED]:
+        type_ = of_binding(binding, scope)
+        if type_ is not None and type_.local and type_.role is not Role.FUNCTION:
+            yield binding.name, type_
+
+
+def _class_and_members(
+    name: str, type_: Type, scope: Scope
+) -> Iterator[tuple[float, str, Definition]]:
+    definition = scope.snapshot.definition(type_.target)
+    if definition is not None and definition.kind is Kind.CLASS:
+        yield 1.0, type_.target.path or "", definition
+    yield from _used_members(name, type_, scope, 0.5)
+
+
+def _used_members(
+    name: str, type_: Type, scope: Scope, weight: float
+) -> Iterator[tuple[float, str, Definition]]:
+    """Public members, weighted by how often they follow receivers of this name."""
+    after = scope.snapshot.used_after(name)
+    for member in members_of(type_, scope):
+        if member.definition is not None and _is_shown(member):
+            uses = after.get(member.name, 0)
+            yield weight * math.log1p(uses) / (1 + member.depth), member.path, member.definition
+
+
+def _is_shown(member: Candidate) -> bool:
+    return member.name == "__init__" or not member.name.startswith("_")

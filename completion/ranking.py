@@ -1,0 +1,264 @@
+"""LANCE: the order of the candidates, as a weighted sum of features, each with its evidence.
+
+The idea is LANCE's (Nashid et al. 2024): names that the receiver, the imports and the inline
+variables at the cursor are tied to come first. What LANCE leaves to a large language model is done
+here by counting how the repository uses its own names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from completion.candidates import Candidate, Candidates
+from completion.context import Context, Place
+from completion.matching import EXACT, match_quality
+from completion.request import Evidence, Origin, Request
+from completion.signatures import is_callable
+from indexing.index import Snapshot
+from indexing.symbols import last_part
+
+NEARBY = 8192
+"""How many bytes before the cursor count as near."""
+
+UNSEEN = 1e-7
+"""The least probability that the n-gram is believed to tell apart."""
+
+
+def over_unseen(log_probability: float) -> float:
+    """How far a log-probability lies above that of a name that was never seen, at least 0.
+
+    So a name without a probability, and a model that was not asked, change no score.
+    """
+    return max(0.0, log_probability - math.log(UNSEEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the features read: computed once per request.
+
+    ``after`` counts names used after receivers of this name in the repository, ``here`` after this
+    very receiver in the file, ``file`` the names in the text near the cursor and ``distance`` how
+    many names ago they stood last. ``ngram`` and ``model`` are log-probabilities by
+    :func:`over_unseen`; empty where there is no such model or it was late.
+    """
+
+    context: Context
+    path: str
+    snapshot: Snapshot
+    after: Mapping[str, int]
+    here: Mapping[str, int]
+    file: Mapping[str, int]
+    distance: Mapping[str, int]
+    ngram: Mapping[str, float] = field(default_factory=dict)
+    model: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column: its value for a candidate, and that value in words (empty: not worth saying)."""
+
+    name: str
+    value: Callable[[Candidate, Facts], float]
+    words: Callable[[Candidate, Facts], str] = lambda _candidate, _facts: ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate with its score and what made it."""
+
+    candidate: Candidate
+    score: float
+    evidence: tuple[Evidence, ...]
+
+
+def facts(request: Request, context: Context, snapshot: Snapshot) -> Facts:
+    """Count what the features need from the text and the index."""
+    near = request.text[max(0, context.start - NEARBY) : context.start]
+    words = [word.decode("utf-8", "replace") for word in _WORD.findall(near)]
+    counts: dict[str, int] = {}
+    distance: dict[str, int] = {}
+    for back, word in enumerate(reversed(words)):
+        counts[word] = counts.get(word, 0) + 1
+        distance.setdefault(word, back)
+    after = snapshot.used_after(context.receiver) if last_part(context.receiver) else {}
+    here = _used_here(request.text, context)
+    return Facts(context, request.path, snapshot, after, here, counts, distance)
+
+
+_WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+
+
+def _used_here(text: bytes, context: Context) -> dict[str, int]:
+    """The names that follow this very receiver elsewhere in the file."""
+    if context.place is not Place.MEMBER or not context.receiver:
+        return {}
+    receiver = re.escape(context.receiver.encode())
+    pattern = rb"(?<![\w.\x80-\xff])" + receiver + rb"\.([A-Za-z_\x80-\xff][\w\x80-\xff]*)"
+    counts: dict[str, int] = {}
+    for match in re.finditer(pattern, text):
+        if match.start(1) != context.start:
+            name = match[1].decode("utf-8", "replace")
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def rank(found: Candidates, known: Facts, limit: int) -> list[Ranked]:
+    """The best ``limit`` candidates, best first; ties by name."""
+    weights = WEIGHTS[known.context.place is Place.MEMBER]
+    columns = [
+        (feature, weights[feature.name], [feature.value(each, known) for each in found.items])
+        for feature in FEATURES
+        if feature.name in weights
+    ]
+    scores = [0.0] * len(found.items)
+    for _, weight, values in columns:
+        for index, value in enumerate(values):
+            scores[index] += weight * value
+    order = sorted(range(len(scores)), key=lambda i: (-scores[i], found.items[i].name))[:limit]
+    return [
+        Ranked(found.items[i], scores[i], _evidence(found.items[i], known, columns, i))
+        for i in order
+    ]
+
+
+def _evidence(
+    candidate: Candidate,
+    known: Facts,
+    columns: Sequence[tuple[Feature, float, list[float]]],
+    index: int,
+) -> tuple[Evidence, ...]:
+    """What counts for or against the candidate, the heaviest first."""
+    found = [
+        Evidence(
+            feature.name, values[index], weight * values[index], feature.words(candidate, known)
+        )
+        for feature, weight, values in columns
+        if values[index]
+    ]
+    return tuple(sorted(found, key=lambda each: -abs(each.contribution)))
+
+
+# Features
+
+
+def _origin(origin: Origin) -> Callable[[Candidate, Facts], float]:
+    return lambda candidate, _facts: float(candidate.origin is origin)
+
+
+def _tie_words(candidate: Candidate, _facts: Facts) -> str:
+    return candidate.tie
+
+
+def _private(candidate: Candidate, facts: Facts) -> float:
+    name = candidate.name
+    hidden = name.startswith("_") and not _is_dunder(name)
+    own = facts.context.receiver in (facts.context.self_name, "super()")
+    return float(hidden and not (own and candidate.depth == 0))
+
+
+def _is_dunder(name: str) -> bool:
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
+
+
+def _is_test(path: str) -> bool:
+    parts = path.split("/")
+    return parts[-1].startswith(("test_", "conftest")) or "tests" in parts or "test" in parts
+
+
+def _plural(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _after_words(candidate: Candidate, facts: Facts) -> str:
+    number = facts.after.get(candidate.name, 0)
+    return f"used {_plural(number)} after `{last_part(facts.context.receiver)}` in this repository"
+
+
+def _here_words(candidate: Candidate, facts: Facts) -> str:
+    number = facts.here.get(candidate.name, 0)
+    return f"used {_plural(number)} after `{facts.context.receiver}` in this file"
+
+
+def _uses_words(candidate: Candidate, facts: Facts) -> str:
+    return f"used {_plural(facts.snapshot.use_count(candidate.name))} in this repository"
+
+
+def _near_words(candidate: Candidate, facts: Facts) -> str:
+    return f"stands {_plural(facts.file.get(candidate.name, 0))} in the text above"
+
+
+def _percent_words(
+    column: Callable[[Facts], Mapping[str, float]], whose: str
+) -> Callable[[Candidate, Facts], str]:
+    def words(candidate: Candidate, facts: Facts) -> str:
+        probability = UNSEEN * math.exp(column(facts).get(candidate.name, 0.0))
+        return f"{probability:.1%} after these words {whose}"
+
+    return words
+
+
+def _bound_near(candidate: Candidate, facts: Facts) -> float:
+    """1 for a name bound on the spot, falling to 0 with the logarithm of the distance in bytes."""
+    if candidate.bound < 0:
+        return 0.0
+    distance = max(1, facts.context.start - candidate.bound)
+    return max(0.0, 1.0 - math.log10(distance) / 5)
+
+
+FEATURES = (
+    Feature("member", _origin(Origin.MEMBER), _tie_words),
+    Feature("scope", _origin(Origin.SCOPE), _tie_words),
+    Feature("importable", _origin(Origin.IMPORTABLE), _tie_words),
+    Feature("library", _origin(Origin.LIBRARY), _tie_words),
+    Feature("used", _origin(Origin.USED), _tie_words),
+    Feature("keyword", _origin(Origin.KEYWORD), _tie_words),
+    Feature("argument", lambda c, _: float(c.name.endswith("=")), _tie_words),
+    Feature(
+        "ngram",
+        lambda c, f: f.ngram.get(c.name, 0.0),
+        _percent_words(lambda facts: facts.ngram, "by the repository's n-gram"),
+    ),
+    Feature(
+        "model",
+        lambda c, f: f.model.get(c.name, 0.0),
+        _percent_words(lambda f: f.model, "by the model"),
+    ),
+    Feature("after", lambda c, f: math.log1p(f.after.get(c.name, 0)), _after_words),
+    Feature("here", lambda c, f: math.log1p(f.here.get(c.name, 0)), _here_words),
+    Feature("uses", lambda c, f: math.log1p(f.snapshot.use_count(c.name)), _uses_words),
+    Feature("near", lambda c, f: math.log1p(f.file.get(c.name, 0)), _near_words),
+    Feature("recent", lambda c, f: 1 / (1 + f.distance.get(c.name, 1 << 20) / 16)),
+    Feature("bound", _bound_near),
+    Feature(
+        "inherited", lambda c, _: float(min(c.depth, 3)), lambda c, _: f"inherited, {c.depth} up"
+    ),
+    Feature("private", _private, lambda _c, _f: "private"),
+    Feature("dunder", lambda c, _: float(_is_dunder(c.name)), lambda _c, _f: "a special method"),
+    Feature("callable", lambda c, _: float(is_callable(c.kind))),
+    Feature("class", lambda c, _: float(c.kind == "class")),
+    Feature("module", lambda c, _: float(c.kind == "module")),
+    Feature("value", lambda c, _: float(c.kind in ("attribute", "constant", "variable"))),
+    Feature(
+        "test",
+        lambda c, f: float(_is_test(c.path) and not _is_test(f.path)),
+        lambda _c, _f: "defined in a test",
+    ),
+    Feature("exact", lambda c, f: float((match_quality(c.name, f.context.prefix) or 0) - EXACT)),
+)
+
+WEIGHTS: Mapping[bool, Mapping[str, float]] = {
+    True: {
+        "member": 3.0, "library": 1.0, "ngram": 0.6, "model": 0.5, "after": 0.6, "here": 0.3,
+        "uses": 0.25, "near": 0.1, "recent": 0.3, "inherited": -0.3, "private": -3.0,
+        "dunder": -6.0, "callable": 0.5, "class": -0.3, "module": -0.5, "test": -1.0, "exact": 2.0,
+    },
+    False: {
+        "scope": 2.5, "keyword": 1.0, "library": 0.5, "argument": 1.0, "ngram": 0.6, "model": 0.5,
+        "uses": 0.1, "near": 0.4, "recent": 1.0, "bound": 0.5, "private": -0.5, "dunder": -4.0,
+        "test": -1.0, "exact": 2.0, "class": 0.0, "module": 0.0, "callable": 0.0,
+    },
+}  # fmt: skip
+"""The weight of each feature after a dot (True) and elsewhere (False)."""
