@@ -199,6 +199,11 @@ class Snapshot:
         """The repository's n-gram, or ``None`` before it is built."""
         return self._ngrams.model()
 
+    @property
+    def ngram_folder(self) -> Path | None:
+        """Where the n-gram lies, for another process to map; ``None`` before it is built."""
+        return None if self._ngrams.identity is None else self._ngrams.folder
+
     def tree(self, path: str) -> tree_sitter.Tree | None:
         """The syntax tree of an open buffer, of its normalised text (same offsets)."""
         buffer = self._buffers.get(path)
