@@ -5,7 +5,7 @@
     <cache>/                      argument, else $LANCEFILL_CACHE, else the user's cache directory
         <name>-<digest>/          one folder per workspace: its name, and a digest of its real path
             index.sqlite3         indexing/store.py
-            ngrams-1.bin ...      indexing/ngrams.py
+            ngrams-1.bin ...      indexing/ngram_file.py
             lock                  held by the one indexer of the workspace
             workspace             the workspace's path; its modification time is the last use
 """
