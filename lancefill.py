@@ -52,7 +52,7 @@ class Position:
         return sum(map(len, lines[: self.line - 1])) + len(text[: self.column - 1].encode("utf-8"))
 
 
-class PositionType(click.ParamType):
+class PositionType(click.ParamType[Position]):
     """Reads ``FILE:LINE:COL``."""
 
     name = "FILE:LINE:COL"
@@ -235,17 +235,104 @@ def demo(repo: Path | None, per_place: int, seed: int, svg: Path | None) -> None
     It is started over stdio, as by an editor. Positions are drawn from the repository's own call
     sites and the rest of their lines cut away; nothing on disk is changed.
     """
-    from evaluation import demo as show
+    from evaluation import demo as shown
 
-    show.main(repo, _console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
+    shown.main(repo, _console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
 
 
 @main.group(name="eval")
 def evaluate() -> None:
     """Measure quality and speed of what is installed.
 
-    Each command prints a table and, last, one line of JSON.
+    Each command prints a table and, last, one line of JSON. Repositories are real ones, pinned by
+    version, downloaded once into your cache folder.
     """
+
+
+REPOSITORY = click.option(
+    "--repo",
+    "name",
+    default="openai-agents",
+    show_default=True,
+    help="Name of a pinned repository.",
+)
+COUNT = click.option(
+    "--count", type=click.IntRange(1), default=200, show_default=True, help="Items."
+)
+SEED = click.option(
+    "--seed", type=int, default=1, show_default=True, help="Another seed, other items."
+)
+ITEMS = click.option(
+    "--items", type=OUTPUT, help="Write every item with its outcome to this file, as JSONL."
+)
+
+
+@evaluate.command()
+@REPOSITORY
+@COUNT
+@SEED
+@ITEMS
+@click.option(
+    "--model/--no-model", default=True, show_default=True, help="Let the model's scores in."
+)
+def apieval(name: str, count: int, seed: int, items: Path | None, model: bool) -> None:
+    """Are the repository's own APIs ranked first where they are called?
+
+    Calls of APIs that another file defines, cut after the dot and after one letter; the index is
+    built from the cut text. Top 1, top 5 and MRR within the items that the server sends.
+    """
+    from evaluation import apieval, report
+
+    root, title = _pinned(name)
+    console = _console()
+    result, asked = apieval.run(root, title, console, count=count, seed=seed, model=model)
+    if items is not None:
+        report.write_jsonl(items, asked)
+    report.print_json(console, result)
+
+
+@evaluate.command()
+@REPOSITORY
+@COUNT
+@SEED
+@ITEMS
+def ghost(name: str, count: int, seed: int, items: Path | None) -> None:
+    """Is the ghost text right at identifier edges and inside identifiers?
+
+    Next identifier right, rest of the line right, share answered; with and without the n-gram.
+    """
+    from evaluation import ghost, report
+
+    root, title = _pinned(name)
+    console = _console()
+    result, written = ghost.run(root, title, console, count=count, seed=seed)
+    if items is not None:
+        report.write_jsonl(items, written)
+    report.print_json(console, result)
+
+
+@evaluate.command()
+@click.option(
+    "--row",
+    "rows",
+    multiple=True,
+    metavar="ROW",
+    help="Only this row (repeat it): index, warm, edit, popup, ghost, decode, start, memory.",
+)
+@click.option(
+    "--samples", type=click.IntRange(10), default=200, show_default=True, help="Requests per row."
+)
+@SEED
+def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
+    """Measure speed and memory on 750k lines and judge them against the goals."""
+    from evaluation import latency, report
+
+    console = _console()
+    try:
+        result = latency.run(console, rows, samples, seed)
+    except latency.UnknownRowError as error:
+        raise Problem(str(error)) from error
+    report.print_json(console, result)
 
 
 @main.command()
@@ -254,15 +341,25 @@ def doctor() -> None:
 
     Exit status 1 when something must be done.
     """
-    from evaluation import doctor as checks
+    from evaluation.doctor import run
 
-    sys.exit(checks.run(_console()))
+    sys.exit(run(_console()))
 
 
 def _console(*, record: bool = False) -> Console:
     from rich.console import Console
 
     return Console(record=record)
+
+
+def _pinned(name: str) -> tuple[Path, str]:
+    """Return a pinned repository's folder and its name with version. Raises Problem."""
+    from evaluation.repositories import FetchError, fetch, repositories
+
+    try:
+        return fetch(name), f"{name} {repositories()[name].version}"
+    except FetchError as error:
+        raise Problem(str(error)) from error
 
 
 def _explain(position: Position, root: Path | None, *, cut: bool) -> Explanation:

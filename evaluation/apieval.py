@@ -48,8 +48,8 @@ class Asked:
 
 def run(
     root: Path, title: str, console: Console, *, count: int, seed: int, model: bool
-) -> dict[str, Any]:
-    """Evaluate ``count`` items of the repository at ``root``; return the result that is printed."""
+) -> tuple[dict[str, Any], list[Asked]]:
+    """Evaluate ``count`` items of the repository at ``root``; print, return result and items."""
     facts = report.machine()
     files = read_sources(root)
     with report.progress(console) as progress:
@@ -62,7 +62,7 @@ def run(
     console.print(_table(title, asked))
     console.print(_by_receiver(asked))
     console.print(report.machine_line(facts), style="dim")
-    return result(title, asked, seed, model=model) | {"machine": facts}
+    return result(title, asked, seed, model=model) | {"machine": facts}, asked
 
 
 def _ask_all(
@@ -126,11 +126,6 @@ def result(title: str, asked: Sequence[Asked], seed: int, *, model: bool) -> dic
         for name, chosen in _arms(asked).items()
     }
     return {"eval": "apieval", "repository": title, "seed": seed, "model": model, "arms": arms}
-
-
-def records(asked: Sequence[Asked]) -> list[dict[str, Any]]:
-    """Return one plain value per popup, for the JSONL file."""
-    return [asdict(one) for one in asked]
 
 
 def _arms(asked: Sequence[Asked]) -> dict[str, list[Asked]]:

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Json = Any
 """A decoded JSON value; whoever asked knows its shape."""
 MAX_MESSAGE = 64 << 20
 GRACE_S = 5.0
+LAST_WORDS = 8
+"""Lines of the server's stderr that an error about its end quotes."""
 
 
 class ResponseError(Exception):
@@ -47,7 +50,7 @@ class Notification:
 class Client:
     """One connection; made by :func:`started`. ``settings`` answers ``workspace/configuration``."""
 
-    def __init__(self, process: Process, settings: Mapping[str, Json]) -> None:
+    def __init__(self, process: Process, settings: Mapping[str, Json], log: Path | None) -> None:
         self.process = process
         self.settings = dict(settings)
         self.notifications: list[Notification] = []
@@ -57,7 +60,9 @@ class Client:
         self._waiting: list[
             tuple[Callable[[Notification], bool], asyncio.Future[Notification]]
         ] = []
+        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
         self._reader = asyncio.create_task(self._read())
+        self._logger = asyncio.create_task(self._log(log))
 
     def notify(self, method: str, params: Json = None) -> None:
         """Send a notification."""
@@ -69,7 +74,7 @@ class Client:
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._pending[id_] = future
         if self._reader.done():
-            self._forget(ServerEndedError("the server has ended"))
+            self._forget(self._ended())
         else:
             self._send({"id": id_, "method": method, "params": params})
         return id_, future
@@ -113,7 +118,7 @@ class Client:
         except TimeoutError:
             self.process.kill()
             status = await self.process.wait()
-        await self._reader
+        await asyncio.wait({self._reader, self._logger})
         return status
 
     def _send(self, message: Mapping[str, Json]) -> None:
@@ -128,7 +133,21 @@ class Client:
             while (message := await _read_message(self.process.stdout)) is not None:
                 self._take(message)
         finally:
-            self._forget(ServerEndedError("the server has ended"))
+            await asyncio.wait({self._logger}, timeout=GRACE_S)
+            self._forget(self._ended())
+
+    async def _log(self, log: Path | None) -> None:
+        """Keep the end of the server's stderr, and all of it in ``log``."""
+        assert self.process.stderr is not None
+        with open(log or os.devnull, "ab") as file:  # noqa: PTH123, ASYNC230 - a few short lines
+            async for line in self.process.stderr:
+                self._last_words.append(line.decode("utf-8", "replace").rstrip())
+                file.write(line)
+                file.flush()
+
+    def _ended(self) -> ServerEndedError:
+        said = "; its last words: " + "\n".join(self._last_words) if self._last_words else ""
+        return ServerEndedError(f"the server has ended{said}")
 
     def _take(self, message: Mapping[str, Json]) -> None:
         if "method" not in message:
@@ -194,22 +213,18 @@ async def started(
 ) -> AsyncIterator[Client]:
     """Start ``command`` in ``folder`` and give the connection; end the server afterwards.
 
-    ``environment`` is added to the current one; the server's stderr goes to ``log`` or nowhere.
+    ``environment`` is added to the current one; the server's stderr is kept in ``log``.
     """
-    errors = open(log or os.devnull, "ab")  # noqa: SIM115, PTH123, ASYNC230 - handed to the child
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            env={**os.environ, **(environment or {})},
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=errors,
-            limit=MAX_MESSAGE,
-        )
-    finally:
-        errors.close()
-    client = Client(process, settings or {})
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=MAX_MESSAGE,
+    )
+    client = Client(process, settings or {}, log)
     try:
         yield client
     finally:

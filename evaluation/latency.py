@@ -1,0 +1,64 @@
+"""``lancefill eval latency``: every row of the speed and memory table, measured and judged.
+
+The scale is sympy (753k lines). A figure is the median unless its name says otherwise; each keeps
+the number of measurements, minimum and maximum. Rows may be measured alone (``--row``). What a row
+measures, and how, is the docstring of its function in ``latency_rows.py``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from evaluation import report
+from evaluation.latency_rows import ROWS, Bench, Figure
+from evaluation.repositories import fetch
+
+SCALE = "sympy"
+
+
+class UnknownRowError(ValueError):
+    """A row was asked for that there is not; the message names those that there are."""
+
+
+def run(console: Console, rows: Sequence[str], samples: int, seed: int) -> dict[str, Any]:
+    """Measure ``rows`` (all of them when empty) and print the table; return the result.
+
+    Raises UnknownRowError and FetchError.
+    """
+    if unknown := [row for row in rows if row not in ROWS]:
+        raise UnknownRowError(f"no row {', '.join(unknown)}; there are: {', '.join(ROWS)}")
+    facts = report.machine()
+    root = fetch(SCALE)
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="lancefill-") as folder:
+        bench = Bench(root=root, cache=Path(folder), samples=samples, seed=seed)
+        for name in rows or ROWS:
+            start = time.perf_counter()
+            with console.status(f"measuring {name}"):
+                figures += ROWS[name](bench)
+            took = time.perf_counter() - start
+            console.print(f"measured {name} in {took:.0f} s", style="dim")
+    console.print(table(figures))
+    console.print(report.machine_line(facts), style="dim")
+    return {"eval": "latency", "machine": facts, "figures": [asdict(one) for one in figures]}
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    """Return the figures beside their goals."""
+    header = ("what", "figure", "goal", "", "n", "min \N{EN DASH} max")
+    return report.table("Speed and memory", header, [_cells(one) for one in figures])
+
+
+def _cells(figure: Figure) -> list[str]:
+    goal = "" if figure.goal is None else f"\N{LESS-THAN OR EQUAL TO} {figure.goal:g} {figure.unit}"
+    met = {None: "", True: "[green]\N{CHECK MARK}[/]", False: "[red]\N{BALLOT X}[/]"}[figure.met]
+    spread = f"{figure.minimum:.3g} \N{EN DASH} {figure.maximum:.3g}" if figure.n > 1 else ""
+    return [figure.what, f"{figure.value:.3g} {figure.unit}", goal, met, str(figure.n), spread]

@@ -1,0 +1,388 @@
+"""The rows of the speed and memory table: one function each, from a bench to its figures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from evaluation import cuts
+from evaluation.cuts import Cut, Place
+from evaluation.editor import Editor, editing
+from evaluation.statistics import spread
+from evaluation.workspaces import read_sources
+from indexing import parsing
+from indexing.build import Progress, build
+from indexing.index import Index
+from indexing.languages import language_of
+
+REPEATS = 3
+"""How often what takes seconds is repeated."""
+CONTEXT_TOKENS, DECODED_TOKENS = 600, 200
+EDITED_LINES = 2000
+REPLAYED_CHARACTERS = 12
+MODEL_WORKED = frozenset(("", "low-confidence", "deadline", "empty", "unbalanced-brackets"))
+"""Reason codes of ghost text for which the model has worked; others are answered at once, and would
+only make the figures look better."""
+FIRST_GHOST_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number, its ``goal`` (a maximum, None where there is none) and its spread."""
+
+    row: str
+    what: str
+    value: float
+    unit: str
+    goal: float | None = None
+    n: int = 1
+    minimum: float = 0.0
+    maximum: float = 0.0
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None without one."""
+        return None if self.goal is None else self.value <= self.goal
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the rows share: the repository at scale, a private cache folder, how much to measure."""
+
+    root: Path
+    cache: Path
+    samples: int
+    seed: int
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """The sources of the repository, by path."""
+        return read_sources(self.root)
+
+    @cached_property
+    def warm(self) -> Path:
+        """The cache folder, with the index of the repository in it."""
+        build(self.root, self.cache)
+        return self.cache
+
+    def cuts(self, places: Sequence[Place], count: int) -> list[Cut]:
+        """Return ``count`` cuts, spread evenly over ``places``."""
+        counts = {place: -(-count // len(places)) for place in places}
+        return cuts.sample(self.files, counts, self.seed)[:count]
+
+
+def index(bench: Bench) -> list[Figure]:
+    """Cold index against parsing alone, in turns, in one run.
+
+    Parsing alone: every file's bytes, already in memory, to a tree, on one core. The index: from an
+    empty cache folder to the store written, in as many processes as there are cores; the n-gram,
+    which is built after the store can be read, is a figure of its own.
+    """
+    alone, stored, whole, ratios = [], [], [], []
+    for _ in range(REPEATS):
+        alone.append(_parse_alone(bench.files))
+        with tempfile.TemporaryDirectory(dir=bench.cache) as cache:
+            seconds = _build_cold(bench.root, Path(cache))
+        stored.append(seconds["store"])
+        whole.append(seconds["whole"])
+        ratios.append(stored[-1] / alone[-1])
+    return [
+        _median("index", "sympy, parse alone, one core", alone, "s"),
+        _median("index", "sympy, cold index, store written", stored, "s"),
+        _median(
+            "index", "  as a multiple of parsing alone", ratios, "\N{MULTIPLICATION SIGN}", 1.3
+        ),
+        _median("index", "  with the n-gram", whole, "s"),
+    ]
+
+
+def _parse_alone(files: Mapping[str, bytes]) -> float:
+    languages = {path: language_of(path) for path in files}
+    start = time.perf_counter()
+    for path, data in files.items():
+        language = languages[path]
+        assert language is not None
+        parsing.parse(language, data)
+    return time.perf_counter() - start
+
+
+def _build_cold(root: Path, cache: Path) -> dict[str, float]:
+    """Return seconds until the store was written and until all was."""
+    start = time.perf_counter()
+    seen: dict[str, float] = {}
+
+    def note(progress: Progress) -> None:
+        seen.setdefault(progress.phase, time.perf_counter() - start)
+
+    build(root, cache, note)
+    return {"store": seen["ngrams"], "whole": seen["ready"]}
+
+
+def warm(bench: Bench) -> list[Figure]:
+    """From starting the server's process, index unchanged, to the first popup with items."""
+    cut = bench.cuts([Place.SELF], 1)[0]
+
+    async def once() -> float:
+        start = time.perf_counter()
+        async with editing(bench.root, cache=bench.warm) as editor:
+            editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
+            answer = await editor.popup(cut.path, cut.offset)
+            spent = time.perf_counter() - start
+        if not answer.items:
+            raise RuntimeError("the first popup was empty")
+        return spent
+
+    bench.warm  # noqa: B018 - built before the clock starts
+    spent = [asyncio.run(once()) for _ in range(REPEATS)]
+    return [_median("warm", "server start to first popup, warm index", spent, "s", 1.0)]
+
+
+def edit(bench: Bench) -> list[Figure]:
+    """From an edit of a 2,000-line file to a snapshot that has it, in the server's own process.
+
+    The file is sympy's nearest to 2,000 lines. A name is typed into a new line at places drawn at
+    random; every keystroke counts, with the popup's first question after it: what the file defines.
+    """
+    path = min(bench.files, key=lambda path: abs(_lines(bench.files[path]) - EDITED_LINES))
+    data = bench.files[path]
+    live = Index.open(bench.root, bench.warm)
+    live.update(path, data)
+    live.snapshot().symbols(path)
+    drawn = random.Random(bench.seed)
+    spent: list[float] = []
+    while len(spent) < bench.samples:
+        offset = cuts.line_end(data, drawn.randrange(len(data)))
+        for letter in b"\nvalue":
+            data = data[:offset] + bytes((letter,)) + data[offset:]
+            offset += 1
+            start = time.perf_counter()
+            live.update(path, data)
+            live.snapshot().symbols(path)
+            spent.append(1000 * (time.perf_counter() - start))
+        data = bench.files[path]
+        live.update(path, data)
+    what = f"edit to updated index, {_lines(data):,}-line file"
+    return _p50_p95("edit", what, spent, None, 4.0)
+
+
+def _lines(data: bytes) -> int:
+    return data.count(b"\n")
+
+
+def popup(bench: Bench) -> list[Figure]:
+    """From sending the last typed character to the popup, through LSP, without the model.
+
+    The file is open already, as it is when somebody types.
+    """
+    sampled = bench.cuts(list(Place), bench.samples)
+
+    async def ask(editor: Editor) -> list[float]:
+        return [await _typed_popup(editor, cut, bench.files[cut.path]) for cut in sampled]
+
+    spent = _with_editor(bench, {"ghostText": False}, ask)
+    return _p50_p95("popup", "popup through LSP, no model", spent, 8.0, 30.0)
+
+
+async def _typed_popup(editor: Editor, cut: Cut, data: bytes) -> float:
+    """Open the file without the character before the cursor, type it, ask, close."""
+    start = cut.offset - len(data[: cut.offset].decode()[-1].encode())
+    text = cuts.without_rest(data, cut.offset)
+    editor.open(cut.path, text[:start] + text[cut.offset :])
+    await editor.settled()
+    began = time.perf_counter()
+    editor.replace(cut.path, start, start, text[start : cut.offset].decode())
+    await editor.popup(cut.path, cut.offset)
+    spent = 1000 * (time.perf_counter() - began)
+    editor.close(cut.path)
+    return spent
+
+
+def ghost(bench: Bench) -> list[Figure]:
+    """Ghost text through LSP while a line is typed: one request per keystroke.
+
+    The first request on a line, which must read the prompt anew, is a figure of its own; the
+    others find it in the model's cache. Requests that never reached the model do not count.
+    """
+    sampled = bench.cuts([Place.DOT, Place.STATEMENT, Place.SELF], max(1, bench.samples // 10))
+    first: list[float] = []
+    warm: list[float] = []
+    shown: list[float] = []
+
+    async def ask(editor: Editor) -> None:
+        for cut in sampled:
+            await _replay(editor, cut, bench.files[cut.path], first, warm, shown)
+
+    _with_editor(bench, {}, ask)
+    return [
+        *_p50_p95("ghost", "ghost text through LSP, warm prefix", warm, 150.0, 350.0),
+        *_p50_p95("ghost", "  of these, where text was shown", shown, None, None),
+        *_p50_p95("ghost", "  first on a line, cold prefix", first, None, None),
+    ]
+
+
+async def _replay(
+    editor: Editor,
+    cut: Cut,
+    data: bytes,
+    first: list[float],
+    warm: list[float],
+    shown: list[float],
+) -> None:
+    """Type the true rest of the line, asking after every character."""
+    editor.open(cut.path, cuts.without_rest(data, cut.offset))
+    offset = cut.offset
+    for number, letter in enumerate(["", *cut.rest[:REPLAYED_CHARACTERS]]):
+        editor.replace(cut.path, offset, offset, letter)
+        offset += len(letter.encode())
+        answer = await editor.ghost(cut.path, offset)
+        if answer.code in MODEL_WORKED:
+            (first if number == 0 else warm).append(answer.ms)
+            if number and answer.text:
+                shown.append(answer.ms)
+    editor.close(cut.path)
+
+
+def decode(bench: Bench) -> list[Figure]:
+    """One token at a time after 600 tokens of context, model process alone; then with AVX2 only."""
+    del bench
+    avx2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    figures = []
+    for name, environment, goal in (("", {}, 3.0), (", AVX2 only", avx2, None)):
+        told = _decode_process(environment)
+        size = f"{told['parameters'] / 1e6:.1f}M, {told['dtype']}, {told['threads']} threads"
+        figures += _p50_p95("decode", f"decoding per token{name} ({size})", told["ms"], goal, None)
+    return figures
+
+
+def _decode_process(environment: Mapping[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-I", "-X", "utf8", "-m", "evaluation.decode"]
+    done = subprocess.run(
+        [*command, str(CONTEXT_TOKENS), str(DECODED_TOKENS)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"decoding failed: {done.stderr.strip().splitlines()[-1:]}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def start(bench: Bench) -> list[Figure]:
+    """From starting the server's process, with it a cold model process, to the first ghost text.
+
+    Several positions are asked in turn until one is answered with text, as an editor asks again
+    after every keystroke.
+    """
+    sampled = bench.cuts([Place.DOT, Place.SELF], 10)
+    bench.warm  # noqa: B018 - built before the clock starts
+    spent = [asyncio.run(_first_ghost(bench, sampled)) for _ in range(REPEATS)]
+    return [_median("start", "server start to first ghost text", spent, "s", 4.0)]
+
+
+async def _first_ghost(bench: Bench, sampled: Sequence[Cut]) -> float:
+    began = time.perf_counter()
+    async with editing(bench.root, cache=bench.warm) as editor:
+        for cut in sampled:
+            editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
+        while time.perf_counter() - began < FIRST_GHOST_S:
+            for cut in sampled:
+                if (await editor.ghost(cut.path, cut.offset)).text:
+                    return time.perf_counter() - began
+                await asyncio.sleep(0.02)
+    raise RuntimeError(f"no ghost text within {FIRST_GHOST_S:.0f} s of the start")
+
+
+def memory(bench: Bench) -> list[Figure]:
+    """Resident memory of the server's and the model's process after a while of work.
+
+    RSS counts pages shared with other processes in full, PSS (Linux) by share.
+    """
+    sampled = bench.cuts(list(Place), max(5, bench.samples // 4))
+
+    async def work(editor: Editor) -> dict[str, tuple[float, float]]:
+        for cut in sampled:
+            editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
+            await editor.popup(cut.path, cut.offset)
+            await editor.ghost(cut.path, cut.offset)
+            editor.close(cut.path)
+        return _megabytes(editor.client.process.pid)
+
+    used = _with_editor(bench, {}, work)
+    goals = {"server": 250.0, "model": 600.0}
+    figures = []
+    for name, (rss, pss) in used.items():
+        figures.append(Figure("memory", f"{name} process, RSS", rss, "MB", goals.get(name)))
+        figures.append(Figure("memory", "  PSS", pss, "MB"))
+    return figures
+
+
+def _megabytes(server: int) -> dict[str, tuple[float, float]]:
+    """Return RSS and PSS of the server and its children, by what they are."""
+    process = psutil.Process(server)
+    used = {"server": _rss_pss(process)}
+    for child in process.children(recursive=True):
+        words = " ".join(child.cmdline())
+        for name, module in (("model", "model.worker"), ("jedi", "jedi_worker")):
+            if module in words:
+                used[name] = _rss_pss(child)
+    return used
+
+
+def _rss_pss(process: psutil.Process) -> tuple[float, float]:
+    full = process.memory_full_info()
+    return full.rss / 2**20, getattr(full, "pss", full.rss) / 2**20
+
+
+def _with_editor(
+    bench: Bench,
+    settings: Mapping[str, Any],
+    work: Callable[[Editor], Coroutine[Any, Any, Any]],
+) -> Any:  # noqa: ANN401 - whatever ``work`` returns
+    """Run ``work`` in an editor on the warm repository, everything loaded."""
+
+    async def session() -> object:
+        async with editing(bench.root, cache=bench.warm, settings=settings) as editor:
+            await editor.settled()
+            return await work(editor)
+
+    return asyncio.run(session())
+
+
+def _median(
+    row: str, what: str, values: Sequence[float], unit: str, goal: float | None = None
+) -> Figure:
+    middle = statistics.median(values)
+    return Figure(row, what, middle, unit, goal, len(values), min(values), max(values))
+
+
+def _p50_p95(
+    row: str, what: str, values: Sequence[float], p50: float | None, p95: float | None
+) -> list[Figure]:
+    """Return the median and the 95th percentile of milliseconds, each with its goal."""
+    told = spread(values)
+    sizes = (told.n, told.minimum, told.maximum)
+    return [
+        Figure(row, f"{what}, p50", told.p50, "ms", p50, *sizes),
+        Figure(row, "  p95", told.p95, "ms", p95, *sizes),
+    ]
+
+
+ROWS: Mapping[str, Callable[[Bench], list[Figure]]] = {
+    row.__name__: row for row in (index, warm, edit, popup, ghost, decode, start, memory)
+}
