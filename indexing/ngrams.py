@@ -159,6 +159,7 @@ class _Buffer:
         self.new_words: dict[bytes, int] = {}
         self._interner = Interner(self._number)
         self._lexed: Lexed | None = None
+        self._last: tuple[tuple[int, ...], Column, Column] | None = None
         self._place(path_key(path))
 
     def _place(self, key: bytes) -> None:
@@ -184,6 +185,17 @@ class _Buffer:
         if number >= 0:
             return int(number)
         return self.new_words.setdefault(word, len(self.mapped.words) + len(self.new_words))
+
+    def others(self, context: tuple[int, ...]) -> tuple[Column, Column]:
+        """What follows a context in the other files of the repository, and of the folder.
+
+        The last answer is kept: while a name is typed, its context stays the same.
+        """
+        if self._last is None or self._last[0] != context:
+            built = _following(self.built, context)
+            repository = _added(_mapped_following(self.mapped, context), built, -1)
+            self._last = (context, repository, _following(self.folder, context))
+        return self._last[1:]
 
     def view(self, text: bytes | None, cursor: int | None) -> View:
         if text is None:
@@ -330,11 +342,10 @@ class View:
             self._last = (ids, [[unigrams, *column] for unigrams, column in columns])
         return self._last[1]
 
-    def _nested(self, context: Sequence[int]) -> tuple[Column, Column, Column]:
+    def _nested(self, context: tuple[int, ...]) -> tuple[Column, Column, Column]:
         file = _following(self._ids, context)
-        folder = _added(_following(self._buffer.folder, context), file)
-        changed = _added(file, _following(self._buffer.built, context), -1)
-        return _added(_mapped_following(self._mapped, context), changed), folder, file
+        repository, folder = self._buffer.others(context)
+        return _added(repository, file), _added(folder, file), file
 
 
 def _trust(counts: Counts) -> float:
