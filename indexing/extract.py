@@ -1,14 +1,16 @@
 """A syntax tree to the symbols of one file. Pure, and made of pieces so that typing is cheap.
 
-A file is a list of top-level statements; each contributes a :class:`Piece` that depends on nothing
-but its own subtree. After an edit tree-sitter shares the subtrees that did not change between the
-old tree and the new one (the same `Node.id`), so their pieces are taken over as they are and only
-the touched statements are read again. Tests hold this against a fresh extraction.
+A file divides into parts (statements, and the members of large classes); each contributes a
+:class:`Piece` that depends on nothing but its own subtree. So when a file was read before in an
+earlier version, only parts that are new are read: the others are recognised by their bytes and the
+shape of their subtree. (Not by `Node.id`: tree-sitter rebuilds most statements even far from an
+edit, and shares only what is below them.) Tests hold this against a fresh extraction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import tree_sitter
@@ -20,37 +22,70 @@ KINDS = {kind.value: kind for kind in Kind}
 
 
 class Placed(NamedTuple):
-    """A piece, where its statement starts, and which subtree it was read from."""
+    """A piece and where its part starts."""
 
     start: int
-    node: int
     piece: Piece
 
 
+Origin = tuple[str, str, int, int, bytes]
+"""What a piece was read from: node type, container, length and descendants of the node, bytes."""
+
+
 class Outline(NamedTuple):
-    """The pieces of one file in order. ``tree`` keeps the node ids of ``placed`` alive."""
+    """One version of a file: its tree, its pieces in order, and by what they were read from."""
 
     tree: tree_sitter.Tree
     placed: tuple[Placed, ...]
+    pieces: Mapping[Origin, Piece]
     doc: str
 
 
 def outline(
-    language: Language, tree: tree_sitter.Tree, data: bytes, previous: Outline | None = None
+    language: Language,
+    tree: tree_sitter.Tree,
+    data: bytes,
+    known: Mapping[Origin, Piece] = MappingProxyType({}),
 ) -> Outline:
-    """Read every statement of ``tree``, taking over the pieces that ``previous`` already has."""
-    known = {place.node: place.piece for place in previous.placed} if previous else {}
+    """Read every part of ``tree``, taking over the pieces that are ``known`` already."""
     statements = tree.root_node.children
     placed: list[Placed] = []
-    for node in statements:
-        if node.child_count == 0:
-            continue  # a comment or a stray token says nothing
-        identity = node.id
-        piece = known.get(identity)
-        if piece is None:
-            piece = language.statement(node, data)
-        placed.append(Placed(node.start_byte, identity, piece))
-    return Outline(tree, tuple(placed), language.doc(statements))
+    pieces: dict[Origin, Piece] = {}
+    for part in language.parts(statements):
+        node = part.node
+        start, end = node.byte_range
+        origin = (
+            node.type,
+            part.container,
+            end - start,
+            node.descendant_count,
+            data[start : part.end],
+        )
+        piece = pieces[origin] = known.get(origin) or language.piece(part, data)
+        placed.append(Placed(start, piece))
+    return Outline(tree, tuple(placed), pieces, language.doc(statements))
+
+
+def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:
+    """The definitions of a file with offsets from its start.
+
+    Of an attribute that several places assign, the first stands for all.
+    """
+    attributes: set[tuple[str, str]] = set()
+    for place in placed:
+        for row in place.piece.definitions:
+            if row[1] == Kind.ATTRIBUTE:
+                if (row[2], row[0]) in attributes:
+                    continue
+                attributes.add((row[2], row[0]))
+            yield shifted_definition(row, place.start)
+
+
+def import_rows(placed: Iterable[Placed]) -> Iterator[ImportRow]:
+    """The imports of a file with offsets from its start."""
+    for place in placed:
+        for row in place.piece.imports:
+            yield shifted_import(row, place.start)
 
 
 def extract(language: Language, tree: tree_sitter.Tree, data: bytes) -> FileSymbols:
@@ -62,12 +97,8 @@ def symbols(source: Outline) -> FileSymbols:
     """The pieces of an outline as one value, with offsets from the start of the file."""
     placed = source.placed
     return FileSymbols(
-        definitions=tuple(
-            definition(row, place.start) for place in placed for row in place.piece.definitions
-        ),
-        imports=tuple(
-            imported(row, place.start) for place in placed for row in place.piece.imports
-        ),
+        definitions=tuple(definition(row) for row in definition_rows(placed)),
+        imports=tuple(imported(row) for row in import_rows(placed)),
         uses=Uses(lambda: _uses(placed)),
         exports=exports(placed),
         doc=source.doc,
@@ -99,14 +130,14 @@ def shifted_import(row: ImportRow, base: int) -> ImportRow:
     return (*row[:4], row[4] + base, row[5] + base, *row[6:])
 
 
-def definition(row: DefinitionRow, base: int = 0) -> Definition:
-    """The definition that a row describes, ``base`` bytes further on."""
+def definition(row: DefinitionRow) -> Definition:
+    """The definition that a row (also one read back from JSON) describes."""
     return Definition(
         row[0],
         KINDS[row[1]],
         row[2],
-        (row[3] + base, row[4] + base),
-        (row[5] + base, row[6] + base),
+        (row[3], row[4]),
+        (row[5], row[6]),
         tuple(Parameter(*parameter) for parameter in row[7]),
         row[8],
         row[9],
@@ -117,10 +148,10 @@ def definition(row: DefinitionRow, base: int = 0) -> Definition:
     )
 
 
-def imported(row: ImportRow, base: int = 0) -> Import:
-    """The import that a row describes, ``base`` bytes further on."""
+def imported(row: ImportRow) -> Import:
+    """The import that a row describes."""
     module, name, alias, level, start, end, scope, guarded = row
-    return Import(module, name, alias, level, (start + base, end + base), scope, guarded)
+    return Import(module, name, alias, level, (start, end), scope, guarded)
 
 
 def use(row: UseRow, base: int = 0) -> Use:

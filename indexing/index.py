@@ -73,7 +73,7 @@ def opened(path: str, language: Language, data: bytes, previous: Buffer | None) 
         return previous
     before = previous.outline
     tree = parsing.parse(language, data, before.tree, edit, previous.data)
-    return Buffer(path, language, data, outline(language, tree, data, before))
+    return Buffer(path, language, data, outline(language, tree, data, before.pieces))
 
 
 def same_interface(old: Buffer | None, new: Buffer) -> bool:

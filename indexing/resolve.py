@@ -170,7 +170,7 @@ class Resolver:
         return self.modules.find(imported.module, path)
 
     def attribute(self, path: str, name: str, visited: Visited = frozenset()) -> Target | None:
-        """What the attribute ``name`` of the module ``path`` means, followed to where it is made."""
+        """What the attribute ``name`` of a module means, re-exports followed."""
         key = (path, name)
         if key in self._memo.names:
             return self._memo.names[key]

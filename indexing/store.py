@@ -35,10 +35,10 @@ from typing import Any, NamedTuple
 from indexing.extract import (
     Outline,
     definition,
+    definition_rows,
     exports,
+    import_rows,
     imported,
-    shifted_definition,
-    shifted_import,
     use,
 )
 from indexing.languages import UseRow
@@ -167,14 +167,8 @@ def count_uses(uses: Iterable[UseRow], counts: Counts) -> None:
 
 def record(path: str, stat: Stat, digest: bytes, source: Outline) -> Record:
     """A file's symbols as they are written."""
-    definitions = [
-        (row[0], not row[2], _dumps(shifted_definition(row, place.start)))
-        for place in source.placed
-        for row in place.piece.definitions
-    ]
-    imports = [
-        shifted_import(row, place.start) for place in source.placed for row in place.piece.imports
-    ]
+    definitions = [(row[0], not row[2], _dumps(row)) for row in definition_rows(source.placed)]
+    imports = list(import_rows(source.placed))
     exported = exports(source.placed)
     uses = pack_uses((place.start, place.piece.uses) for place in source.placed)
     return Record(

@@ -1,13 +1,14 @@
 """The languages Lancefill reads: one :class:`Language` value each.
 
 A language is what the rest of `indexing` needs to know about it and nothing more: which files it
-owns, its grammar, and a pure function from one top-level statement to a :class:`Piece`. Adding one
-means a module beside this file, a query under ``queries/``, and an entry in :data:`LANGUAGES`.
+owns, its grammar, how a file divides into parts, and a pure function from a part to a
+:class:`Piece`. Adding one means a module beside this file, a query under ``queries/``, and an entry
+in :func:`languages`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,20 +32,32 @@ DefinitionRow = tuple[
     tuple[str, ...],  # decorators
     str,  # doc
 ]
-"""A :class:`indexing.symbols.Definition` as a plain tuple; offsets count from the statement."""
+"""A :class:`indexing.symbols.Definition` as a plain tuple; offsets count from the part."""
 
 ImportRow = tuple[str, str | None, str, int, int, int, str, bool]
-"""module, name, alias, level, start, end, scope, guarded; offsets count from the statement."""
+"""module, name, alias, level, start, end, scope, guarded; offsets count from the part."""
 
 UseRow = tuple[str, str, int, int, int]
-"""receiver, name, arguments, start, end; offsets count from the statement."""
+"""receiver, name, arguments, start, end; offsets count from the part."""
+
+
+class Part(NamedTuple):
+    """A stretch of a file that is read on its own: a statement, or a piece of a large one.
+
+    ``container`` is the dotted path of the definitions around it. Only the bytes of ``node`` before
+    ``end`` belong to the part; what follows (a class body) is divided further.
+    """
+
+    node: tree_sitter.Node
+    container: str
+    end: int
 
 
 class Piece(NamedTuple):
-    """What one top-level statement contributes.
+    """What one part contributes.
 
-    Offsets count from the statement's start, so a piece stays valid when text before it changes.
-    ``exports`` holds what the statement adds to ``__all__`` (``None`` when it does not mention it);
+    Offsets count from the part's start, so a piece stays valid when text before it changes.
+    ``exports`` holds what the part adds to ``__all__`` (``None`` when it does not mention it);
     ``exports_unknown`` says that it changes ``__all__`` in a way that cannot be read off.
     """
 
@@ -59,14 +72,16 @@ class Piece(NamedTuple):
 class Language:
     """One programming language.
 
-    ``statement`` maps a direct child of the root node and the file's bytes to its piece; ``doc``
-    maps those children to the first paragraph of the file's own documentation.
+    ``parts`` divides the children of the root node, ``piece`` reads one part of the file's bytes,
+    ``doc`` maps those children to the first paragraph of the file's own documentation. A piece may
+    depend on nothing but the bytes of its part and the container's name.
     """
 
     name: str
     suffixes: tuple[str, ...]
     grammar: tree_sitter.Language
-    statement: Callable[[tree_sitter.Node, bytes], Piece]
+    parts: Callable[[Sequence[tree_sitter.Node]], Iterator[Part]]
+    piece: Callable[[Part, bytes], Piece]
     doc: Callable[[Sequence[tree_sitter.Node]], str]
 
 

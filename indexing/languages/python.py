@@ -1,30 +1,31 @@
-"""Python: from a top-level statement to the definitions, imports and uses in it."""
+"""Python: what a file defines, part by part, and the `Language` value that puts it together."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import tree_sitter
 import tree_sitter_python
 from tree_sitter import Node, QueryCursor
 
-from indexing.languages import DefinitionRow, ImportRow, Language, Piece, UseRow, query
+from indexing.languages import DefinitionRow, Language, Part, Piece, nodes, query
+from indexing.languages import python_references as references
+from indexing.languages.nodes import Captures
 from indexing.symbols import Kind
 
 GRAMMAR = tree_sitter.Language(tree_sitter_python.language())
 QUERY = query(GRAMMAR, "python")
 
-Captures = Mapping[str, list[Node]]
 Decorated = tuple[dict[int, tuple[str, ...]], dict[int, int]]
 ParameterRow = tuple[str, str | None, str | None, str]
 
-# Longest texts kept, in characters: enough to show and to resolve, bounded for generated code.
-LONGEST_EXPRESSION = 120
 LONGEST_DEFAULT = 60
-LONGEST_RECEIVER = 80
 LONGEST_DOC = 400
+
+LARGE_CLASS = 8192
+"""Bytes from which on the members of a class are read one by one, so that an edit costs one."""
 
 PROPERTY_DECORATORS = frozenset(
     {"property", "cached_property", "abstractproperty", "hybrid_property", "getter"}
@@ -49,16 +50,21 @@ class Scope(NamedTuple):
 
 
 class Scopes:
-    """The scopes of one statement, for finding the innermost one around an offset."""
+    """The scopes of one part, for finding the innermost one around an offset."""
 
-    def __init__(self, captures: Captures, decorators: Mapping[int, tuple[str, ...]]) -> None:
-        nodes = [*captures.get("function", ()), *captures.get("class", ())]
-        self.nodes = sorted(nodes, key=_start)
+    def __init__(
+        self, captures: Captures, decorators: Mapping[int, tuple[str, ...]], container: str
+    ) -> None:
+        found = [*captures.get("function", ()), *captures.get("class", ())]
+        self.nodes = sorted(found, key=nodes.start)
         self.scopes: list[Scope] = []
         self.starts: list[int] = []
+        # Only classes are read in parts, so what is around a part is a class.
+        around = Scope(0, 0, -1, container, b"", container, is_class=True)
+        self.around = around if container else None
         for node in self.nodes:
             parent = self._index(node.start_byte)
-            outer = self.scopes[parent] if parent >= 0 else None
+            outer = self.scopes[parent] if parent >= 0 else self.around
             scope = _scope(node, parent, outer, decorators.get(node.start_byte, ()))
             self.scopes.append(scope)
             self.starts.append(scope.start)
@@ -72,7 +78,11 @@ class Scopes:
     def at(self, offset: int) -> Scope | None:
         """The innermost scope around ``offset``."""
         index = self._index(offset)
-        return self.scopes[index] if index >= 0 else None
+        return self.scopes[index] if index >= 0 else self.around
+
+    def outer(self, scope: Scope) -> Scope | None:
+        """The scope that ``scope`` is defined in."""
+        return self.scopes[scope.parent] if scope.parent >= 0 else self.around
 
     def container(self, offset: int) -> str:
         """Dotted path of the innermost scope around ``offset``."""
@@ -80,28 +90,10 @@ class Scopes:
         return scope.qualname if scope else ""
 
 
-def _start(node: Node) -> int:
-    return node.start_byte
-
-
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")
-
-
-def _brief(node: Node | None, limit: int = LONGEST_EXPRESSION) -> str | None:
-    """The node's source on one line, cut at ``limit`` characters."""
-    if node is None:
-        return None
-    text = (node.text or b"")[: 8 * limit].decode("utf-8", "replace")
-    if "\n" in text or "  " in text:
-        text = " ".join(text.split())
-    return text[:limit]
-
-
 def _scope(node: Node, index: int, outer: Scope | None, decorators: tuple[str, ...]) -> Scope:
     start, end = node.byte_range
     name_node = node.child_by_field_name("name")
-    name = _text(name_node) if name_node else ""
+    name = nodes.text(name_node) if name_node else ""
     qualname = f"{outer.qualname}.{name}" if outer else name
     if node.type == "class_definition":
         return Scope(start, end, index, qualname, b"", qualname, is_class=True)
@@ -140,12 +132,12 @@ def _decorators(captures: Captures) -> Decorated:
             continue
         found = (child.named_child(0) for child in node.children if child.type == "decorator")
         key = definition.start_byte
-        texts[key] = tuple(_brief(child) or "" for child in found if child is not None)
+        texts[key] = tuple(nodes.brief(child) or "" for child in found if child is not None)
         starts[key] = node.start_byte
     return texts, starts
 
 
-def _docstring(statements: Sequence[Node]) -> str:
+def _docstring(statements: Iterable[Node]) -> str:
     """First paragraph of the string that opens a body, on one line."""
     first = next((node for node in statements if node.type != "comment"), None)
     if first is None or first.type != "expression_statement" or not first.child_count:
@@ -166,27 +158,30 @@ def _docstring(statements: Sequence[Node]) -> str:
 
 def _body_docstring(node: Node) -> str:
     body = node.child_by_field_name("body")
-    return _docstring(body.named_children) if body is not None else ""
+    if body is None:
+        return ""
+    # One by one: a class may have hundreds of members, of which only the first matters.
+    return _docstring(body.named_child(index) for index in range(body.named_child_count))
 
 
 def _parameter(node: Node) -> ParameterRow | None:
     kind = node.type
     if kind == "identifier":
-        return (_text(node), None, None, "")
+        return (nodes.text(node), None, None, "")
     if kind in ("default_parameter", "typed_default_parameter"):
         name = node.child_by_field_name("name")
-        annotation = _brief(node.child_by_field_name("type"))
-        default = _brief(node.child_by_field_name("value"), LONGEST_DEFAULT)
-        return (_text(name) if name else "", annotation, default, "")
+        annotation = nodes.brief(node.child_by_field_name("type"))
+        default = nodes.brief(node.child_by_field_name("value"), LONGEST_DEFAULT)
+        return (nodes.text(name) if name else "", annotation, default, "")
     if kind == "typed_parameter":
         inner = _parameter(node.named_child(0)) if node.named_child_count else None
-        annotation = _brief(node.child_by_field_name("type"))
+        annotation = nodes.brief(node.child_by_field_name("type"))
         return (inner[0], annotation, None, inner[3]) if inner else None
     if kind in ("list_splat_pattern", "dictionary_splat_pattern"):
         stars = "*" if kind == "list_splat_pattern" else "**"
-        return (_text(node)[len(stars) :].strip(), None, None, stars)
+        return (nodes.text(node)[len(stars) :].strip(), None, None, stars)
     if kind in ("keyword_separator", "positional_separator"):
-        return (_text(node), None, None, "")
+        return (nodes.text(node), None, None, "")
     return None
 
 
@@ -203,7 +198,7 @@ def _bases(node: Node) -> tuple[str, ...]:
     if arguments is None:
         return ()
     skipped = ("keyword_argument", "comment", "list_splat", "dictionary_splat")
-    found = (_brief(child) for child in arguments.named_children if child.type not in skipped)
+    found = (nodes.brief(child) for child in arguments.named_children if child.type not in skipped)
     return tuple(text for text in found if text)
 
 
@@ -226,13 +221,13 @@ def _definitions(scopes: Scopes, decorated: Decorated) -> list[DefinitionRow]:
         if name is None or name.is_missing:
             continue
         decorators = texts.get(scope.start, ())
-        parent = scopes.scopes[scope.parent] if scope.parent >= 0 else None
+        parent = scopes.outer(scope)
         kind = Kind.CLASS if scope.is_class else _function_kind(decorators, parent)
         if kind is None:
             continue
         rows.append(
             (
-                _text(name),
+                nodes.text(name),
                 kind.value,
                 parent.qualname if parent else "",
                 starts.get(scope.start, scope.start),
@@ -240,7 +235,7 @@ def _definitions(scopes: Scopes, decorated: Decorated) -> list[DefinitionRow]:
                 name.start_byte,
                 name.end_byte,
                 () if scope.is_class else _parameters(node),
-                None if scope.is_class else _brief(node.child_by_field_name("return_type")),
+                None if scope.is_class else nodes.brief(node.child_by_field_name("return_type")),
                 None,
                 None,
                 _bases(node) if scope.is_class else (),
@@ -262,29 +257,21 @@ def _targets(node: Node) -> Iterator[Node]:
 
 def _bindings(captures: Captures, scopes: Scopes, data: bytes) -> Iterator[DefinitionRow]:
     """Module variables, class attributes and attributes on ``self``; locals are left out."""
-    seen: set[tuple[str, str]] = set()
-    for node in sorted(captures.get("assignment", ()), key=_start):
+    for node in captures.get("assignment", ()):
         scope = scopes.at(node.start_byte)
-        in_function = scope is not None and not scope.is_class
-        if in_function and not _on_receiver(scope, node, data):
+        if scope is not None and not scope.is_class and not _on_receiver(scope, node, data):
             continue
         left = node.child_by_field_name("left")
         targets = list(_targets(left)) if left is not None else []
         for target in targets:
             row = _binding(node, target, scope, len(targets) == 1)
-            if row is None:
-                continue
-            if in_function:  # every method may set it: the first one stands for all
-                key = (row[2], row[0])
-                if key in seen:
-                    continue
-                seen.add(key)
-            yield row
+            if row is not None:
+                yield row
 
 
-def _on_receiver(scope: Scope | None, node: Node, data: bytes) -> bool:
-    """Whether an assignment inside a method can set an attribute of the instance."""
-    if scope is None or not scope.receiver:
+def _on_receiver(scope: Scope, node: Node, data: bytes) -> bool:
+    """Whether an assignment inside a function can set an attribute of an instance."""
+    if not scope.receiver:
         return False
     return data.startswith((scope.receiver, b"("), node.start_byte) or (
         b"," in data[node.start_byte : node.start_byte + 40]
@@ -305,7 +292,7 @@ def _binding(node: Node, target: Node, scope: Scope | None, alone: bool) -> Defi
         name = attribute
     elif in_function:
         return None
-    text = _text(name)
+    text = nodes.text(name)
     return (
         text,
         _variable_kind(text, scope),
@@ -316,8 +303,8 @@ def _binding(node: Node, target: Node, scope: Scope | None, alone: bool) -> Defi
         name.end_byte,
         (),
         None,
-        _brief(node.child_by_field_name("type")) if alone else None,
-        _brief(node.child_by_field_name("right")) if alone else None,
+        nodes.brief(node.child_by_field_name("type")) if alone else None,
+        nodes.brief(node.child_by_field_name("right")) if alone else None,
         (),
         (),
         "",
@@ -341,194 +328,57 @@ def _type_aliases(captures: Captures, scopes: Scopes) -> Iterator[DefinitionRow]
         while name.type != "identifier" and name.named_child_count:
             name = name.named_child(0)  # `type X[T] = ...`
         start, end = name.byte_range
+        found = nodes.text(name)
         yield (
-            _text(name), _variable_kind(_text(name), scope), scope.qualname if scope else "",
+            found, _variable_kind(found, scope), scope.qualname if scope else "",
             node.start_byte, node.end_byte, start, end,
-            (), None, "TypeAlias", _brief(right), (), (), "",
+            (), None, "TypeAlias", nodes.brief(right), (), (), "",
         )  # fmt: skip
 
 
-def _guards(captures: Captures) -> list[tuple[int, int]]:
-    """Spans of ``try`` statements and of ``if TYPE_CHECKING``."""
-    spans = [node.byte_range for node in captures.get("try", ())]
-    for node in captures.get("if", ()):
-        condition = node.child_by_field_name("condition")
-        if condition is not None and (condition.text or b"").endswith(b"TYPE_CHECKING"):
-            spans.append(node.byte_range)
-    return spans
-
-
-def _imports(captures: Captures, scopes: Scopes) -> Iterator[ImportRow]:
-    nodes = captures.get("import", ())
-    guards = _guards(captures) if nodes else []
-    for node in sorted(nodes, key=_start):
-        start, end = node.byte_range
-        guarded = any(left <= start < right for left, right in guards)
-        where = (start, end, scopes.container(start), guarded)
-        if node.type == "import_statement":
-            yield from _plain_import(node, where)
-        else:
-            yield from _from_import(node, where)
-
-
-Where = tuple[int, int, str, bool]
-
-
-def _dotted(node: Node) -> str:
-    """A dotted name as written, without the blanks that Python allows around the dots."""
-    return "".join(_text(node).split())
-
-
-def _imported(node: Node) -> Iterator[tuple[str, str | None]]:
-    """``(name, alias)`` for every name that an import statement lists."""
-    for child in node.children_by_field_name("name"):
-        if child.is_missing:
+def parts(statements: Iterable[Node], container: str = "") -> Iterator[Part]:
+    """The statements one by one, large classes as their header and the parts of their body."""
+    for node in statements:
+        if node.child_count == 0:
+            continue  # a comment or a stray token says nothing
+        definition = _large_class(node)
+        body = definition.child_by_field_name("body") if definition else None
+        name = definition.child_by_field_name("name") if definition else None
+        if body is None or name is None:
+            yield Part(node, container, node.end_byte)
             continue
-        if child.type != "aliased_import":
-            yield _dotted(child), None
-            continue
-        name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
-        if name is not None and alias is not None:
-            yield _dotted(name), _text(alias)
+        yield Part(node, container, body.start_byte)
+        yield from parts(body.children, f"{container}.{nodes.text(name)}".lstrip("."))
 
 
-def _plain_import(node: Node, where: Where) -> Iterator[ImportRow]:
-    for name, alias in _imported(node):
-        yield (name, None, alias or name.partition(".")[0], 0, *where)
-
-
-def _from_import(node: Node, where: Where) -> Iterator[ImportRow]:
-    module, level = "__future__", 0
-    if node.type == "import_from_statement":
-        source = node.child_by_field_name("module_name")
-        if source is None:
-            return
-        written = _dotted(source)
-        module = written.lstrip(".")
-        level = len(written) - len(module)
-    if any(child.type == "wildcard_import" for child in node.children):
-        yield (module, "*", "*", level, *where)
-    for name, alias in _imported(node):
-        yield (module, name, alias or name, level, *where)
-
-
-def _argument_count(arguments: Node, data: bytes) -> int:
-    if arguments.type != "argument_list":
-        return 1  # a bare generator expression
-    count = arguments.named_child_count
-    if count and b"#" in data[arguments.start_byte : arguments.end_byte]:
-        count -= sum(child.type == "comment" for child in arguments.named_children)
-    return count
-
-
-def _uses(captures: Captures, data: bytes, base: int) -> list[UseRow]:
-    """Attribute uses and calls by name, in the order of their last byte."""
-    arguments = sorted(captures.get("arguments", ()), key=_start)
-    callees = sorted(captures.get("callee", ()), key=_end)
-    counts = {
-        callee.end_byte: _argument_count(node, data)
-        for callee, node in zip(callees, arguments, strict=True)
-    }
-    rows: list[UseRow] = []
-    for node in captures.get("attribute", ()):
-        start, end = node.byte_range
-        receiver, dot, name = data[start:end].rpartition(b".")
-        if not dot or not (name.isalnum() or _is_name(name)):
-            receiver, name = _spelled_out(node)
-        rows.append(
-            (
-                _cut(receiver.rstrip().decode("utf-8", "replace")),
-                name.decode("utf-8", "replace"),
-                counts.get(end, -1),
-                start - base,
-                end - base,
-            )
-        )
-    for node in callees:
-        if node.type == "identifier":
-            start, end = node.byte_range
-            callee = data[start:end].decode("utf-8", "replace")
-            rows.append(("", callee, counts[end], start - base, end - base))
-    rows.sort(key=_last_byte)
-    return rows
-
-
-def _end(node: Node) -> int:
-    return node.end_byte
-
-
-def _last_byte(row: UseRow) -> int:
-    return row[4]
-
-
-def _is_name(name: bytes) -> bool:
-    return name.decode("utf-8", "replace").isidentifier()
-
-
-def _spelled_out(node: Node) -> tuple[bytes, bytes]:
-    """Receiver and name where blanks or comments surround the dot."""
-    receiver = node.child_by_field_name("object")
-    name = node.child_by_field_name("attribute")
-    return (receiver.text or b"" if receiver else b""), (name.text or b"" if name else b"")
-
-
-def _cut(receiver: str) -> str:
-    """The end of a long receiver: its last part is what says what it is."""
-    return receiver if len(receiver) <= LONGEST_RECEIVER else receiver[-LONGEST_RECEIVER:]
-
-
-def _strings(node: Node | None) -> tuple[str, ...] | None:
-    """The strings of a literal list or tuple; ``None`` when it holds anything else."""
-    if node is None or node.type not in ("list", "tuple"):
+def _large_class(node: Node) -> Node | None:
+    if node.end_byte - node.start_byte < LARGE_CLASS:
         return None
-    found: list[str] = []
-    for child in node.named_children:
-        if child.type == "comment":
-            continue
-        text = _text(child)
-        if child.type != "string" or text[:1] not in "'\"":
-            return None
-        found.append(text.strip("'\""))
-    return tuple(found)
+    decorated = node.type == "decorated_definition"
+    definition = node.child_by_field_name("definition") if decorated else node
+    return definition if definition and definition.type == "class_definition" else None
 
 
-def _exports(
-    captures: Captures, scopes: Scopes, data: bytes
-) -> tuple[tuple[str, ...] | None, bool]:
-    """What the statement adds to ``__all__``, and whether it changes it unreadably."""
-    found: tuple[str, ...] | None = None
-    unknown = False
-    for node in (*captures.get("assignment", ()), *captures.get("augmented", ())):
-        if not data.startswith(b"__all__", node.start_byte) or scopes.at(node.start_byte):
-            continue
-        left = node.child_by_field_name("left")
-        if left is None or left.type != "identifier":
-            continue
-        names = _strings(node.child_by_field_name("right"))
-        unknown = unknown or names is None
-        found = (found or ()) + (names or ())
-    for node in captures.get("callee", ()):
-        if data.startswith(b"__all__.", node.start_byte):
-            unknown = True
-    return found, unknown
-
-
-def statement(node: Node, data: bytes) -> Piece:
-    """Everything that the top-level statement ``node`` of the file ``data`` says."""
-    captures = QueryCursor(QUERY).captures(node)
+def piece(part: Part, data: bytes) -> Piece:
+    """Everything that one part of the file ``data`` says."""
+    base = part.node.start_byte
+    cursor = QueryCursor(QUERY)
+    if part.end != part.node.end_byte:
+        cursor.set_byte_range(base, part.end)
+    captures = cursor.captures(part.node)
     decorated = _decorators(captures)
-    scopes = Scopes(captures, decorated[0])
+    scopes = Scopes(captures, decorated[0], part.container)
     definitions = _definitions(scopes, decorated)
     definitions += _bindings(captures, scopes, data)
     definitions += _type_aliases(captures, scopes)
-    base = node.start_byte
-    exports, unknown = _exports(captures, scopes, data)
+    exports, unknown = references.exports(captures, scopes.container, data)
     return Piece(
         tuple(_relative(row, base) for row in sorted(definitions, key=_position)),
         tuple(
-            (*row[:4], row[4] - base, row[5] - base, *row[6:]) for row in _imports(captures, scopes)
+            (*row[:4], row[4] - base, row[5] - base, *row[6:])
+            for row in references.imports(captures, scopes.container)
         ),
-        tuple(_uses(captures, data, base)),
+        tuple(references.uses(captures, data, base)),
         exports,
         unknown,
     )
@@ -546,6 +396,7 @@ PYTHON = Language(
     name="python",
     suffixes=(".py", ".pyi"),
     grammar=GRAMMAR,
-    statement=statement,
+    parts=parts,
+    piece=piece,
     doc=_docstring,
 )

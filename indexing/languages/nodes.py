@@ -1,0 +1,37 @@
+"""Reading syntax nodes, for any language: small helpers over tree-sitter's `Node`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tree_sitter import Node
+
+Captures = Mapping[str, list[Node]]
+
+LONGEST_EXPRESSION = 120
+"""Characters kept of an expression: enough to show and to resolve, bounded for generated code."""
+
+
+def start(node: Node) -> int:
+    """Sort key: the node's first byte."""
+    return node.start_byte
+
+
+def end(node: Node) -> int:
+    """Sort key: one past the node's last byte."""
+    return node.end_byte
+
+
+def text(node: Node) -> str:
+    """The node's source."""
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def brief(node: Node | None, limit: int = LONGEST_EXPRESSION) -> str | None:
+    """The node's source on one line, cut at ``limit`` characters."""
+    if node is None:
+        return None
+    found = (node.text or b"")[: 8 * limit].decode("utf-8", "replace")
+    if "\n" in found or "  " in found:
+        found = " ".join(found.split())
+    return found[:limit]
