@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from completion.engine import Explanation
 
 FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
@@ -115,9 +113,10 @@ def index(path: Path) -> None:
 
     The index lies in your cache folder; the next time only changed files are read.
     """
-    from evaluation import indexed
+    from evaluation.indexed import run
+    from evaluation.report import console
 
-    indexed.run(path, _console())
+    run(path, console())
 
 
 @main.command()
@@ -135,9 +134,10 @@ def complete(position: Position, root: Path | None, cut: bool, as_json: bool) ->
       lancefill complete src/app.py:12:9 --cut
     """
     from evaluation import explanation
+    from evaluation.report import console
 
     show = explanation.print_answer_json if as_json else explanation.print_answer
-    show(_console(), _explain(position, root, cut=cut))
+    show(console(), _explain(position, root, cut=cut))
 
 
 @main.command()
@@ -151,8 +151,9 @@ def explain(position: Position, root: Path | None, cut: bool) -> None:
     model's prompt and the files it came from, both timelines, and the reason for what is missing.
     """
     from evaluation import explanation
+    from evaluation.report import console
 
-    explanation.print_explanation(_console(), _explain(position, root, cut=cut))
+    explanation.print_explanation(console(), _explain(position, root, cut=cut))
 
 
 @main.command()
@@ -235,9 +236,10 @@ def demo(repo: Path | None, per_place: int, seed: int, svg: Path | None) -> None
     It is started over stdio, as by an editor. Positions are drawn from the repository's own call
     sites and the rest of their lines cut away; nothing on disk is changed.
     """
-    from evaluation import demo as shown
+    from evaluation.demo import main as show
+    from evaluation.report import console
 
-    shown.main(repo, _console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
+    show(repo, console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
 
 
 @main.group(name="eval")
@@ -284,7 +286,7 @@ def apieval(name: str, count: int, seed: int, items: Path | None, model: bool) -
     from evaluation import apieval, report
 
     root, title = _pinned(name)
-    console = _console()
+    console = report.console()
     result, asked = apieval.run(root, title, console, count=count, seed=seed, model=model)
     if items is not None:
         report.write_jsonl(items, asked)
@@ -304,7 +306,7 @@ def ghost(name: str, count: int, seed: int, items: Path | None) -> None:
     from evaluation import ghost, report
 
     root, title = _pinned(name)
-    console = _console()
+    console = report.console()
     result, written = ghost.run(root, title, console, count=count, seed=seed)
     if items is not None:
         report.write_jsonl(items, written)
@@ -327,7 +329,7 @@ def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
     """Measure speed and memory on 750k lines and judge them against the goals."""
     from evaluation import latency, report
 
-    console = _console()
+    console = report.console()
     try:
         result = latency.run(console, rows, samples, seed)
     except latency.UnknownRowError as error:
@@ -342,14 +344,9 @@ def doctor() -> None:
     Exit status 1 when something must be done.
     """
     from evaluation.doctor import run
+    from evaluation.report import console
 
-    sys.exit(run(_console()))
-
-
-def _console(*, record: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(record=record)
+    sys.exit(run(console()))
 
 
 def _pinned(name: str) -> tuple[Path, str]:

@@ -19,7 +19,7 @@ import tree_sitter_python
 
 LINE_ENDS = b"\r\n"
 PER_FILE = 3
-"""At most this many cuts of one place come from one file: no single file decides a table."""
+"""At most this many cuts come from one file, so that no single file decides a table."""
 NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?![A-Za-z0-9_\x80-\xff])")
 SIMPLE_STATEMENTS = frozenset(
     ("expression_statement", "return_statement", "raise_statement", "assert_statement")
@@ -86,7 +86,7 @@ def sample(
     seed: int,
     per_file: int = PER_FILE,
 ) -> list[Cut]:
-    """Return up to ``counts[place]`` cuts of each place, at most ``per_file`` of a place per file.
+    """Return up to ``counts[place]`` cuts of each place, at most ``per_file`` in one file.
 
     Files are visited in an order drawn by ``seed``, the sites of a file likewise, until every count
     is reached. No two cuts share a line of a file.
@@ -138,10 +138,10 @@ def cut_at(path: str, data: bytes, offset: int, place: Place, name: tuple[int, i
 def _from_file(
     path: str, data: bytes, missing: Mapping[Place, int], drawn: random.Random, per_file: int
 ) -> Iterator[Cut]:
-    """Yield one file's share: no place more often than ``per_file`` or ``missing``."""
+    """Yield one file's share: up to ``per_file`` cuts, no place more often than ``missing``."""
     found = list(sites(data))
     drawn.shuffle(found)
-    left = {place: min(count, per_file) for place, count in missing.items()}
+    left = dict(missing)
     lines: set[int] = set()
     for site in found:
         places = [place for place in fitting(site, data) if left.get(place, 0) > 0]
@@ -153,6 +153,8 @@ def _from_file(
             lines.add(line)
             left[cut.place] -= 1
             yield cut
+        if len(lines) == per_file:
+            return
 
 
 def fitting(site: Site, data: bytes) -> list[Place]:

@@ -67,7 +67,7 @@ def main(
 def run(root: Path, title: str, console: Console, per_place: int, seed: int) -> list[Shown]:
     """Complete ``per_place`` sampled positions of every place in ``root``, printing each."""
     files = read_sources(root, (one.path for one in discover(root) if isinstance(one, Found)))
-    sampled = cuts.sample(files, dict.fromkeys(Place, per_place), seed)
+    sampled = cuts.sample(files, dict.fromkeys(Place, per_place), seed, per_file=1)
     lines = sum(data.count(b"\n") for data in files.values())
     console.print(Text.assemble((title, "bold"), f"  {len(files)} files, {lines:,} lines"))
     console.print(f"{len(sampled)} positions drawn from its call sites with seed {seed}\n")
@@ -89,8 +89,7 @@ async def _complete(
         console.print(f"server, index and model ready in {time.perf_counter() - start:.1f} s\n")
         for number, cut in enumerate(sampled, start=1):
             shown.append(await _position(editor, cut, files[cut.path]))
-            console.print(f"{number}/{len(sampled)}", end=" ")
-            console.print(render(shown[-1], files[cut.path]))
+            console.print(render(shown[-1], files[cut.path], f"{number}/{len(sampled)}"))
     return shown
 
 
@@ -104,12 +103,12 @@ async def _position(editor: Editor, cut: Cut, data: bytes) -> Shown:
     return Shown(cut, popup, ghost)
 
 
-def render(shown: Shown, data: bytes) -> Group:
+def render(shown: Shown, data: bytes, number: str) -> Group:
     """Return one position as a person sees it: code with ghost text, popup, what was right."""
     cut = shown.cut
     cut_data = cuts.without_rest(data, cut.offset)
     return Group(
-        show.heading(show.place(cut.path, data, cut.offset), cut.place),
+        show.heading(show.place(cut.path, data, cut.offset), f"{cut.place}  {number}"),
         show.code(cut_data, cut.offset, shown.ghost.text),
         show.popup(shown.popup.items[:SHOWN_ITEMS], right=cut.name),
         _verdict("popup", _popup_verdict(shown), shown.rank is not None, shown.popup.ms),
@@ -145,8 +144,8 @@ def summary(shown: Sequence[Shown]) -> Table:
     """Return the table of hits per place; what was not answered counts as not right."""
     places = [place for place in Place if any(one.cut.place is place for one in shown)]
     rows = [_row(place, [one for one in shown if one.cut.place is place]) for place in places]
-    header = ("", "n", "popup #1", "popup top 5", "ghost shown", "name right", "line right")
-    times = ("popup p50 ms", "ghost p50 ms")
+    header = ("", "n", "popup #1", "top 5", "ghost", "name", "line")
+    times = ("popup ms", "ghost ms")
     return table("What was right", (*header, *times), [*rows, _row("all", shown)])
 
 

@@ -17,6 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 WIDTH = 100
+"""Columns to fill where nobody's terminal says how many there are."""
+
+
+def console(*, record: bool = False) -> Console:
+    """Return a console as wide as the terminal, or WIDTH where there is none."""
+    made = Console(record=record)
+    return made if made.is_terminal and not record else Console(record=record, width=WIDTH)
 
 
 def machine() -> dict[str, Any]:
@@ -47,7 +54,8 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> T
     """Return a table whose first column is text and whose other columns are figures."""
     shown = Table(title=title, title_justify="left", title_style="bold", expand=False)
     for number, name in enumerate(header):
-        shown.add_column(name, justify="left" if number == 0 else "right")
+        first = number == 0
+        shown.add_column(name, justify="left" if first else "right", no_wrap=first)
     for row in rows:
         shown.add_row(*row)
     return shown

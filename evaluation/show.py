@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.syntax import Syntax
@@ -18,6 +17,7 @@ LINES_AFTER = 1
 CURSOR = "\N{LEFT ONE EIGHTH BLOCK}"
 THEME = "ansi_dark"
 LABEL_WIDTH = 34
+POPUP_INDENT = 7
 
 
 def place(path: str, data: bytes, offset: int) -> str:
@@ -54,7 +54,7 @@ def code(data: bytes, offset: int, ghost: str = "") -> Text:
 
 def popup(items: Sequence[Item], right: str | None = None) -> Padding:
     """Return ``items`` as a list with the evidence beside each; the ``right`` one is marked."""
-    grid = Table(box=box.SIMPLE_HEAD, show_header=False, padding=(0, 1), expand=True)
+    grid = Table(box=None, show_header=False, padding=(0, 1), expand=True)
     grid.add_column(justify="right", style="dim", width=2)
     grid.add_column(no_wrap=True, max_width=LABEL_WIDTH)
     grid.add_column(no_wrap=True, style="dim", max_width=10)
@@ -62,7 +62,7 @@ def popup(items: Sequence[Item], right: str | None = None) -> Padding:
     for number, item in enumerate(items, start=1):
         label = Text(item.label, style="bold green" if item.label == right else "bold")
         grid.add_row(str(number), label, item.kind, Text(item.why or item.detail))
-    return Padding(grid, (0, 0, 0, 6))
+    return Padding(grid, (0, 0, 0, POPUP_INDENT))
 
 
 def _highlighted(lines: Sequence[str]) -> list[Text]:

@@ -88,11 +88,8 @@ def _before(place: Place, typed: str) -> bytes:
 @given(seed=st.integers(0, 2**32), count=st.integers(0, 12), per_file=st.integers(1, 4))
 def test_counts_are_kept_and_no_line_is_used_twice(seed: int, count: int, per_file: int) -> None:
     found = cuts.sample(FILES, dict.fromkeys(Place, count), seed, per_file)
-    for place in Place:
-        of_place = [cut for cut in found if cut.place is place]
-        assert len(of_place) <= count
-        for path in FILES:
-            assert sum(cut.path == path for cut in of_place) <= per_file
+    assert all(sum(cut.place is place for cut in found) <= count for place in Place)
+    assert all(sum(cut.path == path for cut in found) <= per_file for path in FILES)
     lines = [(cut.path, cuts.line_start(FILES[cut.path], cut.offset)) for cut in found]
     assert len(lines) == len(set(lines))
 
