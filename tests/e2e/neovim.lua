@@ -34,7 +34,9 @@ local function ask(client, method)
   local _, utf16 = vim.str_utfindex(vim.api.nvim_get_current_line())
   params.position.character = utf16
   params.context = { triggerKind = 1 }
-  local answer = assert(client.request_sync(method, params, TIMEOUT_MS, 0))
+  -- The buffer's number, not 0: only by it are edits that still wait to be sent found, and sent first.
+  local buffer = vim.api.nvim_get_current_buf()
+  local answer = assert(client.request_sync(method, params, TIMEOUT_MS, buffer))
   assert(not answer.err, vim.inspect(answer.err))
   return answer.result
 end

@@ -84,8 +84,13 @@ def drive(repository: Path, steps: list[dict[str, Any]]) -> Session:
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads((scratch / "answers.json").read_text("utf-8"))
-    assert "failed" not in outcome, outcome["failed"]
+    assert "failed" not in outcome, f"{outcome['failed']}\n{log_of(scratch)}"
     return Session(outcome["answers"], outcome["text"])
+
+
+def log_of(scratch: Path) -> str:
+    """What Neovim logged, the server's stderr included."""
+    return "\n".join(path.read_text("utf-8") for path in scratch.rglob("lsp.log"))
 
 
 def labels(answer: dict[str, Any]) -> list[str]:
