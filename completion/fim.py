@@ -45,7 +45,6 @@ class Anchor:
     are left out because the line alone is too long.
     """
 
-    path: str
     header: str
     suffix: str
     above: str
@@ -69,20 +68,18 @@ class Layout:
     suffix: str
 
 
-def lay_out(
-    model: CanonicalModel, path: str, prompt: Prompt, last: Anchor | None
-) -> tuple[Layout, Anchor]:
+def lay_out(model: CanonicalModel, prompt: Prompt, last: Anchor | None) -> tuple[Layout, Anchor]:
     """The prompt's tokens, and the anchor to hand in with the session's next prompt.
 
     ``last`` is the anchor of the session's request before this one. Raises ValueError on lone
     surrogates.
     """
     above, line = _split_line(prompt.prefix)
-    if last is not None and _holds(last, path, prompt.suffix, above, line):
+    if last is not None and _holds(last, prompt.suffix, above, line):
         layout = _tokens(model, last, above, line)
         if _length(layout) <= PROMPT_TOKENS:
             return layout, last
-    anchor = _anchored(model, path, prompt, last)
+    anchor = _anchored(model, prompt, last)
     return _tokens(model, anchor, above, line), anchor
 
 
@@ -92,10 +89,10 @@ def _split_line(prefix: str) -> tuple[str, str]:
     return prefix[:begin], prefix[begin:]
 
 
-def _holds(anchor: Anchor, path: str, suffix: str, above: str, line: str) -> bool:
+def _holds(anchor: Anchor, suffix: str, above: str, line: str) -> bool:
     """Whether the cursor is still on the anchor's line with the same text behind it."""
     return (
-        (anchor.path, anchor.suffix) == (path, suffix)
+        anchor.suffix == suffix
         and _same_lines(anchor.above, above)
         and anchor.kept <= len(above)
         and anchor.inside <= len(line)
@@ -156,7 +153,7 @@ def _encoded(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int], Sta
     return ids, states, syntax
 
 
-def _anchored(model: CanonicalModel, path: str, prompt: Prompt, last: Anchor | None) -> Anchor:
+def _anchored(model: CanonicalModel, prompt: Prompt, last: Anchor | None) -> Anchor:
     """A new anchor; its window begins where the last one's did if that still fits."""
     tokenizer = model.tokenizer
     above, line = _split_line(prompt.prefix)
@@ -164,11 +161,11 @@ def _anchored(model: CanonicalModel, path: str, prompt: Prompt, last: Anchor | N
     room = PROMPT_TOKENS - len(values)
     inside = len(line) - len(_ending(tokenizer, line, room))
     kept = _window(tokenizer, above, line[inside:], int(FRESH_SHARE * room))
-    if last is not None and last.path == path and above.startswith(last.above):
+    if last is not None and above.startswith(last.above):
         longer = last.kept + len(above) - len(last.above)
         if not inside and len(tokenizer.encode(above[len(above) - longer :] + line)) <= room:
             kept = longer
-    return Anchor(path, prompt.header, prompt.suffix, above, kept, inside)
+    return Anchor(prompt.header, prompt.suffix, above, kept, inside)
 
 
 def _ending(tokenizer: Tokenizer, line: str, room: int) -> str:

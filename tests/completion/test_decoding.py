@@ -37,7 +37,7 @@ def never() -> bool:
 
 
 def layout_of(model: CanonicalModel, prefix: str, suffix: str = "\n") -> Layout:
-    return lay_out(model, "a.py", Prompt("", suffix, prefix), None)[0]
+    return lay_out(model, Prompt("", suffix, prefix), None)[0]
 
 
 def scripted(prefix: str, middle: str, suffix: str = "\n") -> tuple[CanonicalModel, Layout]:

@@ -57,7 +57,7 @@ def spelled(layout: Layout) -> bytes:
 @example("a\n\x1c\n b")
 @example("  \n  ")
 def test_the_layout_is_the_whole_prompt_encoded_at_once(prefix: str) -> None:
-    layout, _ = lay_out(MODEL, "a.py", prompt(prefix), None)
+    layout, _ = lay_out(MODEL, prompt(prefix), None)
     assert spelled(layout) == prefix.encode()
     spans = MODEL.tokenizer.pretokens(prefix)
     begin = spans[-1][0] if spans else 0
@@ -78,9 +78,7 @@ def typed(session: str, model: CanonicalModel = MODEL) -> tuple[list[Layout], li
     anchor = None
     for end in range(len(session) + 1):
         fresh_header = f"# changes with every letter {end}\n"
-        layout, anchor = lay_out(
-            model, "a.py", prompt("x = 1\n" + session[:end], fresh_header), anchor
-        )
+        layout, anchor = lay_out(model, prompt("x = 1\n" + session[:end], fresh_header), anchor)
         layouts.append(layout)
         anchors.append(anchor)
     return layouts, anchors
@@ -102,33 +100,33 @@ def test_leaving_the_line_takes_up_the_new_header() -> None:
     assert layouts[2].values != layouts[1].values[: len(layouts[2].values)]
 
 
-def test_another_file_another_suffix_or_another_line_is_another_anchor() -> None:
-    _, anchor = lay_out(MODEL, "a.py", prompt("a = 1\nb = 2\nc"), None)
+def test_another_suffix_or_another_line_is_another_anchor() -> None:
+    _, anchor = lay_out(MODEL, prompt("a = 1\nb = 2\nc"), None)
     others = [
-        ("b.py", prompt("a = 1\nb = 2\nc")),
-        ("a.py", prompt("a = 1\nb = 2\nc", suffix=")" + SUFFIX)),
-        ("a.py", prompt("a = 1\nb")),
-        ("a.py", prompt("a = 1\nb = 3\nc")),
+        prompt("a = 1\nb = 2\nc", suffix=")" + SUFFIX),
+        prompt("a = 1\nb"),
+        prompt("a = 1\nb = 3\nc"),
+        prompt("a = 1\nb = 2\nc\nc"),
     ]
-    for path, other in others:
-        assert lay_out(MODEL, path, other, anchor)[1] is not anchor
-    same, kept = lay_out(MODEL, "a.py", prompt("a = 1\nb = 2\ncd"), anchor)
+    for other in others:
+        assert lay_out(MODEL, other, anchor)[1] is not anchor
+    same, kept = lay_out(MODEL, prompt("a = 1\nb = 2\ncd"), anchor)
     assert kept is anchor
     assert spelled(same) == b"a = 1\nb = 2\ncd"
 
 
 def test_a_caller_whose_window_moves_keeps_the_anchor() -> None:
     lines = "".join(f"a{index} = {index}\n" for index in range(140))
-    first, anchor = lay_out(MODEL, "a.py", prompt(lines + "b"), None)
+    first, anchor = lay_out(MODEL, prompt(lines + "b"), None)
     moved = lines[lines.index("\n") + 1 :] + "bc"
-    again, kept = lay_out(MODEL, "a.py", prompt(moved), anchor)
+    again, kept = lay_out(MODEL, prompt(moved), anchor)
     assert kept is anchor
     assert again.values == first.values
 
 
 def test_a_long_prompt_starts_at_a_logical_line_and_fits() -> None:
     block = "def ab(\n    a,\n    b,\n):\n    return (\n        a\n    )\n"
-    layout, anchor = lay_out(MODEL, "a.py", prompt(block * 60 + "x"), None)
+    layout, anchor = lay_out(MODEL, prompt(block * 60 + "x"), None)
     begin = len(block * 60) - anchor.kept
     assert (block * 60)[begin:].startswith(("def", "    return"))
     room = fim.PROMPT_TOKENS - layout.values.index(MODEL.tokenizer.prefix) - 1
@@ -139,7 +137,7 @@ def test_a_long_prompt_starts_at_a_logical_line_and_fits() -> None:
 def test_the_window_stays_while_lines_are_added_until_it_is_full() -> None:
     lines, anchor, starts = "", None, []
     for index in range(120):
-        _, anchor = lay_out(MODEL, "a.py", prompt(lines), anchor)
+        _, anchor = lay_out(MODEL, prompt(lines), anchor)
         starts.append(len(anchor.above) - anchor.kept)
         lines += f"value = {index}\n"
     moves = sum(before != after for before, after in pairwise(starts))
@@ -148,15 +146,15 @@ def test_the_window_stays_while_lines_are_added_until_it_is_full() -> None:
 
 
 def test_a_line_longer_than_the_window_keeps_its_end() -> None:
-    layout, anchor = lay_out(MODEL, "a.py", prompt("a\n" + "é, " * 2000 + "x"), None)
+    layout, anchor = lay_out(MODEL, prompt("a\n" + "é, " * 2000 + "x"), None)
     assert len(layout.values) <= fim.PROMPT_TOKENS
     assert layout.before.endswith("é, é, x")
     assert anchor.kept == 0
-    longer, _ = lay_out(MODEL, "a.py", prompt("a\n" + "é, " * 2000 + "x, é"), anchor)
+    longer, _ = lay_out(MODEL, prompt("a\n" + "é, " * 2000 + "x, é"), anchor)
     assert longer.values[: len(layout.values)] == layout.values
 
 
 def test_specials_in_text_are_text() -> None:
-    layout, _ = lay_out(MODEL, "a.py", prompt("<|end|><|prefix|>a"), None)
+    layout, _ = lay_out(MODEL, prompt("<|end|><|prefix|>a"), None)
     assert layout.values.count(MODEL.tokenizer.end) == 0
     assert layout.values.count(MODEL.tokenizer.prefix) == 1

@@ -1,0 +1,196 @@
+"""What not to show: ghost text cut down to what helps, or the reason for showing none.
+
+Every filter only ever cuts from the end, so what is kept is a prefix of what the model wrote.
+Lines end at ``\\n``, ``\\r\\n`` or ``\\r``. All functions are pure; none needs the model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from completion.model.types import START, STATE_IDS, State, advance
+from completion.request import Code, Reason
+
+MIN_REPEATED_LINE = 4
+"""Shorter lines (``try:`` is one, ``pass`` another) may well stand twice in a row."""
+
+SUFFIX_LOOKED_AT = 2000
+"""Characters behind the cursor that are searched for the brackets they close."""
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_LOOP = re.compile(r"(?P<unit>[^\r\n]{2,40}?)(?P=unit){3,}")
+_OPENERS = {b"(": b")", b"[": b"]", b"{": b"}"}
+_LINE_ENDS = frozenset(
+    STATE_IDS[name] for name in ("newline block", "newline plain", "newline start")
+)
+_BRACKET_STATES = frozenset(
+    index
+    for name, index in STATE_IDS.items()
+    if name.startswith(("(", "[", "{", "close")) and name != "close format"
+)
+_CLOSER_OF = {
+    **dict.fromkeys(("call", "group", "params", "bases", "import"), b")"),
+    **dict.fromkeys(("subscript", "list"), b"]"),
+    "dict": b"}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the text around the cursor says about brackets.
+
+    ``state`` is the syntactic state at the cursor, ``expected`` the closers of the brackets that
+    stand open there, innermost last; ``behind`` how many closers without an opener of their own
+    the rest of the statement has.
+    """
+
+    state: State
+    expected: tuple[bytes, ...]
+    behind: int
+
+
+def filtered(text: str, prefix: str, suffix: str) -> str | Reason:
+    """The part of ``text`` worth showing between ``prefix`` and ``suffix``, or why there is none.
+
+    ``prefix`` begins at the start of a logical line; the cursor stands between the two.
+    """
+    if not text.strip():
+        return Reason(Code.EMPTY, "the model would write nothing here")
+    kept = without_loop(text).rstrip()
+    if not kept:
+        return Reason(Code.EMPTY, "the model repeats itself")
+    around = around_cursor(prefix, suffix)
+    kept = without_suffix(kept, prefix, suffix, around).rstrip()
+    if not kept:
+        return Reason(Code.REPEATS_SUFFIX, "the text behind the cursor says it already")
+    if repeats_above(kept, prefix):
+        return Reason(Code.REPEATS_ABOVE, "it repeats the line above")
+    kept = balanced(kept, around).rstrip()
+    if not kept:
+        return Reason(Code.UNBALANCED, "its brackets do not fit those around the cursor")
+    return kept
+
+
+def without_loop(text: str) -> str:
+    """``text`` up to where it starts to say the same four times in a row.
+
+    What has no letter may repeat: rules of dashes, rows of zeros.
+    """
+    for match in _LOOP.finditer(text):
+        if any(character.isalpha() for character in match["unit"]):
+            return text[: match.start()]
+    return text
+
+
+def without_suffix(text: str, prefix: str, suffix: str, around: Around) -> str:
+    """``text`` without the end that stands behind the cursor already.
+
+    That is the beginning of the rest of the cursor's line, unless ``text`` needs it to close a
+    bracket of its own, or the next line of code, where a line of the result would equal it.
+    """
+    rest = _lines(suffix)[0].strip()
+    if rest:
+        return _without_overlap(text, rest, around)
+    following = next((line for line in _lines(suffix) if line.strip()), "").strip()
+    if len(following) < MIN_REPEATED_LINE:
+        return text
+    begin, line = 0, _lines(prefix)[-1]
+    for match in _LINE.finditer(text):
+        if (line + match.group()).strip() == following:
+            return text[:begin]
+        begin, line = match.end(), ""
+    return text
+
+
+def _without_overlap(text: str, rest: str, around: Around) -> str:
+    for length in range(min(len(text), len(rest)), 0, -1):
+        kept = text[:-length]
+        if text.endswith(rest[:length]) and balanced(kept, around) == kept:
+            return kept
+    return text
+
+
+def repeats_above(text: str, prefix: str) -> bool:
+    """Whether the cursor's line would become the same as the last line of code above it."""
+    *above, current = _lines(prefix)
+    line = (current + _lines(text)[0]).strip()
+    nearest = next((line for line in reversed(above) if line.strip()), "").strip()
+    return line == nearest and len(line) >= MIN_REPEATED_LINE
+
+
+def balanced(text: str, around: Around) -> str:
+    """``text`` up to the first bracket that the text around it leaves no room for.
+
+    It may close what stands open and is not closed behind the cursor, and may leave open only
+    what is closed behind it.
+    """
+    expected = list(around.expected)
+    opened: list[tuple[int, bytes]] = []
+    written = text.encode()
+    end = len(written)
+    for at, mark in _marks(around.state, written):
+        if mark in _OPENERS:
+            opened.append((at, _OPENERS[mark]))
+        elif opened and opened[-1][1] == mark:
+            opened.pop()
+        elif not opened and len(expected) > around.behind and expected[-1] == mark:
+            expected.pop()
+        else:
+            end = at
+            break
+    closed = max(around.behind - len(expected), 0)
+    end = opened[closed][0] if len(opened) > closed else end
+    return written[:end].decode()
+
+
+def around_cursor(prefix: str, suffix: str) -> Around:
+    """Read the brackets around the cursor."""
+    data = prefix.encode()
+    state, pieces = advance(START, data)
+    begin = max((at for at, piece in pieces if piece in _LINE_ENDS), default=0)
+    indent = _indent(data[begin:].decode().lstrip("\r\n"))
+    expected = [_CLOSER_OF[bracket] for bracket in state.brackets if bracket in _CLOSER_OF]
+    behind = _unmatched_closers(state, _statement_rest(suffix, indent))
+    return Around(state, tuple(expected), behind)
+
+
+def _marks(state: State, data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(offset, bracket) for the brackets of code in ``data``, read from ``state`` on."""
+    for at, piece in advance(state, data)[1]:
+        if piece in _BRACKET_STATES and at >= 0:
+            yield at, data[at : at + 1]
+
+
+def _unmatched_closers(state: State, suffix: str) -> int:
+    """How many brackets that stand open at the cursor are closed behind it."""
+    count = depth = 0
+    for _, mark in _marks(state, suffix.encode()):
+        if mark in _OPENERS:
+            depth += 1
+        elif depth:
+            depth -= 1
+        else:
+            count += 1
+    return count
+
+
+def _statement_rest(suffix: str, indent: int) -> str:
+    """The rest of the cursor's statement: up to a line that is not indented more than its first.
+
+    A line that begins with a closing bracket belongs to the statement too.
+    """
+    for match in list(_LINE.finditer(suffix[:SUFFIX_LOOKED_AT]))[1:]:
+        line = match.group()
+        if line.strip() and _indent(line) <= indent and line.lstrip()[0] not in ")]}":
+            return suffix[: match.start()]
+    return suffix[:SUFFIX_LOOKED_AT]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _lines(text: str) -> list[str]:
+    return re.split(r"\r\n|\r|\n", text)
