@@ -163,13 +163,10 @@ class Indexer:
             paths = sorted(self.channel.wait(max(delay, spent * POLL_SHARE))) or None
 
     def _round(self, paths: Paths | None) -> None:
-        first = self._writer is None
         writer = self._open()
         summary = build.synchronise(self.root, writer, self.channel.report, paths)
-        worked = first or summary.parsed or summary.removed
         self._identity = self._stat()
-        if worked:
-            self.channel.tell("ready", summary.files, summary.files, len(summary.skipped))
+        self.channel.tell("ready", summary.files, summary.files, len(summary.skipped))
         if time.monotonic() - self._counted >= NGRAM_SECONDS:
             self._counted = time.monotonic()
             if build.build_ngrams(self.root, self.folder, self.channel.report):

@@ -367,8 +367,9 @@ class Session:
 
     def _hears(self, folder: Folder) -> Callable[[str, Mapping[str, Any]], None]:
         def notified(method: str, params: Mapping[str, Any]) -> None:
-            if method != "progress":
-                return
+            known = folder.progress.get("phase") == READY
+            if method != "progress" or (known and params.get("phase") == "walk"):
+                return  # looking for changes now and then is nothing to show
             folder.progress = params
             if params.get("phase") in (READY, "ngrams"):
                 folder.index.refresh()

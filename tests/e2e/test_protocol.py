@@ -1,0 +1,326 @@
+"""The server as VS Code, Neovim and an editor without abilities see it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from evaluation.client import ResponseError
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Serve, Session
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+
+MAIN = "from pkg.client import Client\nc = Client()\nc."
+END = (2, 2)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("protocol") / "work"
+    (root / "pkg").mkdir(parents=True)
+    (root / "pkg" / "__init__.py").touch()
+    (root / "pkg" / "client.py").write_text(
+        'class Client:\n    """One connection."""\n\n'
+        '    def send(self, data: bytes) -> int:\n        """Send all of it."""\n'
+        "        return len(data)\n\n    def close(self) -> None: ...\n\n\n"
+        "def connect(host: str) -> Client:\n    return Client()\n"
+    )
+    return root
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["vscode", "neovim", "bare"])
+async def session(
+    request: pytest.FixtureRequest,
+    root: Path,
+    serve: Serve,
+    editors: Mapping[str, Mapping[str, Any]],
+) -> AsyncIterator[Session]:
+    async with serve(root, editors[request.param], name=request.param) as session:
+        session.open("main.py", MAIN)
+        await session.indexed()
+        yield session
+
+
+async def test_capabilities(session: Session) -> None:
+    offered = session.capabilities
+    wanted = {"vscode": "utf-16", "neovim": "utf-8", "bare": "utf-16"}
+    assert offered["positionEncoding"] == wanted[session.name]
+    assert offered["completionProvider"]["resolveProvider"] is True
+    assert "." in offered["completionProvider"]["triggerCharacters"]
+    assert offered["inlineCompletionProvider"] == {}
+    assert offered["textDocumentSync"]["change"] == 2
+    assert offered["workspace"]["workspaceFolders"]["supported"] is True
+    assert "executeCommandProvider" not in offered or not offered["executeCommandProvider"].get(
+        "commands"
+    )
+
+
+async def test_popup_in_our_order(session: Session) -> None:
+    items = await session.popup("main.py", *END)
+    assert {"send", "close"} <= {item["label"] for item in items}
+    assert len(items) <= 50
+    assert all(item["sortText"] for item in items)
+    assert len({item["sortText"] for item in items}) == len(items)
+
+
+async def test_resolve_tells_what_the_list_left_out(session: Session) -> None:
+    item = next(i for i in await session.popup("main.py", *END) if i["label"] == "send")
+    lazy = session.name == "vscode"
+    assert ("documentation" in item) is not lazy
+    sent = {key: value for key, value in item.items() if key != "textEdit"}
+    full = await session.client.request("completionItem/resolve", sent)
+    assert "Send all of it." in full["documentation"]
+    assert full["label"] == "send"
+
+
+async def test_an_import_comes_with_the_item(session: Session) -> None:
+    session.open("other.py", "def f():\n    return conn")
+    item = next(i for i in await session.popup("other.py", 1, 15) if i["label"] == "connect")
+    if session.name != "bare":
+        assert "additionalTextEdits" not in item
+        item = await session.client.request("completionItem/resolve", item)
+    (edit,) = item["additionalTextEdits"]
+    assert edit["newText"].startswith("from pkg.client import connect")
+    session.close("other.py")
+
+
+async def test_an_item_of_a_forgotten_popup_stays_as_it_is(session: Session) -> None:
+    item = {"label": "send", "data": 123456, "sortText": "000"}
+    assert (await session.client.request("completionItem/resolve", item))["label"] == "send"
+    item = {"label": "send", "data": {"someone": "else"}}
+    assert (await session.client.request("completionItem/resolve", item))["label"] == "send"
+
+
+async def test_typing_is_followed(session: Session) -> None:
+    session.open("typed.py", MAIN)
+    for number, letter in enumerate("se"):
+        here = {"line": 2, "character": 2 + number}
+        session.change("typed.py", {"range": {"start": here, "end": here}, "text": letter})
+    items = await session.popup("typed.py", 2, 4)
+    assert items[0]["label"] == "send"
+    assert items[0]["textEdit"]["range"] == {
+        "start": {"line": 2, "character": 2},
+        "end": {"line": 2, "character": 4},
+    }
+    assert (items[0].get("filterText") or items[0]["label"]).startswith("se")
+    session.change("typed.py", {"text": "import os\nos.pat"})
+    session.change("typed.py", {"text": MAIN})
+    assert "close" in await session.labels("typed.py", *END)
+    session.close("typed.py")
+
+
+async def test_an_open_buffer_counts_instead_of_its_file(session: Session) -> None:
+    text = (session.root / "pkg/client.py").read_text()
+    session.open("pkg/client.py", text.replace("close", "hang_up"))
+    labels = await session.labels("main.py", *END)
+    assert "hang_up" in labels
+    assert "close" not in labels
+    session.close("pkg/client.py")
+    assert "close" in await session.labels("main.py", *END)
+
+
+@pytest.mark.parametrize("uri", ["untitled:Untitled-1", "vscode-remote://ssh-remote%2Bh/w/a.py"])
+async def test_documents_that_are_no_files(session: Session, uri: str) -> None:
+    session.open(uri, "class Thing:\n    def spin(self): ...\n\nThing().sp")
+    assert "spin" in await session.labels(uri, 3, 10)
+
+
+async def test_a_silent_answer_has_its_reason(session: Session) -> None:
+    before = len(session.client.notifications)
+    assert await session.ghost("main.py", *END) == []
+    reason = await session.reason("ghost", before)
+    assert (reason["code"], reason["uri"]) == ("disabled", session.uri("main.py"))
+    assert await session.labels("never-opened.py", 0, 0) == []
+    assert (await session.reason("popup", before))["code"] == "not-indexed"
+    session.open("notes.md", "# Title\nc.", language="markdown")
+    before = len(session.client.notifications)
+    assert await session.labels("notes.md", 1, 2) == []
+    assert "markdown" in (await session.reason("popup", before))["message"]
+    session.close("notes.md")
+
+
+async def test_explain_tells_everything(session: Session) -> None:
+    told = await session.client.request("lancefill/explain", session.at("main.py", *END))
+    assert told["context"]["receiver"] == "c"
+    assert told["popup"]["items"][0]["evidence"]
+    assert told["ghost"]["reason"]
+
+
+async def test_every_request_gets_an_answer(session: Session) -> None:
+    rude = [
+        ("textDocument/completion", session.at("main.py", -1, 0)),
+        ("textDocument/completion", session.at("main.py", 0, 2**40)),
+        ("textDocument/completion", {"textDocument": {"uri": [5]}}),
+        ("textDocument/completion", None),
+        ("textDocument/inlineCompletion", {"context": 3}),
+        ("completionItem/resolve", {"data": 7}),
+        ("lancefill/explain", {}),
+        ("no/such/method", {}),
+    ]
+    for method, params in rude:
+        with pytest.raises(ResponseError):
+            await session.client.request(method, params, 5)
+    session.client.notify("textDocument/didChange", {"textDocument": {"uri": [5]}})
+    session.client.notify("no/such/notification", [])
+    assert "send" in await session.labels("main.py", *END)
+    assert "could not be handled" in session.log
+
+
+async def test_positions_past_the_end_are_clamped(session: Session) -> None:
+    session.open("short.py", MAIN)
+    assert "send" in await session.labels("short.py", 2, 10_000)
+    assert "send" in await session.labels("short.py", 2**31 - 1, 7)
+    far = {"line": 2**31 - 1, "character": 2**31 - 1}
+    session.change("short.py", {"range": {"start": far, "end": far}, "text": "clo"})
+    assert (await session.labels("short.py", 2, 5))[0] == "close"
+    session.close("short.py")
+
+
+async def test_newer_requests_take_the_place_of_older_ones(session: Session) -> None:
+    sent = [
+        session.client.send("textDocument/completion", session.at("main.py", *END))[1]
+        for _ in range(20)
+    ]
+    answers = await asyncio.gather(*sent)
+    assert answers[-1]["items"]
+    empty = [answer for answer in answers if not answer["items"]]
+    assert all(answer["isIncomplete"] for answer in empty)
+
+
+async def test_five_hundred_requests_sent_and_cancelled_at_once(session: Session) -> None:
+    sent = []
+    for _ in range(500):
+        id_, future = session.client.send("textDocument/completion", session.at("main.py", *END))
+        session.client.cancel(id_)
+        sent.append(future)
+    answers = await asyncio.gather(*sent, return_exceptions=True)
+    assert all(
+        isinstance(answer, dict) or (isinstance(answer, ResponseError) and answer.code == -32800)
+        for answer in answers
+    )
+    assert "send" in await session.labels("main.py", *END)
+
+
+async def test_no_socket_is_open_and_no_model_is_loaded(session: Session) -> None:
+    server = psutil.Process(session.client.process.pid)
+    for process in (server, *server.children(recursive=True)):
+        assert [c for c in process.net_connections() if c.family.name != "AF_UNIX"] == []
+    assert not [mapped for mapped in server.memory_maps() if "libtorch" in mapped.path]
+
+
+async def test_nothing_of_the_source_is_in_the_log(session: Session) -> None:
+    session.open("secret.py", "password = 'correct horse battery'\npassword.")
+    await session.labels("secret.py", 1, 9)
+    assert "correct horse" not in session.log
+    session.close("secret.py")
+
+
+async def test_progress_where_the_editor_shows_it(session: Session) -> None:
+    def kinds() -> list[str]:
+        heard = [seen for seen in session.client.notifications if seen.method == "$/progress"]
+        return [seen.params["value"]["kind"] for seen in heard]
+
+    async def ended() -> bool:
+        return kinds()[-1:] == ["end"]
+
+    if session.name == "bare":
+        assert kinds() == []
+    else:
+        await session.until(ended)
+        assert kinds()[0] == "begin"
+
+
+async def test_the_status_says_when_all_is_ready(session: Session) -> None:
+    async def ready() -> bool:
+        told = [n.params for n in session.client.notifications if n.method == "didChangeStatus"]
+        return bool(told[-1] == {"kind": "Normal", "message": "ready", "busy": False})
+
+    await session.until(ready)
+
+
+async def test_watchers_are_registered_only_where_they_are_offered(session: Session) -> None:
+    asked = [
+        registration["method"]
+        for seen in session.client.asked
+        if seen.method == "client/registerCapability"
+        for registration in seen.params["registrations"]
+    ]
+    wanted = ["workspace/didChangeWatchedFiles", "workspace/didChangeConfiguration"]
+    assert asked == (wanted if session.name == "vscode" else [])
+
+
+async def test_files_that_change_on_disk_are_indexed_again(session: Session) -> None:
+    path = session.root / "pkg" / "fresh.py"
+    path.write_text("class Fresh:\n    def bloom(self): ...\n")
+    uri = session.uri("pkg/fresh.py")
+    session.client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": uri, "type": 1}]})
+    session.open("garden.py", "from pkg.fresh import Fresh\nFresh().")
+
+    async def blooms() -> bool:
+        return "bloom" in await session.labels("garden.py", 1, 8)
+
+    await session.until(blooms)
+    path.unlink()
+    session.client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+
+    async def withered() -> bool:
+        return "bloom" not in await session.labels("garden.py", 1, 8)
+
+    await session.until(withered)
+    session.close("garden.py")
+
+
+async def test_folders_come_and_go(session: Session, tmp_path: Path) -> None:
+    other = tmp_path / "second"
+    other.mkdir()
+    (other / "tool.py").write_text("class Tool:\n    def whirr(self): ...\n")
+    folder = {"uri": other.as_uri(), "name": "second"}
+    change = {"event": {"added": [folder], "removed": []}}
+    session.client.notify("workspace/didChangeWorkspaceFolders", change)
+    uri = (other / "use.py").as_uri()
+    session.open(uri, "from tool import Tool\nTool().")
+
+    async def whirrs() -> bool:
+        return "whirr" in await session.labels(uri, 1, 7)
+
+    await session.until(whirrs)
+    change = {"event": {"added": [], "removed": [folder]}}
+    session.client.notify("workspace/didChangeWorkspaceFolders", change)
+    assert len((await session.status())["folders"]) == 1
+    assert "send" in await session.labels("main.py", *END)
+
+
+async def test_shutdown_and_exit_leave_no_process(workspace: Path, serve: Serve) -> None:
+    async with serve(workspace) as session:
+        await session.indexed()
+        server = psutil.Process(session.client.process.pid)
+        family = server.children(recursive=True)
+        assert family
+        assert await session.client.stop() == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+async def test_a_server_that_is_left_or_killed_leaves_no_process(
+    workspace: Path, serve: Serve, end: str
+) -> None:
+    async with serve(workspace) as session:
+        await session.indexed()
+        server = psutil.Process(session.client.process.pid)
+        family = server.children(recursive=True)
+        if end == "kill":
+            os.kill(server.pid, signal.SIGKILL)
+        await session.client.wait_ended()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
