@@ -119,12 +119,22 @@ def index(path: Path) -> None:
     run(path, console())
 
 
+ROOT = click.option(
+    "--root", type=FOLDER, help="The workspace; by default the nearest with .git or so."
+)
+CUT = click.option("--cut", is_flag=True, help="As if the rest of the line were not typed yet.")
+NO_GHOST = click.option("--no-ghost", is_flag=True, help="Popup only: start no model.")
+
+
 @main.command()
 @click.argument("position", type=PositionType())
-@click.option("--root", type=FOLDER, help="The workspace; by default the nearest with .git or so.")
-@click.option("--cut", is_flag=True, help="As if the rest of the line were not typed yet.")
+@ROOT
+@CUT
+@NO_GHOST
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a picture.")
-def complete(position: Position, root: Path | None, cut: bool, as_json: bool) -> None:
+def complete(
+    position: Position, root: Path | None, cut: bool, no_ghost: bool, as_json: bool
+) -> None:
     """Complete at FILE:LINE:COL: the popup and the ghost text, without an editor.
 
     LINE and COL count from 1, COL in characters; it names the character behind the cursor.
@@ -137,14 +147,15 @@ def complete(position: Position, root: Path | None, cut: bool, as_json: bool) ->
     from evaluation.report import console
 
     show = explanation.print_answer_json if as_json else explanation.print_answer
-    show(console(), _explain(position, root, cut=cut))
+    show(console(), _explain(position, root, cut=cut, ghost=not no_ghost))
 
 
 @main.command()
 @click.argument("position", type=PositionType())
-@click.option("--root", type=FOLDER, help="The workspace; by default the nearest with .git or so.")
-@click.option("--cut", is_flag=True, help="As if the rest of the line were not typed yet.")
-def explain(position: Position, root: Path | None, cut: bool) -> None:
+@ROOT
+@CUT
+@NO_GHOST
+def explain(position: Position, root: Path | None, cut: bool, no_ghost: bool) -> None:
     """Show all that leads to the answer at FILE:LINE:COL.
 
     The context that was read, the candidates with every feature of their rank, each byte of the
@@ -153,7 +164,7 @@ def explain(position: Position, root: Path | None, cut: bool) -> None:
     from evaluation import explanation
     from evaluation.report import console
 
-    explanation.print_explanation(console(), _explain(position, root, cut=cut))
+    explanation.print_explanation(console(), _explain(position, root, cut=cut, ghost=not no_ghost))
 
 
 @main.command()
@@ -209,12 +220,30 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="How long to train; the learning rate follows it.",
 )
-def train(run_folder: Path, corpus: Path, minutes: float | None) -> None:
+@click.option(
+    "--target",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the model goes; by default into the run's folder.",
+)
+def train(run_folder: Path, corpus: Path, minutes: float | None, target: Path | None) -> None:
     """Train the model that ships, from downloading the corpus to the exported weights.
 
     Stop it with Ctrl-C and start it again: it goes on where it was.
+
+    \b
+      lancefill train --minutes 75
+      lancefill train --run runs/small --minutes 5
     """
-    raise NotImplementedError(run_folder, corpus, minutes)
+    from training.corpus import CorpusError
+    from training.train import run
+    from training.trainer import TrainingError
+
+    try:
+        folder = run(run_folder, corpus, minutes=minutes, target=target)
+    except (TrainingError, CorpusError) as error:
+        raise Problem(str(error)) from error
+    if folder is not None:
+        click.echo(f"the model is in {folder}")
 
 
 @main.command()
@@ -359,7 +388,7 @@ def _pinned(name: str) -> tuple[Path, str]:
         raise Problem(str(error)) from error
 
 
-def _explain(position: Position, root: Path | None, *, cut: bool) -> Explanation:
+def _explain(position: Position, root: Path | None, *, cut: bool, ghost: bool) -> Explanation:
     """Ask at ``position``. Raises Problem where the file is no text or lies outside ``root``."""
     from evaluation import explanation
     from evaluation.cuts import without_rest
@@ -372,7 +401,8 @@ def _explain(position: Position, root: Path | None, *, cut: bool) -> Explanation
     data = _read(position.file)
     offset = position.offset(data)
     text = without_rest(data, offset) if cut else data
-    return explanation.ask(root, file.relative_to(root).as_posix(), text, offset)
+    path = file.relative_to(root).as_posix()
+    return explanation.ask(root, path, text, offset, ghost=ghost)
 
 
 def _read(file: Path) -> bytes:

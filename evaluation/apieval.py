@@ -102,6 +102,7 @@ async def _ask(editor: Editor, item: ApiItem, data: bytes) -> list[Asked]:
     cut = item.cut
     assert data == without_rest(data, cut.offset), "the workspace holds the cut text"
     editor.open(cut.path, data)
+    await editor.caught_up()  # nobody completes in the millisecond in which a file opens
     answers = [await editor.popup(cut.path, cut.offset)]
     editor.replace(cut.path, cut.offset, cut.offset, cut.name[0])
     answers.append(await editor.popup(cut.path, cut.offset + 1))
@@ -141,7 +142,7 @@ def _table(title: str, asked: Sequence[Asked]) -> Table:
         "n",
         "top 1",
         "top 5",
-        "found in \N{LESS-THAN OR EQUAL TO} 50",
+        "in 50",
         "MRR",
         "p50 / p95 ms",
     )

@@ -100,6 +100,10 @@ class Editor:
         del self._documents[path], self._versions[path]
         self.client.notify("textDocument/didClose", {"textDocument": {"uri": self.uri(path)}})
 
+    async def caught_up(self) -> None:
+        """Wait until the server has taken up every edit so far, so that no clock counts that."""
+        await self.client.request("lancefill/status")
+
     async def popup(self, path: str, offset: int, resolve: int = 0) -> PopupAnswer:
         """Ask for the popup; the first ``resolve`` items also get their evidence, unclocked."""
         start = time.perf_counter()

@@ -19,16 +19,20 @@ from completion.request import Ghost, Prompt, Reason, Suggestion, Timing
 from evaluation import report, show
 from evaluation.answers import Item, after_cursor
 from evaluation.headless import opened
+from lsp_server.settings import Settings
 
 SHOWN_ITEMS = 10
 EXPLAINED_ITEMS = 20
 
 
-def ask(root: Path, path: str, data: bytes, offset: int) -> Explanation:
-    """Return everything about completing ``data``, taken as ``path`` in ``root``, at ``offset``."""
+def ask(root: Path, path: str, data: bytes, offset: int, *, ghost: bool) -> Explanation:
+    """Return everything about completing ``data``, taken as ``path`` in ``root``, at ``offset``.
+
+    Without ``ghost`` no model process is started.
+    """
 
     async def once() -> Explanation:
-        async with opened(root) as headless:
+        async with opened(root, settings=Settings(ghost_text=ghost)) as headless:
             return await headless.explain(path, data, offset)
 
     return asyncio.run(once())
@@ -75,7 +79,7 @@ def _sections(explanation: Explanation) -> Iterator[tuple[str, RenderableType]]:
     if explanation.context is not None:
         fields = dataclasses.fields(explanation.context)
         values = {field.name: getattr(explanation.context, field.name) for field in fields}
-        yield "context", Pretty(values, expand_all=True, max_length=20, max_string=200)
+        yield "context", Pretty(values, max_length=20, max_string=200)
     yield "candidates and their features", _features(popup.items[:EXPLAINED_ITEMS])
     if ghost.prompt is not None:
         yield "prompt of the ghost text, every byte", _prompt(ghost.prompt)

@@ -202,7 +202,7 @@ async def _typed_popup(editor: Editor, cut: Cut, data: bytes) -> float:
     start = cut.offset - len(data[: cut.offset].decode()[-1].encode())
     text = cuts.without_rest(data, cut.offset)
     editor.open(cut.path, text[:start] + text[cut.offset :])
-    await editor.settled()
+    await editor.caught_up()
     began = time.perf_counter()
     editor.replace(cut.path, start, start, text[start : cut.offset].decode())
     await editor.popup(cut.path, cut.offset)

@@ -23,7 +23,7 @@ class Rate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+        return f"{self.value:.1%} [{100 * self.low:.0f}, {100 * self.high:.0f}]"
 
 
 def rate(hits: int, total: int) -> Rate:
@@ -49,7 +49,7 @@ class Mean:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 def mean(values: Sequence[float], seed: int = 0, resamples: int = 2000) -> Mean:

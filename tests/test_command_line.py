@@ -1,0 +1,167 @@
+"""The command line: help that teaches, one-line errors, and each command on a small repository."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lancefill import Position, Problem, main
+
+MODELS = '''\
+"""Shapes and their sizes."""
+
+
+class Shape:
+    """Something that has an area."""
+
+    def area_of_shape(self) -> float:
+        """The size."""
+        return 0.0
+
+
+class Square(Shape):
+    def __init__(self, side: float) -> None:
+        self.side_length = side
+'''
+APP = """\
+from models import Square
+
+
+def total(squares: list[Square]) -> float:
+    square = Square(2.0)
+    return square.area_of_shape()
+"""
+DOT = APP.splitlines()[5].index(".") + 2  # the column behind the dot, counted from 1
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LANCEFILL_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "repository"
+    root.mkdir()
+    (root / "pyproject.toml").write_text("[project]\nname = 'shapes'\n")
+    (root / "models.py").write_text(MODELS)
+    (root / "app.py").write_text(APP)
+    return root
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_help_teaches_by_example() -> None:
+    shown = run("--help").output
+    assert "lancefill demo" in shown
+    assert "lancefill complete src/app.py:12:9" in shown
+    for name, command in main.commands.items():
+        assert name in shown
+        assert command.help
+        assert run(name, "--help").exit_code == 0
+
+
+def test_the_version_in_a_real_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from lancefill import main; main()", "--version"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("lancefill ")
+
+
+def test_help_imports_no_room() -> None:
+    code = (
+        "import sys, lancefill\n"
+        "lancefill.main(['--help'], standalone_mode=False)\n"
+        "rooms = {'indexing', 'completion', 'lsp_server', 'evaluation', 'training', 'torch'}\n"
+        "sys.exit(len(rooms & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_index_says_what_it_found(repository: Path) -> None:
+    first, again = run("index", repository), run("index", repository)
+    assert "2 files" in first.output
+    assert "2 new or changed" in first.output
+    assert "0 new or changed" in again.output
+
+
+def test_complete_offers_the_repositorys_own_method(repository: Path) -> None:
+    position = f"{repository / 'app.py'}:6:{DOT}"
+    shown = run("complete", position, "--cut", "--no-ghost")
+    assert shown.exit_code == 0, shown.output
+    assert "return square.▏\n" in shown.output
+    assert "area_of_shape" in shown.output
+    assert "disabled" in shown.output  # the reason for no ghost text
+
+
+def test_complete_as_json(repository: Path) -> None:
+    shown = run("complete", f"{repository / 'app.py'}:6:{DOT}", "--cut", "--no-ghost", "--json")
+    answer = json.loads(shown.stdout)
+    assert "area_of_shape" in [item["label"] for item in answer["popup"]["items"]][:5]
+    assert answer["ghost"]["reason"]["code"] == "disabled"
+
+
+def test_explain_shows_context_features_and_timeline(repository: Path) -> None:
+    shown = run("explain", f"{repository / 'app.py'}:6:{DOT}", "--no-ghost", "--cut").output
+    assert "'receiver': 'square'" in shown
+    assert "candidates and their features" in shown
+    assert "timeline of the popup" in shown
+    assert (repository / "app.py").read_text() == APP
+
+
+def test_clean_lists_and_deletes(repository: Path) -> None:
+    run("index", repository)
+    assert str(repository) in run("clean").output
+    assert "deleted" in run("clean", repository).output
+    assert str(repository) not in run("clean").output
+
+
+def test_clean_keeps_a_cap(repository: Path) -> None:
+    run("index", repository)
+    assert "deleted" not in run("clean", "--cap", "1000").output
+    assert "deleted" in run("clean", "--cap", "0").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["complete", "app.py"], "'app.py' is not FILE:LINE:COL"),
+        (["complete", "app.py:0:1"], "counted from 1"),
+        (["complete", "app.py:x:1"], "is not FILE:LINE:COL"),
+        (["complete", "nowhere.py:1:1"], "there is no file nowhere.py"),
+        (["complete", "app.py:99:1"], "app.py has 7 lines: there is no line 99"),
+        (["complete", "app.py:1:99"], "its last column is 26, not 99"),
+        (["explain", "latin.py:1:1"], "latin.py is not UTF-8 at byte 5"),
+        (["complete", "app.py:1:1", "--root", "cache"], "is not in"),
+        (["clean", "nowhere"], "there is no index of"),
+        (["eval", "latency", "--row", "nonsense"], "no row nonsense; there are: index"),
+        (["eval", "ghost", "--repo", "nonsense"], "no repository named 'nonsense'"),
+    ],
+)
+def test_bad_input_gets_one_line_and_status_2(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    (repository / "latin.py").write_bytes(b"x = '\xe9'\n")
+    (repository / "cache").mkdir()
+    monkeypatch.chdir(repository)
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_columns_count_characters() -> None:
+    data = "é😀 = 1\r\nb\r".encode()
+    assert Position(Path("a.py"), 1, 3).offset(data) == len("é😀".encode())
+    assert Position(Path("a.py"), 1, 7).offset(data) == len("é😀 = 1".encode())
+    assert Position(Path("a.py"), 3, 1).offset(data) == len(data)
+    assert Position(Path("a.py"), 1, 1).offset(b"") == 0
+    with pytest.raises(Problem):
+        Position(Path("a.py"), 1, 8).offset(data)
