@@ -62,6 +62,18 @@ function reasonText(reason) {
   const feature = { popup: "No popup", ghost: "No ghost text" }[reason.feature];
   return `${feature}: ${reason.message}`;
 }
+function logEntry(line) {
+  const [, name = "", text = ""] = /^[-\d]+ [:,\d]+ ([A-Z]+) (.*)$/.exec(line) ?? [];
+  const level = LEVELS[name];
+  return level === void 0 ? { level: "error", text: line } : { level, text };
+}
+var LEVELS = {
+  CRITICAL: "error",
+  ERROR: "error",
+  WARNING: "warn",
+  INFO: "info",
+  DEBUG: "debug"
+};
 function coalesced(action) {
   let running;
   let next;
@@ -120,6 +132,20 @@ function coalesced(action) {
   });
   (0, import_node_test.it)("says nothing about what happens at every keystroke", () => {
     import_strict.default.equal(reasonText({ feature: "popup", code: "superseded", message: "" }), void 0);
+  });
+});
+(0, import_node_test.describe)("logEntry", () => {
+  (0, import_node_test.it)("takes the level from the line", () => {
+    const line = "2026-11-23 14:23:29,044 WARNING lsp_server.processes: jedi ended (1)";
+    import_strict.default.deepEqual(logEntry(line), {
+      level: "warn",
+      text: "lsp_server.processes: jedi ended (1)"
+    });
+  });
+  (0, import_node_test.it)("takes what no logger wrote for an error", () => {
+    const line = '  File "server.py", line 27, in main';
+    import_strict.default.deepEqual(logEntry(line), { level: "error", text: line });
+    import_strict.default.equal(logEntry("2026-11-23 14:23:29,044 NOTICE x: y").level, "error");
   });
 });
 (0, import_node_test.describe)("coalesced", () => {

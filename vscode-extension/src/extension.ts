@@ -1,5 +1,8 @@
 // The editor's side: starts the language server, restarts it, shows its status. Nothing else.
 
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
 import * as vscode from 'vscode';
 import {
   ErrorAction,
@@ -11,6 +14,7 @@ import {
 
 import {
   coalesced,
+  logEntry,
   reasonText,
   serverCommand,
   statusText,
@@ -100,6 +104,7 @@ function clientOptions(
     // The settings themselves are pulled by the server.
     initializationOptions: { workspaceTrusted: vscode.workspace.isTrusted },
     outputChannel: log,
+    stdioOptions: { stdout: forwardLog, stderr: forwardLog },
     errorHandler: restarting(client),
   };
 }
@@ -115,6 +120,13 @@ function restarting(client: () => LanguageClient): ErrorHandler {
     error: () => ({ action: ErrorAction.Continue }),
     closed: () => (rule ??= client().createDefaultErrorHandler()).closed(),
   };
+}
+
+function forwardLog(lines: Readable, log: vscode.LogOutputChannel): void {
+  createInterface({ input: lines, crlfDelay: Infinity }).on('line', (line) => {
+    const { level, text } = logEntry(line);
+    log[level](text);
+  });
 }
 
 function statusItem(): vscode.LanguageStatusItem {

@@ -70,6 +70,30 @@ export function reasonText(reason: Reason): string | undefined {
   return `${feature}: ${reason.message}`;
 }
 
+export interface LogEntry {
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  readonly text: string;
+}
+
+/**
+ * A line of the server's log, without its time, which the output channel adds by itself.
+ *
+ * A line that no logger wrote belongs to a traceback.
+ */
+export function logEntry(line: string): LogEntry {
+  const [, name = '', text = ''] = /^[-\d]+ [:,\d]+ ([A-Z]+) (.*)$/.exec(line) ?? [];
+  const level = LEVELS[name];
+  return level === undefined ? { level: 'error', text: line } : { level, text };
+}
+
+const LEVELS: Readonly<Record<string, LogEntry['level']>> = {
+  CRITICAL: 'error',
+  ERROR: 'error',
+  WARNING: 'warn',
+  INFO: 'info',
+  DEBUG: 'debug',
+};
+
 /**
  * Runs one action at a time; calls that arrive meanwhile share one run after it.
  *

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-import { coalesced, reasonText, serverCommand, statusText } from '../server';
+import { coalesced, logEntry, reasonText, serverCommand, statusText } from '../server';
 
 describe('serverCommand', () => {
   it('starts the executable on PATH when no path is set', () => {
@@ -45,6 +45,22 @@ describe('reasonText', () => {
 
   it('says nothing about what happens at every keystroke', () => {
     assert.equal(reasonText({ feature: 'popup', code: 'superseded', message: '' }), undefined);
+  });
+});
+
+describe('logEntry', () => {
+  it('takes the level from the line', () => {
+    const line = '2026-11-23 14:23:29,044 WARNING lsp_server.processes: jedi ended (1)';
+    assert.deepEqual(logEntry(line), {
+      level: 'warn',
+      text: 'lsp_server.processes: jedi ended (1)',
+    });
+  });
+
+  it('takes what no logger wrote for an error', () => {
+    const line = '  File "server.py", line 27, in main';
+    assert.deepEqual(logEntry(line), { level: 'error', text: line });
+    assert.equal(logEntry('2026-11-23 14:23:29,044 NOTICE x: y').level, 'error');
   });
 });
 
