@@ -24,7 +24,7 @@ from completion.model.tokenizer import Tokenizer
 from completion.tree import TokenTree
 
 MAX_NAMES = 32
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(r"[^\W\d]\w*=?")
 _IDENTIFIER_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -74,21 +74,22 @@ def name_log_probs(
     """log P(name and then no identifier byte | trunk, tail) for identifiers, exact to the byte.
 
     ``root`` and ``tail`` as in ``boundary``. A name that ends there has one canonical encoding,
-    so each name is one path in the same tree. ``may_end``: what follows the middle is no
-    identifier byte either, so that the end of the middle ends the name too. Raises ValueError for
-    what is no identifier, or for too many names.
+    so each name is one path in the same tree. A name with ``=`` behind it, a keyword argument, must
+    be followed by just that. ``may_end``: what follows the middle is no identifier byte either, so
+    that the end of the middle ends the name too. Raises ValueError for what is no identifier, or
+    for too many names.
     """
-    if len(names) > MAX_NAMES or not all(_IDENTIFIER.fullmatch(name) for name in names):
+    if len(names) > MAX_NAMES or not all(_NAME.fullmatch(name) for name in names):
         raise ValueError(f"at most {MAX_NAMES} names, all of them identifiers, can be scored")
     spots = _plant(tree, root, tail)
-    paths = [_plant_name(tree, root, tail, name) for name in names]
+    paths = [_plant_name(tree, root, tail, name.removesuffix("=")) for name in names]
     nodes = sorted({root, *spots.values(), *(node for path in paths for node in path)})
     rows = dict(zip(nodes, tree.score(nodes), strict=True))
     leaves = _leaves(tree, spots, rows, tail)
     total = float(torch.cat([one for _, _, one in leaves]).logsumexp(dim=0))
-    ends = _ends_name(tree.model.tokenizer, may_end).to(rows[root].device)
     scores = []
-    for path in paths:
+    for name, path in zip(names, paths, strict=True):
+        ends = _ends_name(tree.model.tokenizer, name.endswith("="), may_end).to(rows[root].device)
         steps = [float(rows[a][tree.places[b].token]) for a, b in pairwise(path)]
         scores.append(sum(steps) + float(rows[path[-1]][ends].logsumexp(dim=0)) - total)
     return scores
@@ -126,9 +127,11 @@ def _leaves(
     return leaves
 
 
-@lru_cache(maxsize=4)
-def _ends_name(tokenizer: Tokenizer, may_end: bool) -> Tensor:
+@lru_cache(maxsize=8)
+def _ends_name(tokenizer: Tokenizer, keyword: bool, may_end: bool) -> Tensor:
     """The tokens whose first byte ends a name; in UTF-8 every byte of a wide letter is >= 0x80."""
+    if keyword:
+        return torch.tensor([data[:1] == b"=" for data in tokenizer.token_bytes])
     ends = [bool(data) and not _in_identifier(data[0]) for data in tokenizer.token_bytes]
     ends[tokenizer.end] = may_end
     return torch.tensor(ends)

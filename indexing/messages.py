@@ -16,9 +16,10 @@ import os
 import queue
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -44,6 +45,7 @@ class Call:
 
     ``session`` is the caller's name for a stream of requests that supersede each other. ``stopped``
     says why the handler should give up, or is None to go on; the reader thread sets it.
+    ``arrived`` is when the request was read, in ``time.perf_counter`` seconds.
     """
 
     id: int | str | None
@@ -51,6 +53,7 @@ class Call:
     params: Mapping[str, Any]
     session: str | None = None
     stopped: str | None = None
+    arrived: float = field(default_factory=time.perf_counter)
 
     def stop(self, reason: str) -> None:
         """Ask the handler to give up; the first reason counts."""

@@ -1,0 +1,187 @@
+"""The model process: prompts in, text and scores out.
+
+Run as ``python -I -X utf8 -m completion.model.worker [--device auto|cpu|cuda] [--weights FOLDER]``;
+it speaks ``indexing.messages`` and knows no workspace. When the weights are in memory it says
+``ready`` with what ``info`` answers; where they cannot be loaded it says ``failed`` with a
+``message`` and answers every request with that. A newer request of a session stops the older one
+between two passes of the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from completion.decoding import Interrupted, Session, score_names, write
+from completion.fim import Layout, lay_out
+from completion.model.checkpoint import Loaded, load
+from completion.request import Prompt
+from completion.tree import CanonicalModel
+from indexing import messages
+
+SESSIONS = 4
+"""Prompts whose keys and values are kept, one per open file that was last asked about."""
+
+MAX_TOKENS = 64
+"""The longest text a request may ask for; ``fim.PROMPT_TOKENS`` leaves room for it."""
+
+THREADS = 4
+"""The most that are used, and at most half of the cores: threads that wait for each other on a busy
+machine cost more than they bring (measured on two cores with a load of 8: 95 instead of 7 ms per
+token).
+"""
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A loaded model and the sessions that talk to it; its methods answer requests."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._model = CanonicalModel(loaded.model, loaded.tokenizer)
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    def handlers(self) -> dict[str, messages.Handler]:
+        """The methods by their names on the wire."""
+        return {"ghost": self.ghost, "score": self.score, "info": self.info}
+
+    def warm_up(self) -> None:
+        """Do everything once, so that no person waits for what torch does the first time."""
+        prompt = Prompt("# a.py\ndef f(x)\n", "\n", "import os\nos.pa")
+        layout, _ = lay_out(self._model, prompt, None)
+        session = Session(self._model.cache())
+        write(self._model, session, layout, 4, lambda: False)
+        score_names(self._model, session, layout, ["path", "open"], lambda: False)
+
+    def ghost(self, call: messages.Call) -> messages.Message:
+        """What the model would write at the cursor: a ``RawGhost``."""
+        session, layout, prepared = self._prepare(call)
+        most = min(_number(call.params, "max_tokens"), MAX_TOKENS)
+        raw = asdict(write(self._model, session, layout, int(most), _interrupted(call)))
+        raw["timeline"] = {"prompt": round(prepared, 2), **raw["timeline"]}
+        return raw
+
+    def score(self, call: messages.Call) -> messages.Message:
+        """``logprobs``: log P(name and then no identifier byte | prompt) of each of ``names``."""
+        names = call.params.get("names")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("names must be a list of strings")
+        session, layout, _ = self._prepare(call)
+        scores = score_names(self._model, session, layout, names, _interrupted(call))
+        return {"logprobs": [round(score, 6) for score in scores]}
+
+    def info(self, call: messages.Call | None = None) -> messages.Message:  # noqa: ARG002
+        """What runs here, and on what."""
+        manifest = self._loaded.manifest
+        return {
+            "device": str(self._loaded.device),
+            "dtype": str(self._loaded.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "parameters": manifest.get("parameters"),
+            "model": manifest.get("name", "codefill"),
+            "weights_sha256": manifest["files"]["model.safetensors"]["sha256"],
+        }
+
+    def _prepare(self, call: messages.Call) -> tuple[Session, Layout, float]:
+        """The call's session and prompt in tokens, and the milliseconds that took."""
+        started = time.perf_counter()
+        session = self._session(call.session or "")
+        header, suffix, prefix = (_text(call.params, one) for one in ("header", "suffix", "prefix"))
+        layout, session.anchor = lay_out(
+            self._model, Prompt(header, suffix, prefix), session.anchor
+        )
+        return session, layout, 1000 * (time.perf_counter() - started)
+
+    def _session(self, name: str) -> Session:
+        session = self._sessions.pop(name, None)
+        if session is None:
+            if len(self._sessions) >= SESSIONS:
+                self._sessions.popitem(last=False)
+            session = Session(self._model.cache())
+        self._sessions[name] = session
+        return session
+
+
+def _interrupted(call: messages.Call) -> Interrupted:
+    """Whether the call's deadline has passed; raises once somebody gave the call up."""
+    deadline = call.arrived + _number(call.params, "deadline_ms") / 1000
+
+    def interrupted() -> bool:
+        if call.stopped:
+            raise messages.StoppedError
+        return time.perf_counter() > deadline
+
+    return interrupted
+
+
+def _number(params: Mapping[str, Any], name: str) -> float:
+    value = params.get(name)
+    if not isinstance(value, int | float) or value <= 0:
+        raise ValueError(f"{name} must be a positive number")
+    return value
+
+
+def _text(params: Mapping[str, Any], name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string")
+    return value
+
+
+def _started(device: str, weights: Path | None) -> Worker:
+    torch.set_num_threads(min(THREADS, max(1, _cores() // 2)))
+    worker = Worker(load(weights, None if device == "auto" else device))
+    worker.warm_up()
+    gc.collect()
+    gc.freeze()  # what is loaded stays; no collection looks at it again
+    return worker
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _failing(message: str) -> messages.Handler:
+    def fail(_: messages.Call) -> messages.Message:
+        raise RuntimeError(message)
+
+    return fail
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until stdin ends."""
+    parser = argparse.ArgumentParser(prog="completion.model.worker")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--weights", type=Path, default=None)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    incoming, outgoing = messages.take_stdio()
+    try:
+        worker = _started(options.device, options.weights)
+        handlers = worker.handlers()
+        messages.write(outgoing, {"method": "ready", "params": worker.info()})
+    except Exception as error:  # noqa: BLE001
+        log.error("the model cannot be loaded: %s", error)
+        handlers = dict.fromkeys(("ghost", "score", "info"), _failing(str(error)))
+        messages.write(outgoing, {"method": "failed", "params": {"message": str(error)}})
+    messages.serve(incoming, outgoing, handlers, newest_only=("ghost", "score"))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,189 @@
+"""The model process as its parent sees it, with a small random model on disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from completion.model import checkpoint
+from completion.model.codefill import CodeFill, Config
+from completion.model.tokenizer import Tokenizer
+from completion.model.worker import SESSIONS, Worker
+from indexing import messages
+from tests.completion.toys import toy_tokenizer
+
+Params = dict[str, Any]
+PROMPT: Params = {
+    "header": "# b.py\ndef helper(a)\n",
+    "suffix": "\n",
+    "prefix": "a = 1\nb = he",
+    "deadline_ms": 60_000,
+    "session": "s",
+}
+GHOST: Params = {**PROMPT, "path": "a.py", "max_tokens": 5, "ngrams": None}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    tokenizer = toy_tokenizer([(b"h", b"e"), (b"l", b"p"), (b"he", b"lp"), (b"a", b"b")])
+    (folder / "given.json").write_text(tokenizer._inner.to_str(), encoding="utf-8")
+    torch.manual_seed(3)
+    model = CodeFill(
+        Config(values=tokenizer.size, width=32, layers=2, heads=2, kv_heads=1, hidden=48)
+    )
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.1)
+    checkpoint.save(folder, model, folder / "given.json", {"types": ["other"]})
+    assert Tokenizer.load(folder / "tokenizer.json").size == tokenizer.size
+    return folder
+
+
+class Process:
+    """A model process and the pipes to it."""
+
+    def __init__(self, weights: Path) -> None:
+        command = [sys.executable, "-I", "-X", "utf8", "-m", "completion.model.worker"]
+        self.child = subprocess.Popen(
+            [*command, "--device", "cpu", "--weights", str(weights)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        )
+        self.sent = 0
+        self.first = self.read()
+
+    def read(self) -> Params:
+        assert self.child.stdout
+        message = messages.read(self.child.stdout)  # type: ignore[arg-type]
+        assert message is not None
+        return message
+
+    def send(self, method: str, params: Params) -> int:
+        self.sent += 1
+        assert self.child.stdin
+        messages.write(
+            self.child.stdin,  # type: ignore[arg-type]
+            {"id": self.sent, "method": method, "params": params},
+        )
+        return self.sent
+
+    def ask(self, method: str, params: Params) -> Params:
+        number = self.send(method, params)
+        answer = self.read()
+        assert answer["id"] == number
+        return answer
+
+    def end(self) -> str:
+        """Close stdin; the process must end by itself. Returns its log."""
+        _, log = self.child.communicate(timeout=30)
+        assert self.child.returncode == 0
+        return log.decode()
+
+
+@pytest.fixture(scope="module")
+def process(weights: Path) -> Iterator[Process]:
+    started = Process(weights)
+    yield started
+    started.end()
+
+
+def test_it_says_when_it_is_ready_and_what_it_is(process: Process) -> None:
+    assert process.first["method"] == "ready"
+    answer = process.ask("info", {})["result"]
+    assert answer == process.first["params"]
+    assert (answer["device"], answer["dtype"]) == ("cpu", "float32")
+    assert len(answer["weights_sha256"]) == 64
+
+
+def test_ghost_text_and_reuse(process: Process) -> None:
+    first = process.ask("ghost", {**GHOST, "session": "reuse"})["result"]
+    assert 1 <= first["tokens"] <= 7
+    assert 0 < first["confidence"] <= 1
+    assert first["reused"] == 0
+    assert {"prompt", "prefill", "boundary", "decode"} <= set(first["timeline"])
+    typed = {**GHOST, "session": "reuse", "prefix": GHOST["prefix"] + "l"}
+    assert process.ask("ghost", typed)["result"]["reused"] > 10
+
+
+def test_names_are_scored_in_their_order(process: Process) -> None:
+    params = {**PROMPT, "prefix": "a = 1\nb = ", "names": ["helper", "ab", "key="]}
+    there = process.ask("score", params)["result"]["logprobs"]
+    back = process.ask("score", {**params, "names": ["key=", "ab", "helper"]})["result"]["logprobs"]
+    assert len(there) == 3
+    assert max(there) < 0
+    assert there == pytest.approx(back[::-1], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "error"),
+    [
+        ("ghost", {"prefix": None}, "prefix must be a string"),
+        ("ghost", {"max_tokens": "many"}, "max_tokens must be a positive number"),
+        ("ghost", {"deadline_ms": -1}, "deadline_ms must be a positive number"),
+        ("ghost", {"deadline_ms": 1e-9}, "deadline"),
+        ("ghost", {"prefix": "\ud800"}, "surrogate"),
+        ("score", {"names": "ab"}, "names must be a list"),
+        ("score", {"names": ["a b"]}, "identifier"),
+        ("score", {"names": ["ab"] * 40}, "names"),
+        ("train", {}, "unknown method"),
+    ],
+)
+def test_a_bad_request_is_an_error_and_the_next_is_answered(
+    process: Process, method: str, change: Params, error: str
+) -> None:
+    long = {**GHOST, "names": ["ab"], "prefix": "a = 1\n" * 60, "session": "bad"}
+    assert error in process.ask(method, {**long, **change})["error"]
+    assert "result" in process.ask("ghost", GHOST)
+
+
+def test_the_newest_of_a_session_wins_and_cancel_is_heard(process: Process) -> None:
+    long = {**GHOST, "prefix": "a = 1\n" * 80, "session": "many", "max_tokens": 64}
+    for index in range(20):
+        process.send("ghost", {**long, "prefix": long["prefix"] + f"ab{index}"})
+    given_up = process.send("ghost", {**long, "session": "other"})
+    messages.write(
+        process.child.stdin,  # type: ignore[arg-type]
+        {"method": "cancel", "params": {"id": given_up}},
+    )
+    answers = [process.read() for _ in range(21)]
+    assert "result" in answers[19]
+    errors = [answer.get("error") for answer in answers]
+    assert errors.count(messages.SUPERSEDED) >= 17
+    assert errors[20] == messages.CANCELLED
+    assert "result" in process.ask("ghost", GHOST)
+
+
+def test_the_log_holds_no_source_code(weights: Path) -> None:
+    process = Process(weights)
+    process.ask("ghost", {**GHOST, "prefix": "secret_token = 1\nsec"})
+    process.ask("score", {**PROMPT, "names": ["secret token"]})
+    assert "secret" not in process.end()
+
+
+def test_missing_weights_are_said_and_every_request_is_answered(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    assert process.first["method"] == "failed"
+    assert "manifest.json" in process.first["params"]["message"]
+    assert "manifest.json" in process.ask("ghost", GHOST)["error"]
+    assert "manifest.json" in process.ask("info", {})["error"]
+    process.end()
+
+
+def test_only_the_last_sessions_are_kept(weights: Path) -> None:
+    worker = Worker(checkpoint.load(weights, "cpu"))
+    reused = []
+    for name in ["a", "b", "c", "d", "a", "e", "a", "b"]:
+        call = messages.Call(1, "ghost", GHOST, session=name)
+        reused.append(worker.ghost(call)["reused"] > 0)
+    assert SESSIONS == 4
+    assert reused == [False, False, False, False, True, False, True, False]
