@@ -173,7 +173,7 @@ def _walk(folder: Path, path: str, rules: Rules) -> Iterator[str]:
             inner = f"{path}{entry.name}/"
             if _is_entered(Path(entry)) and not _ignored(inner, rules):
                 yield from _walk(Path(entry), inner, rules)
-        elif not entry.is_dir() and not _ignored(path + entry.name, rules):
+        elif not _ignored(path + entry.name, rules):
             yield path + entry.name
 
 

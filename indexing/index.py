@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
@@ -215,10 +215,11 @@ class Snapshot:
 
     # Names over the repository --------------------------------------------------------------------
 
-    def named(self, name: str) -> tuple[Located, ...]:
-        """Every definition of exactly this name."""
+    def named(self, name: str, limit: int | None = None) -> tuple[Located, ...]:
+        """Every definition of exactly this name, or about ``limit``: some have thousands."""
         paths = self._paths_by_id
-        found = [Located(paths[f], d) for f, d in self._disk.view.named(name, self._hidden)]
+        rows = self._disk.view.named(name, self._hidden, limit)
+        found = [Located(paths[file], definition) for file, definition in rows]
         for path, buffer in self._buffers.items():
             found += [Located(path, definition) for definition in buffer.by_name.get(name, ())]
         return tuple(found)
@@ -230,7 +231,7 @@ class Snapshot:
         each at most `SAME_NAME` definitions, are returned.
         """
         folded = prefix.casefold()
-        rows = self._disk.view.prefixed(folded, limit, top, self._hidden)
+        rows = self._disk.view.prefixed(folded, limit, self._hidden, top=top)
         paths = self._paths_by_id
         found = [(uses, Located(paths[file], definition)) for file, definition, uses in rows]
         for path, buffer in self._buffers.items():
@@ -430,7 +431,16 @@ class Index:
         self._memo = Memo()
         paths = frozenset(self._disk.view.files) | self._buffers.keys()
         if paths != self._modules.paths:
-            self._modules = Modules(paths, self._prefix)
+            self._modules = Modules(
+                paths, self._prefix, partial(_imported, self._disk.view, self._buffers)
+            )
+
+
+def _imported(view: store.View, buffers: Mapping[str, Buffer]) -> frozenset[str]:
+    """The first parts of the absolute imports in the repository."""
+    open_files = (buffer.symbols.imports for buffer in buffers.values())
+    found = {i.module.partition(".")[0] for items in open_files for i in items if not i.level}
+    return view.imported() | found
 
 
 def package_prefix(root: Path) -> str:

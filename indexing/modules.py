@@ -16,6 +16,7 @@ package is any directory with a source file somewhere below it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import cached_property
 
 PACKAGE_FILES = ("__init__.py", "__init__.pyi")
@@ -42,12 +43,19 @@ class Modules:
 
     ``prefix`` is the dotted name of the package that the workspace root itself is (``"rich"`` when
     site-packages/rich is opened), or empty. A namespace package is written as its folder with a
-    trailing slash.
+    trailing slash. ``imported`` gives the first parts of the absolute imports in the files, and is
+    asked only where the layout leaves a name open.
     """
 
-    def __init__(self, paths: frozenset[str], prefix: str = "") -> None:
+    def __init__(
+        self,
+        paths: frozenset[str],
+        prefix: str = "",
+        imported: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self.paths = paths
         self.prefix = prefix
+        self._imported = imported
         self._found: dict[tuple[str, str], str | None] = {}
         self._names: dict[str, str] = {}
 
@@ -93,21 +101,28 @@ class Modules:
         return name
 
     def _module_name(self, path: str) -> str:
-        # A namespace package has no marker where it begins: take the nearest known root.
-        folder = root = self.root_of(path)
-        known = set(self.roots)
-        while root and root not in known:
-            root = folder_of(root)
-        in_package = folder != folder_of(path)
-        if root != folder or not in_package:
-            root = self._namespace_root(folder, root)
-        inner = path[len(root) + 1 :] if root else path
-        return self._dotted(inner)
+        """The layout leaves open where a namespace package begins: what is imported decides.
 
-    def _namespace_root(self, folder: str, nearest: str) -> str:
-        """The ``src`` directory around ``folder``, else the workspace root or ``nearest``."""
-        source = next((r for r in self.roots if r and (folder + "/").startswith(r + "/")), nearest)
-        return source if source.rpartition("/")[2] == "src" else ""
+        Without evidence: below a ``src`` directory from there, a package by its outermost folder
+        with ``__init__``, a lone file from the workspace root.
+        """
+        nearest = self.root_of(path)
+        if not nearest:
+            return self._dotted(path)
+        candidates = [nearest]
+        while candidates[-1]:
+            candidates.append(folder_of(candidates[-1]))
+        names = {root: self._dotted(path.removeprefix(root).lstrip("/")) for root in candidates}
+        for name in names.values():
+            if name.partition(".")[0] in self._imported_names:
+                return name
+        source = next((root for root in candidates if root.rpartition("/")[2] == "src"), None)
+        lone = "" if folder_of(path) == nearest else nearest
+        return names[lone if source is None else source]
+
+    @cached_property
+    def _imported_names(self) -> frozenset[str]:
+        return self._imported()
 
     def _dotted(self, inner: str) -> str:
         parts = inner.rstrip("/").split("/")

@@ -269,6 +269,8 @@ class View:
             return None
         imports, exports, doc = found[0]
         rows = self._rows("SELECT row FROM definitions WHERE file = ? ORDER BY ordinal", file)
+        if self.broken:
+            return None
         exported = json.loads(exports)
         return FileSymbols(
             tuple(definition(row) for row in json.loads(f"[{','.join(row for (row,) in rows)}]")),
@@ -283,13 +285,19 @@ class View:
         found = self._rows("SELECT uses FROM files WHERE id = ?", file)
         return found[0][0] if found else pack_uses(())
 
-    def named(self, name: str, hidden: Collection[int]) -> list[tuple[int, Definition]]:
-        """Definitions of ``name`` as (file id, definition), leaving out the ``hidden`` files."""
-        rows = self._rows("SELECT file, row FROM definitions WHERE name = ?", name)
+    def named(
+        self, name: str, hidden: Collection[int], limit: int | None = None
+    ) -> list[tuple[int, Definition]]:
+        """Definitions of ``name`` as (file id, definition), leaving out the ``hidden`` files.
+
+        At most ``limit`` of them; a few fewer where hidden ones are met on the way.
+        """
+        most = -1 if limit is None else limit + len(hidden)
+        rows = self._rows("SELECT file, row FROM definitions WHERE name = ? LIMIT ?", name, most)
         return [(file, definition(json.loads(row))) for file, row in rows if file not in hidden]
 
     def prefixed(
-        self, folded: str, limit: int, top: bool, hidden: Collection[int]
+        self, folded: str, limit: int, hidden: Collection[int], *, top: bool
     ) -> list[tuple[int, Definition, int]]:
         """Definitions whose name starts with ``folded`` in any case, and the name's uses.
 
@@ -308,6 +316,13 @@ class View:
     def use_counts(self) -> dict[str, int]:
         """How often each name is called or used as an attribute."""
         return dict(self._rows("SELECT name, uses FROM names WHERE uses > 0"))
+
+    def imported(self) -> frozenset[str]:
+        """The first parts of all absolute imports."""
+        rows = self._rows("SELECT DISTINCT imports FROM files")
+        return frozenset(
+            row[0].partition(".")[0] for (text,) in rows for row in json.loads(text) if not row[3]
+        )
 
     def skipped(self) -> list[tuple[str, str]]:
         """Files that were found and not indexed, with the reason."""

@@ -246,10 +246,10 @@ def test_last_part(receiver: str, expected: str) -> None:
     assert last_part(receiver) == expected
 
 
-SNIPPETS = st.sampled_from(
-    (b"(", b")", b"'", b'"""', b"\n", b"    ", b"def f(self):\n", b"class A:\n", b".", b"\\", b"@")
-    + (b"self.x = 1\n", b"import a\n", b":", b"#", b"\r", b"\r\n", b"\f", b"\xe2\x80\xa8", b"\0")
-)
+BRACKETS = (b"(", b")", b"'", b'"""', b":", b"#", b"\\", b"@", b".")
+BLANKS = (b"\n", b"    ", b"\r", b"\r\n", b"\f", b"\xe2\x80\xa8", b"\0")
+STATEMENTS = (b"def f(self):\n", b"class A:\n", b"self.x = 1\n", b"import a\n")
+SNIPPETS = st.sampled_from((*BRACKETS, *BLANKS, *STATEMENTS))
 EDITS = st.lists(
     st.tuples(st.floats(0, 1), st.integers(0, 400), st.one_of(SNIPPETS, st.binary(max_size=8))),
     min_size=1,
