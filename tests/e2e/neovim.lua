@@ -43,11 +43,12 @@ end
 
 -- The index may still be on its way and the model still loading: both answer empty until then.
 local function ask_until_answered(client, method)
-  local result
-  vim.wait(TIMEOUT_MS, function()
+  local deadline = vim.loop.now() + TIMEOUT_MS
+  local result = ask(client, method)
+  while #result.items == 0 and vim.loop.now() < deadline do
+    vim.wait(PAUSE_MS)
     result = ask(client, method)
-    return #result.items > 0
-  end, PAUSE_MS)
+  end
   return result
 end
 
