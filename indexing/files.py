@@ -177,6 +177,13 @@ def _walk(folder: Path, path: str, rules: Rules) -> Iterator[str]:
             yield path + entry.name
 
 
+def _links_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; as a file it is skipped with that reason
+        return False
+
+
 def _is_entered(folder: Path) -> bool:
     return folder.name not in PRUNED and not (folder / "pyvenv.cfg").exists()
 

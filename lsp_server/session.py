@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 KEPT_POPUPS = 8
 """How many popups can still be resolved."""
+LOGGED_SKIPPED = 20
+"""How many skipped files are named in the log at once."""
 READY = "ready"
 EVERYWHERE = Path(Path.cwd().anchor)
 
@@ -56,6 +58,7 @@ class Folder:
         self.environment = surroundings
         self.indexer: Helper | None = None
         self.progress: Mapping[str, Any] = {}
+        self.told_skipped: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,9 +374,20 @@ class Session:
             if method != "progress" or (known and params.get("phase") == "walk"):
                 return  # looking for changes now and then is nothing to show
             folder.progress = params
-            if params.get("phase") in (READY, "ngrams"):
-                folder.index.refresh()
+            if params.get("phase") == READY and folder.index.refresh():
+                log_skipped(folder)
             self._progressed(folder, params)
             self._changed()
 
         return notified
+
+
+def log_skipped(folder: Folder) -> None:
+    """Say which files are left out of the index and why, each once."""
+    skipped = set(folder.index.snapshot().skipped())
+    new = sorted(skipped - folder.told_skipped)
+    folder.told_skipped = skipped
+    for path, reason in new[:LOGGED_SKIPPED]:
+        log.info("%s skipped: %s", path, reason)
+    if len(new) > LOGGED_SKIPPED:
+        log.info("%d more files were skipped", len(new) - LOGGED_SKIPPED)
