@@ -94,9 +94,17 @@ async def _complete(
 
 
 async def _position(editor: Editor, cut: Cut, data: bytes) -> Shown:
-    """Open the file, delete the rest of the line, ask for everything, close the file unsaved."""
-    editor.open(cut.path, data)
-    editor.replace(cut.path, cut.offset, cuts.line_end(data, cut.offset), "")
+    """Type the line up to the cursor in the open file, ask for everything, close it unsaved.
+
+    An editor has asked for ghost text on this line before; so does this, where the line starts.
+    """
+    start = cuts.line_start(data, cut.offset)
+    start += len(data[start : cut.offset]) - len(data[start : cut.offset].lstrip())
+    editor.open(cut.path, data[:start] + data[cuts.line_end(data, start) :])
+    if start < cut.offset:
+        await editor.ghost(cut.path, start)
+    await editor.caught_up()
+    editor.replace(cut.path, start, start, data[start : cut.offset].decode())
     popup = await editor.popup(cut.path, cut.offset, resolve=SHOWN_ITEMS)
     ghost = await editor.ghost(cut.path, cut.offset)
     editor.close(cut.path)
@@ -170,7 +178,7 @@ def connect() -> Text:
         "\n[bold]In your editor[/bold]\n"
         "  VS Code   [cyan]make vsix && code --install-extension vscode-extension/lancefill.vsix[/]"
         f"\n            then set [cyan]lancefill.path[/] to [cyan]{command}[/]\n"
-        "  Neovim    in init.lua (0.11 or newer; older: docs/user-guide.md):\n"
+        "  Neovim    in init.lua (0.11 or newer; older: README.md):\n"
         f'[cyan]            vim.lsp.config("lancefill", {{cmd = {{"{command}", "serve"}},\n'
         '              filetypes = {"python"}, root_markers = {"pyproject.toml", ".git"}})\n'
         '            vim.lsp.enable("lancefill")[/]\n'

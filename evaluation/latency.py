@@ -47,8 +47,11 @@ def run(console: Console, rows: Sequence[str], samples: int, seed: int) -> dict[
             took = time.perf_counter() - start
             console.print(f"measured {name} in {took:.0f} s", style="dim")
     console.print(table(figures))
+    for note in [one.note for one in figures if one.note]:
+        console.print(note, style="dim")
     console.print(report.machine_line(facts), style="dim")
-    return {"eval": "latency", "machine": facts, "figures": [asdict(one) for one in figures]}
+    values = [{**asdict(one), "met": one.met} for one in figures]
+    return {"eval": "latency", "machine": facts, "figures": values}
 
 
 def table(figures: Sequence[Figure]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import random
@@ -42,7 +43,10 @@ FIRST_GHOST_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number, its ``goal`` (a maximum, None where there is none) and its spread."""
+    """One measured number, its ``goal`` (a maximum, None where there is none) and its spread.
+
+    ``note`` says what must be known to compare it.
+    """
 
     row: str
     what: str
@@ -52,6 +56,7 @@ class Figure:
     n: int = 1
     minimum: float = 0.0
     maximum: float = 0.0
+    note: str = ""
 
     @property
     def met(self) -> bool | None:
@@ -101,8 +106,8 @@ def index(bench: Bench) -> list[Figure]:
         whole.append(seconds["whole"])
         ratios.append(stored[-1] / alone[-1])
     return [
-        _median("index", "sympy, parse alone, one core", alone, "s"),
-        _median("index", "sympy, cold index, store written", stored, "s"),
+        _median("index", "parse sympy alone, one core", alone, "s"),
+        _median("index", "cold index of sympy, store written", stored, "s"),
         _median(
             "index", "  as a multiple of parsing alone", ratios, "\N{MULTIPLICATION SIGN}", 1.3
         ),
@@ -148,7 +153,7 @@ def warm(bench: Bench) -> list[Figure]:
 
     bench.warm  # noqa: B018 - built before the clock starts
     spent = [asyncio.run(once()) for _ in range(REPEATS)]
-    return [_median("warm", "server start to first popup, warm index", spent, "s", 1.0)]
+    return [_median("warm", "start to first popup, warm index", spent, "s", 1.0)]
 
 
 def edit(bench: Bench) -> list[Figure]:
@@ -175,7 +180,7 @@ def edit(bench: Bench) -> list[Figure]:
             spent.append(1000 * (time.perf_counter() - start))
         data = bench.files[path]
         live.update(path, data)
-    what = f"edit to updated index, {_lines(data):,}-line file"
+    what = f"edit, {_lines(data):,}-line file"
     return _p50_p95("edit", what, spent, None, 4.0)
 
 
@@ -194,7 +199,7 @@ def popup(bench: Bench) -> list[Figure]:
         return [await _typed_popup(editor, cut, bench.files[cut.path]) for cut in sampled]
 
     spent = _with_editor(bench, {"ghostText": False}, ask)
-    return _p50_p95("popup", "popup through LSP, no model", spent, 8.0, 30.0)
+    return _p50_p95("popup", "popup, LSP, no model", spent, 8.0, 30.0)
 
 
 async def _typed_popup(editor: Editor, cut: Cut, data: bytes) -> float:
@@ -228,9 +233,9 @@ def ghost(bench: Bench) -> list[Figure]:
 
     _with_editor(bench, {}, ask)
     return [
-        *_p50_p95("ghost", "ghost text through LSP, warm prefix", warm, 150.0, 350.0),
-        *_p50_p95("ghost", "  of these, where text was shown", shown, None, None),
-        *_p50_p95("ghost", "  first on a line, cold prefix", first, None, None),
+        *_p50_p95("ghost", "ghost text, LSP, warm prefix", warm, 150.0, 350.0),
+        *_p50_p95("ghost", "  where text was shown", shown, None, None),
+        *_p50_p95("ghost", "  cold prefix, first on a line", first, None, None),
     ]
 
 
@@ -261,10 +266,15 @@ def decode(bench: Bench) -> list[Figure]:
     del bench
     avx2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     figures = []
-    for name, environment, goal in (("", {}, 3.0), (", AVX2 only", avx2, None)):
+    for what, environment, goal in (
+        ("decoding, per token", {}, 3.0),
+        ("decoding, AVX2 only", avx2, None),
+    ):
         told = _decode_process(environment)
-        size = f"{told['parameters'] / 1e6:.1f}M, {told['dtype']}, {told['threads']} threads"
-        figures += _p50_p95("decode", f"decoding per token{name} ({size})", told["ms"], goal, None)
+        model = f"{told['parameters'] / 1e6:.1f}M parameters, {told['dtype']}"
+        note = f"{what}: {model}, {told['threads']} threads, {told['capability']}"
+        middle, tail = _p50_p95("decode", what, told["ms"], goal, None)
+        figures += [dataclasses.replace(middle, note=note), tail]
     return figures
 
 
@@ -292,7 +302,7 @@ def start(bench: Bench) -> list[Figure]:
     sampled = bench.cuts([Place.DOT, Place.SELF], 10)
     bench.warm  # noqa: B018 - built before the clock starts
     spent = [asyncio.run(_first_ghost(bench, sampled)) for _ in range(REPEATS)]
-    return [_median("start", "server start to first ghost text", spent, "s", 4.0)]
+    return [_median("start", "start to first ghost text, cold model", spent, "s", 4.0)]
 
 
 async def _first_ghost(bench: Bench, sampled: Sequence[Cut]) -> float:

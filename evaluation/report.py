@@ -54,8 +54,7 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> T
     """Return a table whose first column is text and whose other columns are figures."""
     shown = Table(title=title, title_justify="left", title_style="bold", expand=False)
     for number, name in enumerate(header):
-        first = number == 0
-        shown.add_column(name, justify="left" if first else "right", no_wrap=first)
+        shown.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         shown.add_row(*row)
     return shown
