@@ -175,7 +175,7 @@ class FolderHelpers:
         self, method: str, request: Request, params: Mapping[str, object], budget_ms: float
     ) -> Answer | Reason:
         if self.model is None:
-            return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
+            return Reason(Code.MODEL_LOADING, "the model is not started yet")
         if reason := self.model.reason:
             return reason
         body = {**params, "deadline_ms": max(1.0, budget_ms - MARGIN_MS)}

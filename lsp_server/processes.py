@@ -31,7 +31,7 @@ FIRST_RESTART_S = 0.25
 LAST_RESTART_S = 30.0
 STUCK_S = 20.0
 """A helper that owes an answer for this long after it was given up is killed."""
-GRACE_S = 2.0
+GRACE_S = 0.5
 """How long a helper may take to end by itself once its stdin is closed."""
 
 

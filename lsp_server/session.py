@@ -335,7 +335,7 @@ class Session:
             "documents": len(self._documents),
             "problems": list(self.status().problems),
             "helpers": [summary(helper.health) for helper in self._helpers()],
-            "model": reason.message if (reason := self._model and self._model.reason) else None,
+            "model": self._model_state(),
             "folders": [
                 {
                     "root": str(folder.root),
@@ -347,6 +347,12 @@ class Session:
                 for folder in self._folders
             ],
         }
+
+    def _model_state(self) -> str:
+        if self._model is None:
+            return "not started" if self.settings.ghost_text else "off"
+        reason = self._model.reason
+        return reason.message if reason else "ready"
 
     def _helpers(self) -> list[Helper]:
         indexers = [folder.indexer for folder in self._folders if folder.indexer]

@@ -1,0 +1,142 @@
+"""Ghost text through the real server and the real model process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Serve, Session
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+
+LINES = ["class Point:", "    def __init__(self, x, y):", "        self.x = x", "        self.y = "]
+CURSOR = (3, len(LINES[3]))
+PATIENT = {"ghostText": True, "minConfidence": 0.0, "ghostDeadlineMs": 10_000}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def session(
+    serve: Serve, editors: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Session]:
+    root = tmp_path_factory.mktemp("model") / "work"
+    root.mkdir()
+    async with serve(root, editors["vscode"], settings=PATIENT) as session:
+        session.open("point.py", "\n".join(LINES))
+        await ready(session)
+        yield session
+
+
+async def ready(session: Session) -> None:
+    async def loaded() -> bool:
+        return bool((await session.status())["model"] == "ready")
+
+    await session.until(loaded, 60)
+
+
+async def shown(session: Session) -> dict[str, Any]:
+    (item,) = await session.ghost("point.py", *CURSOR)
+    return item
+
+
+async def test_ghost_text_continues_the_line(session: Session) -> None:
+    item = await shown(session)
+    assert item["insertText"].strip()
+    assert item["range"]["end"] == {"line": CURSOR[0], "character": CURSOR[1]}
+
+
+async def test_a_half_typed_word_is_part_of_the_suggestion(session: Session) -> None:
+    session.open("half.py", "import os\n\nfor name in os.listdir(path):\n    pri")
+    (item,) = await session.ghost("half.py", 3, 7)
+    assert item["insertText"].startswith("pri")
+    assert item["range"]["start"] == {"line": 3, "character": 4}
+    session.close("half.py")
+
+
+async def test_the_previewed_popup_item_is_extended(session: Session) -> None:
+    here = {"line": CURSOR[0], "character": CURSOR[1]}
+    info = {"range": {"start": here, "end": here}, "text": "y"}
+    context = {"triggerKind": 2, "selectedCompletionInfo": info}
+    params = {**session.at("point.py", *CURSOR), "context": context}
+    answer = await session.client.request("textDocument/inlineCompletion", params)
+    (item,) = answer["items"]
+    assert item["insertText"].startswith("y")
+
+
+async def test_only_the_newest_request_is_worked_on(session: Session) -> None:
+    params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 2}}
+    sent = [session.client.send("textDocument/inlineCompletion", params)[1] for _ in range(10)]
+    answers = await asyncio.gather(*sent)
+    assert [len(answer["items"]) for answer in answers] == [0] * 9 + [1]
+    told = [n.params for n in session.client.notifications if n.method == "lancefill/reason"]
+    assert sum(reason["code"] == "superseded" for reason in told) >= 9
+
+
+async def test_a_killed_model_costs_one_suggestion(session: Session) -> None:
+    await shown(session)
+    pid = await session.helper("model")
+    assert pid
+    before = len(session.client.notifications)
+    os.kill(pid, signal.SIGSTOP)
+    params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 2}}
+    _, answer = session.client.send("textDocument/inlineCompletion", params)
+    await session.status()  # by now the request has been passed on
+    os.kill(pid, signal.SIGKILL)
+    assert (await answer)["items"] == []
+    reason = await session.reason("ghost", before)
+    assert reason["code"] == "model-failed"
+    assert "SIGKILL" in reason["message"]
+    assert "model was killed by SIGKILL" in session.log
+    labels = await session.labels("point.py", 3, 13)
+    assert "x" in labels
+    await ready(session)
+    assert await shown(session)
+
+
+async def test_the_server_stays_small(session: Session) -> None:
+    server = psutil.Process(session.client.process.pid)
+    assert server.memory_info().rss < 250e6
+    assert not [mapped for mapped in server.memory_maps() if "libtorch" in mapped.path]
+
+
+async def test_switching_ghost_text_off_ends_the_model_process(session: Session) -> None:
+    pid = await session.helper("model")
+    assert pid
+    session.client.settings["lancefill"] = {"ghostText": False}
+    session.client.notify("workspace/didChangeConfiguration", {"settings": None})
+
+    async def gone() -> bool:
+        return not psutil.pid_exists(pid)
+
+    await session.until(gone)
+    assert await session.ghost("point.py", *CURSOR) == []
+    session.client.settings["lancefill"] = PATIENT
+    session.client.notify("workspace/didChangeConfiguration", {"settings": None})
+    await session.until(lambda: session.helper("model"))
+    await ready(session)
+    assert await shown(session)
+
+
+async def test_a_stopped_model_holds_up_nothing_else(
+    session: Session, workspace: Path, serve: Serve
+) -> None:
+    settings = {"ghostText": True, "ghostDeadlineMs": 100}
+    async with serve(workspace, settings=settings) as other:
+        other.open("point.py", "\n".join(LINES))
+        await ready(other)
+        pid = await other.helper("model")
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        before = len(other.client.notifications)
+        assert await other.ghost("point.py", *CURSOR) == []
+        assert (await other.reason("ghost", before))["code"] == "deadline"
+        assert "x" in await other.labels("point.py", 3, 13)
+    assert not psutil.pid_exists(pid)
