@@ -115,8 +115,12 @@ def index(path: Path) -> None:
     """
     from evaluation.indexed import run
     from evaluation.report import console
+    from indexing.build import BusyError
 
-    run(path, console())
+    try:
+        run(path, console())
+    except BusyError as error:
+        raise Problem(f"{error}: an editor keeps its index up to date") from error
 
 
 ROOT = click.option(
@@ -265,10 +269,14 @@ def demo(repo: Path | None, per_place: int, seed: int, svg: Path | None) -> None
     It is started over stdio, as by an editor. Positions are drawn from the repository's own call
     sites and the rest of their lines cut away; nothing on disk is changed.
     """
+    from evaluation.client import ServerEndedError
     from evaluation.demo import main as show
     from evaluation.report import console
 
-    show(repo, console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
+    try:
+        show(repo, console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
+    except (ServerEndedError, TimeoutError) as error:
+        raise click.ClickException(str(error) or "the server did not answer in time") from error
 
 
 @main.group(name="eval")

@@ -14,8 +14,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
+import rich
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +27,7 @@ from evaluation.answers import GhostAnswer, PopupAnswer, line_right, name_right,
 from evaluation.cuts import Cut, Place
 from evaluation.editor import Editor, editing
 from evaluation.report import machine, machine_line, table
-from evaluation.repositories import fetch, repositories
+from evaluation.repositories import FetchError, fetch, repositories
 from evaluation.statistics import spread
 from evaluation.workspaces import read_sources
 from indexing.files import Found, discover
@@ -51,17 +53,22 @@ class Shown:
 def main(
     repo: Path | None, console: Console, *, per_place: int, seed: int, svg: Path | None
 ) -> None:
-    """Show ``repo``, or without one the default repository. Raises FetchError."""
-    if repo is None:
-        chosen = repositories()[DEFAULT]
-        with console.status(f"fetching {chosen.name} {chosen.version}"):
-            repo = fetch(DEFAULT)
-        title = f"{chosen.name} {chosen.version} ({chosen.licence})"
-    else:
-        title = str(repo)
-    run(repo, title, console, per_place, seed)
+    """Show ``repo``, or without one a repository that nobody here wrote."""
+    root, title = (repo, str(repo)) if repo else _default(console)
+    run(root, title, console, per_place, seed)
     if svg is not None:
         svg.write_text(console.export_svg(title="lancefill demo"), "utf-8")
+
+
+def _default(console: Console) -> tuple[Path, str]:
+    """Return the default repository and its title; offline, an installed package's source."""
+    chosen = repositories()[DEFAULT]
+    try:
+        with console.status(f"fetching {chosen.name} {chosen.version}"):
+            return fetch(DEFAULT), f"{chosen.name} {chosen.version} ({chosen.licence})"
+    except FetchError as error:
+        console.print(Text(str(error), style="yellow"))
+        return Path(rich.__file__).parent, f"rich {metadata.version('rich')}, as installed"
 
 
 def run(root: Path, title: str, console: Console, per_place: int, seed: int) -> list[Shown]:

@@ -14,6 +14,7 @@ from evaluation.answers import Item
 
 LINES_BEFORE = 4
 LINES_AFTER = 1
+TAB = 4
 CURSOR = "\N{LEFT ONE EIGHTH BLOCK}"
 THEME = "ansi_dark"
 LABEL_WIDTH = 34
@@ -41,7 +42,8 @@ def code(data: bytes, offset: int, ghost: str = "") -> Text:
     first = max(0, row - 1 - LINES_BEFORE)
     lines = data.splitlines()
     shown = [line.decode("utf-8", "replace") for line in lines[first : row + LINES_AFTER]]
-    column = len((data[:offset] + b"|").splitlines()[-1].decode("utf-8", "replace")) - 1
+    before = (data[:offset] + b"|").splitlines()[-1].decode("utf-8", "replace")
+    column = len(before.expandtabs(TAB)) - 1
     result = Text()
     for number, line in enumerate(_highlighted(shown), start=first + 1):
         result.append(f"{number:>5} ", style="dim")
@@ -67,7 +69,7 @@ def popup(items: Sequence[Item], right: str | None = None) -> Padding:
 
 def _highlighted(lines: Sequence[str]) -> list[Text]:
     """Highlight ``lines`` together, so that a string over several of them keeps its colour."""
-    source = "\n".join(line.expandtabs(4) for line in lines)
+    source = "\n".join(line.expandtabs(TAB) for line in lines)
     text = Syntax("", "python", theme=THEME, background_color="default").highlight(source)
     text.rstrip()
     found = list(text.split("\n", allow_blank=True))

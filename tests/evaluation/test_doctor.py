@@ -1,0 +1,75 @@
+"""The doctor's findings on installations that are not well."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from evaluation import doctor
+from evaluation.doctor import Finding, Level, cache_findings, owner_findings
+from indexing import cache
+from indexing.build import build
+
+
+def problems(found: list[Finding]) -> list[str]:
+    return [one.text for one in found if one.level is not Level.FINE]
+
+
+def test_another_owner_of_a_package_name_is_a_problem() -> None:
+    shared = list(owner_findings({"completion": ["lancefill", "other-tool"]}))
+    assert any("other-tool" in text for text in problems(shared))
+    assert all(one.remedy for one in shared if one.level is Level.PROBLEM)
+    assert problems(list(owner_findings({"completion": ["lancefill"]}))) == []
+
+
+@pytest.fixture
+def indexed(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    root.mkdir()
+    (root / "a.py").write_text("def f(): ...\n")
+    build(root, tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def test_a_sound_cache_is_fine(indexed: Path) -> None:
+    found = list(cache_findings(indexed))
+    assert problems(found) == []
+    assert "1 indexes" in found[0].text
+
+
+def test_a_broken_index_is_noted(indexed: Path) -> None:
+    (entry,) = cache.entries(indexed)
+    (entry.folder / "index.sqlite3").write_bytes(b"garbage" * 1000)
+    assert any("is of no use" in text for text in problems(list(cache_findings(indexed))))
+
+
+def test_an_index_that_others_can_read_is_noted(indexed: Path) -> None:
+    (entry,) = cache.entries(indexed)
+    entry.folder.chmod(0o755)
+    assert any("other users can read" in text for text in problems(list(cache_findings(indexed))))
+
+
+def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    (found,) = cache_findings(file)
+    assert found.level is Level.PROBLEM
+    assert "LANCEFILL_CACHE" in found.remedy
+
+
+def test_a_failing_check_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> list[Finding]:
+        raise OSError("no")
+
+    def sound() -> list[Finding]:
+        return [Finding(Level.FINE, "sound", "all well")]
+
+    monkeypatch.setattr(doctor, "CHECKS", (broken, sound))
+    console = Console(record=True, width=100, file=StringIO())
+    assert doctor.run(console) == 1
+    shown = console.export_text()
+    assert "broken" in shown
+    assert "all well" in shown
