@@ -45,6 +45,16 @@ class Boundary:
     end: int
     overlap: dict[int, int]
 
+    def index(self, overlap: int, token: int) -> int | None:
+        """The row of the leaf ``token`` that begins ``overlap`` bytes before the cursor."""
+        if overlap == 0:
+            return token
+        for node, before in self.overlap.items():
+            if before == overlap:
+                found = ((self.nodes == node) & (self.tokens == token)).nonzero()
+                return int(found[0]) if len(found) else None
+        return None
+
 
 def boundary(tree: TokenTree, root: int, tail: bytes) -> Boundary:
     """Score all covers of ``tail`` behind ``root``, a node that is not scored yet.

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from completion.boundary import Boundary, boundary, name_log_probs
 from completion.fim import Anchor, Layout
+from completion.mixture import Partner
 from completion.model.codefill import KVCache
 from completion.model.types import State, advance
 from completion.request import RawGhost
@@ -84,18 +85,23 @@ def write(
     layout: Layout,
     max_tokens: int,
     interrupted: Interrupted,
+    partner: Partner | None = None,
 ) -> RawGhost:
-    """What the model would write at the cursor: up to the end of the logical line."""
+    """What the model would write at the cursor: up to the end of the logical line.
+
+    ``partner`` is the repository's n-gram, to be mixed in. Raises TimeoutError where the deadline
+    passes before anything is written, and whatever ``interrupted`` raises.
+    """
     watch = _Watch()
     with torch.inference_mode():
         tree, root, reused = _read(model, session, layout, interrupted)
         watch.lap("prefill")
         found = boundary(tree, root, layout.tail)
         watch.lap("boundary")
-        draft = _best_branch(tree, found, interrupted)
+        draft = _best_branch(tree, found, interrupted, partner)
         watch.lap("branches")
         place = _keep(tree, draft, session)
-        _finish(model, session, draft, place, max_tokens, interrupted)
+        _finish(model, session, draft, place, max_tokens, interrupted, partner)
         watch.lap("decode")
     return RawGhost(
         text=draft.data.decode(errors="ignore"),
@@ -154,11 +160,15 @@ def _read(
     return tree, root, reused
 
 
-def _best_branch(tree: TokenTree, found: Boundary, interrupted: Interrupted) -> _Draft:
+def _best_branch(
+    tree: TokenTree, found: Boundary, interrupted: Interrupted, partner: Partner | None
+) -> _Draft:
     """The likeliest of the likeliest leaves, once each has finished its pre-token."""
-    log_probs = found.log_probs
-    best = log_probs.topk(min(BRANCHES, len(log_probs)))
     here = tree.places[found.end].syntax
+    log_probs = found.log_probs
+    if partner is not None:
+        log_probs = partner.blend(log_probs, b"", here, found.index)
+    best = log_probs.topk(min(BRANCHES, len(log_probs)))
     drafts, steps = [], []
     for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
         if log_prob == -math.inf:
@@ -171,12 +181,16 @@ def _best_branch(tree: TokenTree, found: Boundary, interrupted: Interrupted) -> 
     for left in reversed(range(BRANCH_STEPS)):
         if not steps or interrupted():
             break
-        steps = _grow(tree, steps, last=not left)
+        steps = _grow(tree, steps, partner, last=not left)
     return max(drafts, key=lambda draft: draft.rank)
 
 
 def _grow(
-    tree: TokenTree, steps: Sequence[tuple[_Draft, int]], *, last: bool
+    tree: TokenTree,
+    steps: Sequence[tuple[_Draft, int]],
+    partner: Partner | None,
+    *,
+    last: bool,
 ) -> list[tuple[_Draft, int]]:
     """Score drafts behind their newest tokens; take another token where the pre-token goes on.
 
@@ -185,15 +199,16 @@ def _grow(
     nodes = [tree.add(draft.node, token) for draft, token in steps]
     going_on = []
     for (draft, _), node, row in zip(steps, nodes, tree.score(nodes), strict=True):
-        draft.node, draft.row = node, row
         place = tree.places[node]
+        mixed = partner.blend(row, draft.data, place.syntax) if partner is not None else row
+        draft.node, draft.row = node, mixed
         ends = torch.from_numpy(tree.model.rules.begins(place.pretoken)).to(row.device)
         ends[tree.model.tokenizer.end] = True
-        token = int(row.argmax())
-        draft.rank = draft.log_prob + float(row[ends].logsumexp(dim=0))
+        token = int(mixed.argmax())
+        draft.rank = draft.log_prob + float(mixed[ends].logsumexp(dim=0))
         if ends[token] or last:
             continue
-        if _take(tree.model, draft, place.syntax, token, float(row[token])):
+        if _take(tree.model, draft, place.syntax, token, float(mixed[token])):
             going_on.append((draft, token))
     return going_on
 
@@ -257,6 +272,7 @@ def _finish(
     place: Place,
     max_tokens: int,
     interrupted: Interrupted,
+    partner: Partner | None,
 ) -> None:
     """Go on with the likeliest token until the draft ends."""
     while not draft.stop:
@@ -269,6 +285,8 @@ def _finish(
             if _take(model, draft, place.syntax, token, float(draft.row[token])):
                 place, state = model.follow(place, token)
                 draft.row = _step(model, session, place, state)
+                if partner is not None:
+                    draft.row = partner.blend(draft.row, draft.data, place.syntax)
 
 
 def _step(model: CanonicalModel, session: Session, place: Place, state: int) -> Tensor:

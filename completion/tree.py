@@ -143,7 +143,7 @@ class TokenTree:
         """
         first, self._scored = self._scored, len(self.places)
         values, states = self.tokens(range(first, len(self.places)))
-        chain = all(self._parents[node] == node - 1 for node in range(first, len(self.places)))
+        chain = self._depths[-1] == len(self.places) - 1  # all nodes so far, without a branch
         device = self.model.device
         hidden = self.model.network.trunk(
             torch.tensor([values], device=device),

@@ -18,6 +18,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ import torch
 
 from completion.decoding import Interrupted, Session, score_names, write
 from completion.fim import Layout, lay_out
+from completion.mixture import Partner
 from completion.model.checkpoint import Loaded, load
 from completion.request import Prompt
 from completion.tree import CanonicalModel
 from indexing import messages
+from indexing.ngram_file import FILE_NAME, BrokenNgramsError
+from indexing.ngrams import NgramModel
 
 SESSIONS = 4
 """Prompts whose keys and values are kept, one per open file that was last asked about."""
@@ -69,7 +73,8 @@ class Worker:
         """What the model would write at the cursor: a ``RawGhost``."""
         session, layout, prepared = self._prepare(call)
         most = min(_number(call.params, "max_tokens"), MAX_TOKENS)
-        raw = asdict(write(self._model, session, layout, int(most), _interrupted(call)))
+        partner = self._partner(call.params, layout)
+        raw = asdict(write(self._model, session, layout, int(most), _interrupted(call), partner))
         raw["timeline"] = {"prompt": round(prepared, 2), **raw["timeline"]}
         return raw
 
@@ -104,6 +109,20 @@ class Worker:
         )
         return session, layout, 1000 * (time.perf_counter() - started)
 
+    def _partner(self, params: Mapping[str, Any], layout: Layout) -> Partner | None:
+        """The repository's n-gram, if the request names a folder that holds one."""
+        folder = params.get("ngrams")
+        if folder is None:
+            return None
+        try:
+            stamp = (Path(str(folder)) / FILE_NAME).stat().st_mtime_ns
+            ngrams = _open_ngrams(str(folder), stamp)
+        except (OSError, BrokenNgramsError) as error:
+            log.warning("going on without the repository's n-gram: %s", error)
+            return None
+        view = ngrams.with_buffer(str(params.get("path", "")))
+        return Partner(view, self._model.tokenizer, layout.before)
+
     def _session(self, name: str) -> Session:
         session = self._sessions.pop(name, None)
         if session is None:
@@ -112,6 +131,11 @@ class Worker:
             session = Session(self._model.cache())
         self._sessions[name] = session
         return session
+
+
+@lru_cache(maxsize=SESSIONS)
+def _open_ngrams(folder: str, stamp: int) -> NgramModel:  # noqa: ARG001 - another stamp, another file
+    return NgramModel.open(Path(folder))
 
 
 def _interrupted(call: messages.Call) -> Interrupted:

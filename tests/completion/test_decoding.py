@@ -130,7 +130,7 @@ def test_a_used_session_writes_what_a_fresh_one_does(texts: list[str], max_token
         assert session.cache.length == len(session.values) == len(session.states)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(prefixes)
 def test_the_best_branch_is_the_best_of_the_enumeration(text: str) -> None:
     """The first pre-token, found again without cache, tree or batch."""

@@ -1,0 +1,153 @@
+"""The mixture with the n-gram: a distribution, and the right token gets the share."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from completion import mixture
+from completion.boundary import boundary
+from completion.mixture import Partner, weight_of
+from completion.model.types import START, State, advance
+from completion.tree import CanonicalModel
+from indexing.lexemes import context
+from indexing.ngram_file import build
+from indexing.ngrams import Evidence, NgramModel, View
+from tests.completion.toys import rooted_tree, toy_model, toy_tokenizer
+
+TOKENIZER = toy_tokenizer([(b"a", b"l"), (b"al", b"p"), (b" ", b"b"), (b"s", b"e"), (b"se", b"t")])
+CODE = b"x.alpha()\nx.alpha()\nx.alpha = beta\nreturn beta\nx.set(1)\nreturn x2y\n" * 3
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory) -> View:
+    folder = tmp_path_factory.mktemp("ngrams")
+    build([("a.py", CODE)], folder)
+    return NgramModel.open(folder).with_buffer("b.py")
+
+
+@pytest.fixture(scope="module")
+def model() -> CanonicalModel:
+    return toy_model(TOKENIZER)
+
+
+def even(*tokens: bytes) -> Tensor:
+    """Equal probabilities of some tokens."""
+    row = torch.full((TOKENIZER.size,), -math.inf, dtype=torch.float64)
+    row[[TOKENIZER.token_bytes.index(token) for token in tokens]] = -math.log(len(tokens))
+    return row
+
+
+def share(row: Tensor, token: bytes) -> float:
+    return float(row[TOKENIZER.token_bytes.index(token)].exp())
+
+
+def syntax_behind(text: str) -> State:
+    return advance(START, text.encode())[0]
+
+
+def blended(view: View, before: str, row: Tensor) -> Tensor:
+    return Partner(view, TOKENIZER, before).blend(row, b"", syntax_behind(before))
+
+
+def test_a_word_counts_for_its_first_token(view: View) -> None:
+    before = "y = 1\nx."
+    mixed = blended(view, before, even(b"alp", b"set", b"("))
+    words, _ = context(before.encode())
+    predicted = dict(view.predict(words))
+    weight = weight_of(view.evidence(words))
+    assert weight > 0
+    named = sum(predicted[word] for word in (b"alpha", b"set"))
+    for token, word in ((b"alp", b"alpha"), (b"set", b"set")):
+        expected = weight * predicted[word] + (1 - weight * named) / 3
+        assert share(mixed, token) == pytest.approx(expected)
+    assert share(mixed, b"(") == pytest.approx((1 - weight * named) / 3)
+
+
+def test_what_is_typed_restricts_the_words(view: View) -> None:
+    mixed = blended(view, "x.alp", even(b"h", b"(", b"s"))
+    words, typed = context(b"x.alp")
+    assert typed == b"alp"
+    weight = weight_of(view.evidence(words))
+    assert share(mixed, b"h") == pytest.approx(weight + (1 - weight) / 3)
+
+
+def test_the_model_says_whether_a_blank_comes_first(view: View) -> None:
+    row = even(b"b", b" b", b"(")
+    row[TOKENIZER.token_bytes.index(b" b")] += math.log(2)
+    row = row.log_softmax(dim=0)
+    mixed = blended(view, "x.alpha =", row)
+    assert share(mixed, b" b") == pytest.approx(2 * share(mixed, b"b"))
+    assert share(mixed, b" b") > share(row, b" b")
+
+
+def test_a_digit_ends_a_token_but_not_the_word(view: View) -> None:
+    mixed = blended(view, "return x2", even(b"y", b"(", b"1"))
+    assert share(mixed, b"y") > 0.4
+
+
+@pytest.mark.parametrize("before", ['x = "x.', "x = 'x.", '"""x.', "# x.", 'x = "'])
+def test_strings_and_comments_are_the_models(view: View, before: str) -> None:
+    row = even(b"alp", b"set", b"x")
+    assert blended(view, before, row) is row
+
+
+def test_a_sure_model_is_not_contradicted(view: View) -> None:
+    row = even(b"(")
+    assert blended(view, "x.", row) is row
+
+
+def test_nothing_known_changes_nothing(tmp_path: Path) -> None:
+    build([], tmp_path)
+    empty = NgramModel.open(tmp_path).with_buffer("b.py")
+    row = even(b"alp", b"set")
+    assert torch.equal(blended(empty, "x.", row), row)
+    assert weight_of(Evidence(0, 0, 0)) == 0
+
+
+texts = st.lists(
+    st.sampled_from(
+        ["x", ".", "al", "alpha", " ", "=", "(", "\n", "    ", "return", "é", "2", "'"]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@settings(deadline=None)
+@given(texts, st.integers(0, 3))
+def test_what_comes_out_is_a_distribution(
+    view: View, model: CanonicalModel, text: str, cut: int
+) -> None:
+    spans = TOKENIZER.pretokens(text)
+    begin = spans[-1][0] if spans else 0
+    data = text.encode()
+    trunk = TOKENIZER.encode(data[:begin].decode())
+    tree, root = rooted_tree(model, [TOKENIZER.prefix], trunk)
+    found = boundary(tree, root, data[begin:])
+    partner = Partner(view, TOKENIZER, text)
+    mixed = partner.blend(found.log_probs, b"", syntax_behind(text), found.index)
+    assert float(mixed.exp().sum()) == pytest.approx(1)
+    assert torch.equal(mixed == -math.inf, found.log_probs == -math.inf)
+
+
+def test_a_word_across_the_cursor_counts_for_the_leaf(view: View, model: CanonicalModel) -> None:
+    trunk = TOKENIZER.encode("x.")
+    tree, root = rooted_tree(model, [TOKENIZER.prefix], trunk)
+    found = boundary(tree, root, b"a")
+    mixed = Partner(view, TOKENIZER, "x.a").blend(
+        found.log_probs, b"", syntax_behind("x.a"), found.index
+    )
+    gained = (mixed.exp() - found.log_probs.exp()).argmax()
+    assert TOKENIZER.token_bytes[int(found.tokens[gained])] == b"alp"
+    assert int(found.nodes[gained]) == root
+
+
+def test_no_more_is_asked_than_is_used() -> None:
+    assert mixture.plain_index(0, 7) == 7
+    assert mixture.plain_index(1, 7) is None
