@@ -12,7 +12,7 @@ import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -71,7 +71,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build did."""
+    """What a build did: files in the index now, parsed and removed by it, and those left out."""
 
     folder: Path
     files: int
@@ -97,6 +97,7 @@ def build(root: Path, cache_folder: Path | None = None, report: Report | None = 
     """
     started = time.monotonic()
     place = cache.prepare(root, cache_folder)
+    (report or _silent)(Progress("walk", 0, 0, 0))
     try:
         with filelock.FileLock(place.folder / LOCK_NAME, timeout=0):
             with closing(store.open_writer(place.folder)) as writer:
@@ -123,36 +124,38 @@ def synchronise(
     paths: Sequence[str] | None = None,
     warning: str = "",
 ) -> Summary:
-    """Make the store agree with the files; with ``paths``, only those are looked at."""
+    """Make the store agree with the files.
+
+    With ``paths``, only those are looked at, unless one is new: whether that counts is for the
+    whole discovery to say.
+    """
     started = time.monotonic()
-    report(Progress("walk", 0, 0, 0))
     known = writer.known()
-    found = list(discover(root) if paths is None else _inspected(root, paths))
-    here = {item.path for item in found}
-    candidates = known.keys() if paths is None else known.keys() & set(paths)
-    gone = [path for path in candidates if path not in here]
-    skipped = [item for item in found if isinstance(item, Skipped)]
+    looked_at = known.keys() if paths is None or not known.keys() >= set(paths) else set(paths)
+    if looked_at == known.keys():
+        found = list(discover(root))
+    else:
+        found = [inspect(root, path) for path in sorted(looked_at) if (root / path).exists()]
+    gone = looked_at - {item.path for item in found}
     jobs = list(_changed(found, known))
-    news = [item for item in skipped if known.get(item.path, (None, b""))[1] is not None]
+    news = [item for item in found if isinstance(item, Skipped) and _is_news(item, known)]
     if jobs or gone or news:
-        skipped += _write(root, writer, jobs, gone, news, report)
-    files = sum(isinstance(item, Found) for item in found)
+        _write(root, writer, jobs, gone, news, report)
+    on_record = writer.known()
+    skipped = writer.skipped()
     seconds = time.monotonic() - started
-    return Summary(
-        writer.path.parent, files, len(jobs), len(gone), tuple(skipped), seconds, warning
-    )
+    files = len(on_record) - len(skipped)
+    return Summary(writer.path.parent, files, len(jobs), len(gone), skipped, seconds, warning)
 
 
-def _inspected(root: Path, paths: Iterable[str]) -> Iterator[Found | Skipped]:
-    """The named files, without those that are not there or that discovery would not list."""
-    for path in sorted(set(paths)):
-        if language_of(path) is not None and (root / path).exists():
-            yield inspect(root, path)
+Known = Mapping[str, tuple[store.Stat, bytes | None]]
 
 
-def _changed(
-    found: Iterable[Found | Skipped], known: dict[str, tuple[store.Stat, bytes | None]]
-) -> Iterator[Job]:
+def _is_news(item: Skipped, known: Known) -> bool:
+    return known.get(item.path) != (store.Stat(item.mtime_ns, item.size), None)
+
+
+def _changed(found: Iterable[Found | Skipped], known: Known) -> Iterator[Job]:
     for item in found:
         if isinstance(item, Found):
             stat, digest = known.get(item.path, (None, None))
@@ -167,9 +170,9 @@ def _write(
     gone: Iterable[str],
     news: Iterable[Skipped],
     report: Report,
-) -> list[Skipped]:
-    """Apply every change in as few transactions as memory allows; returns what was not parsed."""
-    skipped: list[Skipped] = []
+) -> None:
+    """Apply every change in as few transactions as memory allows."""
+    skipped = 0
     writer.begin()
     for path in gone:
         writer.drop(path)
@@ -178,14 +181,13 @@ def _write(
     for done, item in enumerate(parse_all(root, jobs), start=1):
         _apply(writer, item)
         if isinstance(item, Skipped):
-            skipped.append(item)
+            skipped += 1
             log.info("%s skipped: %s", item.path, item.reason)
-        report(Progress("parse", done, len(jobs), len(skipped)))
+        report(Progress("parse", done, len(jobs), skipped))
         if done % COMMIT_FILES == 0:
             writer.commit()
             writer.begin()
     writer.commit()
-    return skipped
 
 
 def _apply(writer: store.Writer, item: Parsed) -> None:

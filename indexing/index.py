@@ -25,6 +25,7 @@ from indexing.ngram_file import BrokenNgramsError
 from indexing.ngrams import NgramModel
 from indexing.resolve import Located, Member, Memo, Resolver, Target
 from indexing.symbols import Definition, FileSymbols, Import, last_part
+from indexing.uses import Counts, count_packed, count_uses
 
 DECODED_FILES = 1024
 """How many files' symbols are kept decoded: about 30 MB on sympy."""
@@ -56,10 +57,10 @@ class Buffer:
         return found
 
     @cached_property
-    def counts(self) -> store.Counts:
-        counts: store.Counts = {}
+    def counts(self) -> Counts:
+        counts: Counts = {}
         for place in self.outline.placed:
-            store.count_uses(place.piece.uses, counts)
+            count_uses(place.piece.uses, counts)
         return counts
 
 
@@ -101,7 +102,7 @@ class Disk:
         self.view = view
         self.decoded = decoded
         self._after: dict[str, dict[str, int]] = {}
-        self._counted: dict[int, store.Counts] = {}
+        self._counted: dict[int, Counts] = {}
 
     def symbols(self, file: int) -> FileSymbols | None:
         """The symbols of a file by its id; ids are never used again, so they outlive the view."""
@@ -121,11 +122,11 @@ class Disk:
     def use_counts(self) -> dict[str, int]:
         return self.view.use_counts()
 
-    def counts(self, file: int) -> store.Counts:
+    def counts(self, file: int) -> Counts:
         """What one file contributes to the sums over the repository."""
         if file not in self._counted:
-            counts: store.Counts = {}
-            store.count_packed(self.view.packed_uses(file), counts)
+            counts: Counts = {}
+            count_packed(self.view.packed_uses(file), counts)
             self._counted[file] = counts
         return self._counted[file]
 

@@ -14,7 +14,7 @@ Format
     skipped      files that were found and not indexed, with the reason
 
 ``names`` and ``receivers`` are sums over the files; the transaction that changes a file changes
-them too. Uses themselves stay packed in ``files.uses`` (see :func:`pack_uses`).
+them too. Uses themselves stay packed in ``files.uses`` (see :func:`indexing.uses.pack_uses`).
 
 Readers hold a read transaction for as long as they keep a :class:`View` (WAL), so a view never
 changes under its owner, whatever the indexer writes, and no reader waits for the writer.
@@ -26,9 +26,8 @@ import json
 import logging
 import sqlite3
 import weakref
-from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,10 +38,10 @@ from indexing.extract import (
     exports,
     import_rows,
     imported,
-    use,
 )
-from indexing.languages import UseRow
-from indexing.symbols import Definition, FileSymbols, Use, Uses, last_part
+from indexing.files import Skipped
+from indexing.symbols import Definition, FileSymbols, Uses
+from indexing.uses import Counts, count_packed, pack_uses, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
 VERSION = 1
@@ -102,67 +101,6 @@ class Record(NamedTuple):
     exports: str
     doc: str
     uses: bytes
-
-
-Counts = dict[str, Counter[str]]
-"""Names used after receivers, by the receivers' last part; ``""`` holds bare calls."""
-
-
-# Packing ------------------------------------------------------------------------------------------
-
-
-def pack_uses(placed: Iterable[tuple[int, Sequence[UseRow]]]) -> bytes:
-    """Use rows, each group with the offset it starts at, in about a third of what JSON takes.
-
-    Layout: length of the string table (uint32), the table as JSON, then five columns of uint32 one
-    after the other: receiver number, name number, arguments + 1, start, end. Numbers are in the
-    machine's own byte order: the file never leaves the machine.
-    """
-    numbers: dict[str, int] = {}
-    receivers, names, arguments, starts, ends = (array("I") for _ in range(5))
-    for base, rows in placed:
-        receivers.extend([numbers.setdefault(row[0], len(numbers)) for row in rows])
-        names.extend([numbers.setdefault(row[1], len(numbers)) for row in rows])
-        arguments.extend([row[2] + 1 for row in rows])
-        starts.extend([row[3] + base for row in rows])
-        ends.extend([row[4] + base for row in rows])
-    table = json.dumps(list(numbers), separators=(",", ":")).encode()
-    head = array("I", [len(table)])
-    columns = (receivers, names, arguments, starts, ends)
-    return b"".join((head.tobytes(), table, *(column.tobytes() for column in columns)))
-
-
-def _columns(blob: bytes) -> tuple[list[str], list[array[int]]]:
-    width = array("I").itemsize
-    length = array("I", blob[:width])[0]
-    strings: list[str] = json.loads(blob[width : width + length])
-    body = memoryview(blob)[width + length :]
-    size = len(body) // 5
-    return strings, [array("I", bytes(body[n * size : (n + 1) * size])) for n in range(5)]
-
-
-def unpack_uses(blob: bytes) -> tuple[Use, ...]:
-    """The inverse of :func:`pack_uses`, as values."""
-    strings, (receivers, names, arguments, starts, ends) = _columns(blob)
-    rows = zip(receivers, names, arguments, starts, ends, strict=True)
-    return tuple(use((strings[r], strings[n], a - 1, s, e)) for r, n, a, s, e in rows)
-
-
-def count_packed(blob: bytes, counts: Counts) -> None:
-    """Add the uses of a packed file to ``counts``."""
-    strings, (receivers, names, *_) = _columns(blob)
-    parts: dict[int, str] = {}
-    for (receiver, name), number in Counter(zip(receivers, names, strict=True)).items():
-        part = parts.get(receiver)
-        if part is None:
-            part = parts[receiver] = last_part(strings[receiver])
-        counts.setdefault(part, Counter())[strings[name]] += number
-
-
-def count_uses(uses: Iterable[UseRow], counts: Counts) -> None:
-    """Add uses given as rows to ``counts``."""
-    for (receiver, name), number in Counter((row[0], row[1]) for row in uses).items():
-        counts.setdefault(last_part(receiver), Counter())[name] += number
 
 
 def record(path: str, stat: Stat, digest: bytes, source: Outline) -> Record:
@@ -390,6 +328,11 @@ class Writer:
         found = {path: (Stat(mtime, size), digest) for path, mtime, size, digest in files}
         skipped = self._connection.execute("SELECT path, mtime_ns, size FROM skipped")
         return found | {path: (Stat(mtime, size), None) for path, mtime, size in skipped}
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Files that were found and not indexed."""
+        rows = self._connection.execute("SELECT path, reason, mtime_ns, size FROM skipped")
+        return tuple(Skipped(*row) for row in rows)
 
     def begin(self) -> None:
         """Start a transaction."""

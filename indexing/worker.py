@@ -61,8 +61,8 @@ class Channel:
     outgoing: BinaryIO
     inbox: queue.SimpleQueue[Paths | None] = field(default_factory=queue.SimpleQueue)
     ended: bool = False
+    phase: str = ""
     _sent: float = 0.0
-    _phase: str = ""
 
     def changed(self, call: messages.Call) -> messages.Message:
         """Handle ``changed``: note the paths; the store is the answer."""
@@ -82,13 +82,14 @@ class Channel:
         if self.ended:
             raise EndedError
         now = time.monotonic()
-        if progress.phase == self._phase and now - self._sent < PROGRESS_SECONDS:
+        if progress.phase == self.phase and now - self._sent < PROGRESS_SECONDS:
             return
-        self._phase, self._sent = progress.phase, now
+        self._sent = now
         self.tell(progress.phase, progress.done, progress.total, progress.skipped)
 
     def tell(self, phase: str, done: int = 0, total: int = 0, skipped: int = 0) -> None:
         """Send one ``progress`` notification."""
+        self.phase = phase
         params = {"phase": phase, "done": done, "total": total, "skipped": skipped}
         try:
             messages.write(self.outgoing, {"method": "progress", "params": params})
@@ -163,20 +164,27 @@ class Indexer:
             paths = sorted(self.channel.wait(max(delay, spent * POLL_SHARE))) or None
 
     def _round(self, paths: Paths | None) -> None:
-        writer = self._open()
+        writer = self._writer
+        if writer is None or self._stat() != self._identity:
+            writer, paths = self._open(), None
         summary = build.synchronise(self.root, writer, self.channel.report, paths)
         self._identity = self._stat()
-        self.channel.tell("ready", summary.files, summary.files, len(summary.skipped))
+        self._tell_ready(summary)
         if time.monotonic() - self._counted >= NGRAM_SECONDS:
             self._counted = time.monotonic()
-            if build.build_ngrams(self.root, self.folder, self.channel.report):
-                self.channel.tell("ready", summary.files, summary.files, len(summary.skipped))
+            build.build_ngrams(self.root, self.folder, self.channel.report)
+            self._tell_ready(summary)
+
+    def _tell_ready(self, summary: build.Summary) -> None:
+        """End what was reported; a look at the files that found nothing new is not told."""
+        if self.channel.phase != "ready":
+            self.channel.tell("ready", summary.files, summary.files, len(summary.skipped))
 
     def _open(self) -> store.Writer:
-        """The store, looked through for damage if somebody else touched its file."""
-        if self._writer is None or self._stat() != self._identity:
-            self._close()
-            self._writer = store.open_writer(self.folder)
+        """The store, looked through for damage: it is new to us, or somebody touched its file."""
+        self.channel.report(build.Progress("walk", 0, 0, 0))
+        self._close()
+        self._writer = store.open_writer(self.folder)
         return self._writer
 
     def _stat(self) -> tuple[int, ...]:
