@@ -34,6 +34,7 @@ LIBRARY_LIMIT_S = 10.0
 """How long jedi may work on one question; its answer is kept for the next keystroke."""
 LIBRARY_ANSWERS = 32
 """How many of jedi's answers are kept."""
+LOADING = Reason(Code.MODEL_LOADING, "the model is being loaded")
 
 
 class Model:
@@ -57,7 +58,7 @@ class Model:
             return None
         if health.deaths:
             return Reason(Code.MODEL_FAILED, f"the model process {health.last_error}, restarting")
-        return Reason(Code.MODEL_LOADING, "the model is being loaded")
+        return LOADING
 
     def _notified(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "ready":
@@ -175,7 +176,7 @@ class FolderHelpers:
         self, method: str, request: Request, params: Mapping[str, object], budget_ms: float
     ) -> Answer | Reason:
         if self.model is None:
-            return Reason(Code.MODEL_LOADING, "the model is not started yet")
+            return LOADING
         if reason := self.model.reason:
             return reason
         body = {**params, "deadline_ms": max(1.0, budget_ms - MARGIN_MS)}

@@ -31,7 +31,7 @@ from lsp_server.convert import name_in, path_of, relative_to
 from lsp_server.documents import Document
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
-from lsp_server.helpers import FolderHelpers, Library, Model, summary
+from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, summary
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import Settings, options
 
@@ -349,9 +349,9 @@ class Session:
         }
 
     def _model_state(self) -> str:
-        if self._model is None:
-            return "not started" if self.settings.ghost_text else "off"
-        reason = self._model.reason
+        if not self.settings.ghost_text:
+            return "off"
+        reason = self._model.reason if self._model else LOADING
         return reason.message if reason else "ready"
 
     def _helpers(self) -> list[Helper]:
