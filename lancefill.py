@@ -335,16 +335,23 @@ def apieval(name: str, count: int, seed: int, items: Path | None, model: bool) -
 @COUNT
 @SEED
 @ITEMS
-def ghost(name: str, count: int, seed: int, items: Path | None) -> None:
+@click.option(
+    "--deadline-ms",
+    type=click.IntRange(20, 10_000),
+    help="Another deadline than an editor's, to see quality apart from speed.",
+)
+def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int | None) -> None:
     """Is the ghost text right at identifier edges and inside identifiers?
 
     Next identifier right, rest of the line right, share answered; with and without the n-gram.
     """
     from evaluation import ghost, report
+    from lsp_server.settings import Settings
 
     root, title = _pinned(name)
     console = report.console()
-    result, written = ghost.run(root, title, console, count=count, seed=seed)
+    settings = Settings() if deadline_ms is None else Settings(ghost_deadline_ms=deadline_ms)
+    result, written = ghost.run(root, title, console, count=count, seed=seed, settings=settings)
     if items is not None:
         report.write_jsonl(items, written)
     report.print_json(console, result)

@@ -25,7 +25,7 @@ from evaluation.cuts import without_rest
 from evaluation.editor import Editor, editing
 from evaluation.labels import ApiItem, Receiver, api_items
 from evaluation.statistics import Ranking, ranking, spread
-from evaluation.workspaces import cut_copy, read_sources, rounds
+from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 
 LATE_MS = 100.0
 """A popup that takes longer is a miss: three times the server's own deadline, in which it must also
@@ -73,23 +73,17 @@ def _ask_all(
     asked: list[Asked] = []
     for one_round in dealt:
         with cut_copy(root, [item.cut for item in one_round]) as workspace:
-            asked += asyncio.run(
-                _ask_round(
-                    workspace.root,
-                    workspace.cache,
-                    one_round,
-                    lambda: progress.advance(task),
-                    model=model,
-                )
-            )
+            answers = _ask_round(workspace, one_round, lambda: progress.advance(task), model=model)
+            asked += asyncio.run(answers)
     return asked
 
 
 async def _ask_round(
-    root: Path, cache: Path, items: Sequence[ApiItem], done: Callable[[], None], *, model: bool
+    workspace: Workspace, items: Sequence[ApiItem], done: Callable[[], None], *, model: bool
 ) -> list[Asked]:
+    root = workspace.root
     asked: list[Asked] = []
-    async with editing(root, cache=cache, settings={"ghostText": model}) as editor:
+    async with editing(root, cache=workspace.cache, settings={"ghostText": model}) as editor:
         await editor.settled()
         for item in items:
             asked += await _ask(editor, item, (root / item.cut.path).read_bytes())

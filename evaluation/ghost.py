@@ -3,7 +3,7 @@
 Items are drawn from call sites (``cuts.py``): half of them before an identifier (after a dot, on
 ``self``, at the start of a statement), half inside one. The rest of the line is cut away, on disk
 and in the buffer, before anything is indexed (``workspaces.py``). The server's own engine and model
-process answer under the deadlines of the default settings: late is not answered. Two arms on
+process answer under the deadline of the settings: late is not answered. Two arms on
 identical items: with the repository's n-gram mixed in, as shipped, and the model alone.
 
 Everything is asked without the confidence threshold; what the threshold of the default settings
@@ -42,7 +42,7 @@ from evaluation.answers import after_cursor, line_right, name_right
 from evaluation.cuts import Cut, Place
 from evaluation.headless import Headless, opened
 from evaluation.statistics import mean, rate, spread
-from evaluation.workspaces import cut_copy, read_sources, rounds
+from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
 
 SHARES = {Place.DOT: 0.2, Place.SELF: 0.1, Place.STATEMENT: 0.2, Place.NAME: 0.2, Place.TOKEN: 0.3}
@@ -75,7 +75,7 @@ class ModelAlone:
 
 
 ARMS: Mapping[str, Callable[[Helpers], Helpers]] = {
-    "model and n-gram": lambda helpers: helpers,
+    "model + n-gram": lambda helpers: helpers,
     "model alone": ModelAlone,
 }
 
@@ -99,37 +99,37 @@ class Written:
 
 
 def run(
-    root: Path, title: str, console: Console, *, count: int, seed: int
+    root: Path, title: str, console: Console, *, count: int, seed: int, settings: Settings
 ) -> tuple[dict[str, Any], list[Written]]:
     """Evaluate ``count`` cuts of the repository at ``root``; print, and return result and items."""
     facts = report.machine()
     counts = {place: round(share * count) for place, share in SHARES.items()}
     sampled = cuts.sample(read_sources(root), counts, seed)
     with report.progress(console) as progress:
-        written = _write_all(root, sampled, progress)
+        written = _write_all(root, sampled, settings, progress)
     console.print(_table(title, written))
     console.print(_reasons(written))
     console.print(report.machine_line(facts), style="dim")
     return result(title, written, seed) | {"machine": facts}, written
 
 
-def _write_all(root: Path, sampled: Sequence[Cut], progress: Progress) -> list[Written]:
+def _write_all(
+    root: Path, sampled: Sequence[Cut], settings: Settings, progress: Progress
+) -> list[Written]:
     task = progress.add_task("writing", total=len(ARMS) * len(sampled))
     written: list[Written] = []
     for one_round in rounds(sampled, lambda cut: cut):
         with cut_copy(root, one_round) as workspace:
-            answers = _write_round(
-                workspace.root, workspace.cache, one_round, lambda: progress.advance(task)
-            )
+            answers = _write_round(workspace, one_round, settings, lambda: progress.advance(task))
             written += asyncio.run(answers)
     return written
 
 
 async def _write_round(
-    root: Path, cache: Path, sampled: Sequence[Cut], done: Callable[[], None]
+    workspace: Workspace, sampled: Sequence[Cut], settings: Settings, done: Callable[[], None]
 ) -> list[Written]:
-    written = []
-    async with opened(root, cache=cache) as headless:
+    root, written = workspace.root, []
+    async with opened(root, cache=workspace.cache, settings=settings) as headless:
         # Arm by arm, so that no arm finds the prompt of the same cut still in the model's cache.
         for arm, cut in itertools.product(ARMS, sampled):
             written.append(await _write(headless, arm, cut, (root / cut.path).read_bytes()))
@@ -188,7 +188,7 @@ def _quality(written: Sequence[Written], threshold: float) -> dict[str, Any]:
 
 
 def _table(title: str, written: Sequence[Written]) -> Table:
-    header = ("", "n", "answered", "name right", "line right", "right if shown", "p50 / p95 ms")
+    header = ("", "n", "answered", "name right", "line right", "of shown", "p50/p95 ms")
     rows = []
     for arm in ARMS:
         of_arm = [one for one in written if one.arm == arm]
@@ -205,7 +205,7 @@ def _row(name: str, written: Sequence[Written]) -> list[str]:
     ms = spread([one.ms for one in written])
     shares = [rate(hits, len(written)) for hits in (len(shown), names, lines)]
     if_shown = f"{rate(names, len(shown)).value:.0%}"
-    return [name, str(len(written)), *map(str, shares), if_shown, f"{ms.p50:.0f} / {ms.p95:.0f}"]
+    return [name, str(len(written)), *map(str, shares), if_shown, f"{ms.p50:.0f}/{ms.p95:.0f}"]
 
 
 def _reasons(written: Sequence[Written]) -> Table:
