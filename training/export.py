@@ -14,7 +14,7 @@ from completion.model.codefill import CodeFill, Config
 from completion.model.tokenizer import Tokenizer
 from training.evaluate import evaluate
 from training.shards import Shard
-from training.train import load_checkpoint
+from training.trainer import load_checkpoint
 
 MODEL_CARD = "MODEL_CARD.md"
 
