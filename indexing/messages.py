@@ -10,10 +10,12 @@ JSON string can hold (lone surrogates too) survives the way.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -24,6 +26,8 @@ from typing import Any, BinaryIO
 
 MAX_BYTES = 64 * 1024 * 1024
 """The longest line either side accepts: the largest document that is opened, escaped, with room."""
+
+PR_SET_PDEATHSIG = 1
 
 CANCELLED = "cancelled"
 """The error of a request that was given up because the caller asked for it."""
@@ -121,6 +125,15 @@ def take_stdio() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return incoming, outgoing
+
+
+def end_with_parent() -> None:
+    """Be killed when the process that started us ends, however busy this one is.
+
+    On Linux the kernel sees to it. Elsewhere a helper ends when it next looks at its stdin.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def serve(

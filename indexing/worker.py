@@ -241,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=None)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    messages.end_with_parent()
     incoming, outgoing = messages.take_stdio()
     run(options.root.absolute(), options.cache, incoming, outgoing)
     return 0

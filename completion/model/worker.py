@@ -194,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, default=None)
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    messages.end_with_parent()
     incoming, outgoing = messages.take_stdio()
     try:
         worker = _started(options.device, options.weights)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -311,7 +309,7 @@ async def test_shutdown_and_exit_leave_no_process(workspace: Path, serve: Serve)
     assert alive == []
 
 
-@pytest.mark.parametrize("end", ["close", "kill"])
+@pytest.mark.parametrize("end", ["close", "kill", "kill while its helpers hang"])
 async def test_a_server_that_is_left_or_killed_leaves_no_process(
     workspace: Path, serve: Serve, end: str
 ) -> None:
@@ -319,8 +317,11 @@ async def test_a_server_that_is_left_or_killed_leaves_no_process(
         await session.indexed()
         server = psutil.Process(session.client.process.pid)
         family = server.children(recursive=True)
-        if end == "kill":
-            os.kill(server.pid, signal.SIGKILL)
+        if "hang" in end:
+            for process in family:
+                process.suspend()
+        if "kill" in end:
+            server.kill()
         await session.client.wait_ended()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
