@@ -16,7 +16,7 @@ from pathlib import Path
 
 from completion import engine
 from completion.engine import Explanation, Options
-from completion.request import Code, Request
+from completion.request import Code, Ghost, Reason, Request
 from indexing.build import BusyError, build
 from indexing.index import Index
 from lsp_server.environment import find
@@ -29,6 +29,7 @@ PATIENT_GHOST_MS = 20_000.0
 MODEL_START_S = 60.0
 SETTLED = (Code.MODEL_MISSING, Code.MODEL_FAILED)
 """Reasons for which waiting longer for the model is of no use."""
+NOT_ASKED = Reason(Code.DISABLED, "ghost text was not asked for")
 ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -52,7 +53,10 @@ class Headless:
             popup_deadline_ms=PATIENT_POPUP_MS,
             ghost_deadline_ms=PATIENT_GHOST_MS,
         )
-        return await engine.explain(request, self.index.snapshot(), self.helpers, patient)
+        explained = await engine.explain(request, self.index.snapshot(), self.helpers, patient)
+        if self.helpers.model is None:
+            return dataclasses.replace(explained, ghost=Ghost(None, NOT_ASKED))
+        return explained
 
 
 @asynccontextmanager
