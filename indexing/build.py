@@ -20,8 +20,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import filelock
+import pathspec
 
-from indexing import cache, ngram_file, parsing, store
+from indexing import cache, parsing, store
 from indexing.extract import outline
 from indexing.files import MAX_FILE_BYTES, Found, Skipped, discover, inspect, is_binary
 from indexing.languages import language_of
@@ -123,8 +124,9 @@ def synchronise(
     report: Report,
     paths: Sequence[str] | None = None,
     warning: str = "",
+    exclude: pathspec.GitIgnoreSpec | None = None,
 ) -> Summary:
-    """Make the store agree with the files.
+    """Make the store agree with the files, those that ``exclude`` matches left out.
 
     With ``paths``, only those are looked at, unless one is new: whether that counts is for the
     whole discovery to say.
@@ -136,6 +138,8 @@ def synchronise(
         found = list(discover(root))
     else:
         found = [inspect(root, path) for path in sorted(looked_at) if (root / path).exists()]
+    if exclude is not None:
+        found = [item for item in found if not exclude.match_file(item.path)]
     gone = looked_at - {item.path for item in found}
     jobs = list(_changed(found, known))
     news = [item for item in found if isinstance(item, Skipped) and _is_news(item, known)]
@@ -338,6 +342,8 @@ def build_ngrams(root: Path, folder: Path, report: Report) -> bool:
     stamp = hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
     if _counted(folder) == stamp:
         return False
+    from indexing import ngram_file  # numpy, which parsing processes can do without
+
     report(Progress("ngrams", 0, len(rows), 0))
     ngram_file.build(_sources(root, [path for path, _ in rows], report), folder)
     (folder / STAMP_NAME).write_text(stamp, "ascii")
@@ -346,6 +352,8 @@ def build_ngrams(root: Path, folder: Path, report: Report) -> bool:
 
 def _counted(folder: Path) -> str:
     """What the n-grams on disk were counted from; empty when they are missing or damaged."""
+    from indexing import ngram_file
+
     try:
         ngram_file.open_mapped(folder, check_all=True)
         return (folder / STAMP_NAME).read_text("ascii", errors="replace")

@@ -1,8 +1,9 @@
 """The indexer process: keeps one workspace's store true to its files.
 
-``python -I -X utf8 -m indexing.worker ROOT [--cache DIR]``; messages on stdin and stdout, log on
-stderr. One process per workspace works, elected by a file lock that the system releases however the
-holder ends; the others wait, and tell their server when the one at work has written something.
+``python -I -X utf8 -m indexing.worker ROOT [--cache DIR] [--exclude PATTERN]...``; messages on
+stdin and stdout, log on stderr. One process per workspace works, elected by a file lock that the
+system releases however the holder ends; the others wait, and tell their server when the one at work
+has written something.
 
 It looks at the named files when a ``changed`` message comes, and at all of them every few seconds,
 because not every editor tells about changes on disk. The store is checked for damage when it is
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import filelock
+import pathspec
 
 from indexing import build, cache, messages, store
 
@@ -139,10 +141,13 @@ def wait_for_lock(lock: filelock.BaseFileLock, folder: Path, channel: Channel) -
 class Indexer:
     """The process at work, holding the lock."""
 
-    def __init__(self, root: Path, folder: Path, channel: Channel) -> None:
+    def __init__(
+        self, root: Path, folder: Path, channel: Channel, exclude: pathspec.GitIgnoreSpec
+    ) -> None:
         self.root = root
         self.folder = folder
         self.channel = channel
+        self.exclude = exclude
         self._writer: store.Writer | None = None
         self._identity: tuple[int, ...] = ()
         self._counted = -NGRAM_SECONDS
@@ -167,7 +172,9 @@ class Indexer:
         writer = self._writer
         if writer is None or self._stat() != self._identity:
             writer, paths = self._open(), None
-        summary = build.synchronise(self.root, writer, self.channel.report, paths)
+        summary = build.synchronise(
+            self.root, writer, self.channel.report, paths, exclude=self.exclude
+        )
         self._identity = self._stat()
         self._tell_ready(summary)
         if time.monotonic() - self._counted >= NGRAM_SECONDS:
@@ -211,7 +218,13 @@ class Indexer:
         return SETTLE_SECONDS
 
 
-def run(root: Path, cache_folder: Path | None, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+def run(
+    root: Path,
+    cache_folder: Path | None,
+    exclude: pathspec.GitIgnoreSpec,
+    incoming: BinaryIO,
+    outgoing: BinaryIO,
+) -> None:
     """Serve one workspace until ``incoming`` ends."""
     channel = Channel(outgoing)
     handlers: Mapping[str, messages.Handler] = {"changed": channel.changed}
@@ -229,9 +242,18 @@ def run(root: Path, cache_folder: Path | None, incoming: BinaryIO, outgoing: Bin
         wait_for_lock(lock, place.folder, channel)
         with lock:
             cache.trim(cache_folder, keep=place.folder)
-            Indexer(root, place.folder, channel).run()
+            Indexer(root, place.folder, channel, exclude).run()
     except EndedError:
         return
+
+
+def excluded(patterns: Sequence[str]) -> pathspec.GitIgnoreSpec:
+    """The files to leave out; patterns that are none are left out themselves."""
+    try:
+        return pathspec.GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        log.error("nothing is excluded: %s", error)
+        return pathspec.GitIgnoreSpec.from_lines([])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -239,11 +261,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="indexing.worker")
     parser.add_argument("root", type=Path)
     parser.add_argument("--cache", type=Path, default=None)
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     messages.end_with_parent()
     incoming, outgoing = messages.take_stdio()
-    run(options.root.absolute(), options.cache, incoming, outgoing)
+    exclude = excluded(options.exclude)
+    run(options.root.absolute(), options.cache, exclude, incoming, outgoing)
     return 0
 
 

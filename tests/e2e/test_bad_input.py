@@ -220,6 +220,24 @@ async def test_settings_are_taken_while_running(
         await session.until(inserts_calls)
 
 
+async def test_excluded_files_are_left_out(workspace: Path, serve: Serve) -> None:
+    settings = {"exclude": ["generated/", "*_pb2.py"]}
+    for name in ("generated/tables.py", "pkg/api_pb2.py"):
+        (workspace / name).parent.mkdir(exist_ok=True)
+        (workspace / name).write_text("class Noise: ...\n")
+    async with serve(workspace, settings=settings) as session:
+        await session.indexed()
+        await works(session)
+        assert await _files(session) == 2
+        session.client.settings["lancefill"] = {"ghostText": False, "exclude": ["!", "//", "[z-a]"]}
+        session.client.notify("workspace/didChangeConfiguration", {"settings": None})
+
+        async def all_there() -> bool:
+            return await _files(session) == 4
+
+        await session.until(all_there)
+
+
 async def test_a_cache_folder_that_cannot_be_written(workspace: Path, serve: Serve) -> None:
     blocked = workspace.parent / "a file, not a folder"
     blocked.touch()
