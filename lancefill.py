@@ -370,7 +370,10 @@ def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int
 )
 @SEED
 def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
-    """Measure speed and memory on 750k lines and judge them against the goals."""
+    """Measure speed and memory on 750k lines and judge them against the goals.
+
+    Exit status 1 when a row could not be measured.
+    """
     from evaluation import latency, report
 
     console = report.console()
@@ -379,6 +382,7 @@ def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
     except latency.UnknownRowError as error:
         raise Problem(str(error)) from error
     report.print_json(console, result)
+    sys.exit(1 if result["failed"] else 0)
 
 
 @main.command()

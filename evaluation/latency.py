@@ -16,9 +16,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from evaluation import report
-from evaluation.latency_rows import ROWS, Bench, Figure
+from evaluation.client import ServerEndedError
+from evaluation.latency_rows import ROWS, Bench, Figure, MeasureError
 from evaluation.repositories import fetch
 
 SCALE = "sympy"
@@ -38,20 +40,25 @@ def run(console: Console, rows: Sequence[str], samples: int, seed: int) -> dict[
     facts = report.machine()
     root = fetch(SCALE)
     figures: list[Figure] = []
+    failed: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="lancefill-") as folder:
         bench = Bench(root=root, cache=Path(folder), samples=samples, seed=seed)
         for name in rows or ROWS:
             start = time.perf_counter()
-            with console.status(f"measuring {name}"):
-                figures += ROWS[name](bench)
+            try:
+                with console.status(f"measuring {name}"):
+                    figures += ROWS[name](bench)
+            except (MeasureError, ServerEndedError, TimeoutError) as error:
+                failed[name] = str(error) or "no answer in time"
+                console.print(Text(f"{name} could not be measured: {failed[name]}", style="red"))
             took = time.perf_counter() - start
-            console.print(f"measured {name} in {took:.0f} s", style="dim")
+            console.print(f"{name}: {took:.0f} s", style="dim")
     console.print(table(figures))
     for note in [one.note for one in figures if one.note]:
         console.print(note, style="dim")
     console.print(report.machine_line(facts), style="dim")
     values = [{**asdict(one), "met": one.met} for one in figures]
-    return {"eval": "latency", "machine": facts, "figures": values}
+    return {"eval": "latency", "machine": facts, "figures": values, "failed": failed}
 
 
 def table(figures: Sequence[Figure]) -> Table:
