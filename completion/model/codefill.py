@@ -99,22 +99,6 @@ class KVCache:
             raise ValueError(f"cannot truncate a cache of {self.length} tokens to {length}")
         self.length = length
 
-    def fork(self, rows: int) -> KVCache:
-        """``rows`` independent copies of a one-row cache."""
-        return self.select([0] * rows)
-
-    def select(self, rows: Sequence[int], length: int | None = None) -> KVCache:
-        """A new cache whose rows are copies of the named rows, cut to ``length`` tokens."""
-        kept = self.length if length is None else length
-        if not 0 <= kept <= self.length:
-            raise ValueError(f"cannot cut a cache of {self.length} tokens to {kept}")
-        index = torch.as_tensor(list(rows), device=self.keys.device)
-        shape = (self.keys.shape[0], len(rows), *self.keys.shape[2:])
-        keys, values = self.keys.new_zeros(shape), self.values.new_zeros(shape)
-        keys[:, :, :, :kept] = self.keys[:, index, :, :kept]
-        values[:, :, :, :kept] = self.values[:, index, :, :kept]
-        return KVCache(keys, values, kept)
-
     def gather(self, begin: int, positions: Sequence[int]) -> None:
         """Keep, after ``begin`` tokens, only the tokens at ``positions``: a tree's chosen path."""
         end = begin + len(positions)

@@ -34,7 +34,7 @@ def header(
     if context:
         values += [tokenizer.context, *tokenizer.encode(context)[:CONTEXT_TOKENS]]
     states = [CONTEXT_STATE] * len(values)
-    # No token is longer than 24 letters, but few are longer than 16: enough text is enough.
+    # Few tokens are longer than 16 letters; the text behind that is not worth encoding.
     behind = tokenizer.encode(suffix[: 16 * suffix_tokens])[:suffix_tokens]
     values += [tokenizer.suffix, *behind, tokenizer.prefix]
     return values, [*states, *[SUFFIX_STATE] * (1 + len(behind)), PREFIX_STATE]

@@ -97,11 +97,6 @@ class Tokenizer:
         ids: list[int] = self._inner.encode(text, add_special_tokens=False).ids
         return ids
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """``encode`` for many texts at once, on every core."""
-        encoded = self._inner.encode_batch(list(texts), add_special_tokens=False)
-        return [one.ids for one in encoded]
-
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes the ids stand for; specials stand for none."""
         return b"".join(self.token_bytes[token] for token in ids)

@@ -78,34 +78,6 @@ def test_truncating_forgets(model: CodeFill) -> None:
     )
 
 
-def test_forked_rows_go_their_own_way(model: CodeFill) -> None:
-    values, states = tokens(10)
-    kept = cache()
-    model(values[:, :6], states[:, :6], cache=kept)
-    branches = kept.fork(3)
-    ends, end_states = tokens(4, rows=3)
-    found = model(ends, end_states, cache=branches)
-    assert kept.length == 6
-    for row in range(3):
-        alone = model(
-            torch.cat((values[:, :6], ends[row : row + 1]), 1),
-            torch.cat((states[:, :6], end_states[row : row + 1]), 1),
-        )
-        wanted = Output(*(part[:, 6:] for part in alone))
-        assert_same(Output(*(part[row : row + 1] for part in found)), wanted)
-
-
-def test_selected_rows_are_copies(model: CodeFill) -> None:
-    values, states = tokens(8, rows=3)
-    kept = cache(rows=3)
-    model(values, states, cache=kept)
-    chosen = kept.select([2, 0], length=6)
-    found = model(values[[2, 0], 6:], states[[2, 0], 6:], cache=chosen)
-    assert (kept.length, kept.rows, chosen.rows) == (8, 3, 2)
-    whole = model(values, states)
-    assert_same(found, Output(*(part[[2, 0], 6:] for part in whole)))
-
-
 def test_a_tree_under_a_mask_equals_its_paths_as_rows(model: CodeFill) -> None:
     values, states = tokens(6)
     parents = [-1, 0, 0, 2, 2]  # two branches behind node 0, two leaves behind node 2

@@ -84,11 +84,6 @@ def test_merging_by_rank_is_encoding(tokenizer: Tokenizer, word: str) -> None:
     assert ids == tokenizer.encode(word)
 
 
-def test_batches_are_encoded_one_by_one(tokenizer: Tokenizer) -> None:
-    texts = ["def f():", "", "\n    return 1"]
-    assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
-
-
 def test_a_lone_surrogate_is_refused(tokenizer: Tokenizer) -> None:
     for refuse in (tokenizer.encode, tokenizer.pretokens):
         with pytest.raises(ValueError, match="surrogates"):
