@@ -12,7 +12,7 @@ entries that no merge produces, so text that spells ``<|end|>`` becomes ordinary
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
