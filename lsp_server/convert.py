@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -67,11 +67,14 @@ def name_in(root: Path | None, uri: str, language: str) -> str:
 
 
 def relative_to(path: Path, root: Path) -> str | None:
-    """A path below ``root``, with ``/``; None for one that is not below it."""
-    for inner, outer in ((path, root), (path.resolve(), root.resolve())):
-        if inner.is_relative_to(outer):
-            return inner.relative_to(outer).as_posix()
-    return None
+    """A path below ``root``, with ``/``; None for one that is not below it.
+
+    Symbolic links are followed only where the names alone do not say so.
+    """
+    if path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    inner, outer = PurePath(os.path.realpath(path)), PurePath(os.path.realpath(root))
+    return inner.relative_to(outer).as_posix() if inner.is_relative_to(outer) else None
 
 
 def completion_list(

@@ -229,7 +229,10 @@ class Helper:
     async def _read_log(self, process: Process) -> None:
         assert process.stderr
         async for line in _lines(process.stderr):
-            log.info("[%s] %s", self.program.name, line.decode("utf-8", "replace").rstrip())
+            text = line.decode("utf-8", "replace").rstrip()
+            level = logging.getLevelName(text.partition(" ")[0])
+            level = level if isinstance(level, int) else logging.INFO
+            log.log(level, "[%s] %s", self.program.name, text)
 
     def _take(self, message: messages.Message) -> None:
         if "id" not in message:

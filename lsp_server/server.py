@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import importlib.metadata
 import logging
 import sys
@@ -83,6 +84,7 @@ class Server(LanguageServer):
         self.newest = Newest()
         self.base_settings = Settings()
         self.last_status: object = None
+        self.shut_down = False
         self.shown_progress: dict[Path, IndexingProgress] = {}
 
     def report_server_error(self, error: Exception, source: object) -> None:  # noqa: ARG002
@@ -168,6 +170,7 @@ async def initialized(ls: Server, params: types.InitializedParams) -> None:  # n
 @server.feature(types.SHUTDOWN)
 async def shutdown(ls: Server, params: None) -> None:  # noqa: ARG001
     """End the helper processes; ``exit`` follows."""
+    ls.shut_down = True
     await ls.session.stop()
 
 
@@ -344,9 +347,13 @@ def set_log_level(chosen: Settings) -> None:
 
 
 def main() -> int:
-    """Serve one editor over stdin and stdout until it leaves; ``--stdio`` is accepted silently."""
+    """Serve one editor over stdin and stdout; ``--stdio`` is accepted silently.
+
+    Returns the exit status: 0 after ``shutdown``, 1 when the editor left without.
+    """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     set_log_level(Settings())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code
+    gc.freeze()  # what was imported never becomes garbage: collections need not look at it
     server.start_io(*take_stdio())
-    return 0
+    return 0 if server.shut_down else 1

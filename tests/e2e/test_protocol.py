@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -298,6 +299,29 @@ async def test_folders_come_and_go(session: Session, tmp_path: Path) -> None:
     assert "send" in await session.labels("main.py", *END)
 
 
+@pytest.mark.parametrize("root", ["nothing here", "a file"])
+async def test_a_root_that_is_no_folder(
+    tmp_path: Path, workspace: Path, serve: Serve, root: str
+) -> None:
+    (tmp_path / "a file").touch()
+    wrong = (tmp_path / root).as_uri()
+    folders = [{"uri": wrong, "name": root}, {"uri": workspace.as_uri(), "name": "work"}]
+    async with serve(workspace, initialize={"workspaceFolders": folders}) as session:
+        session.open("main.py", MAIN)
+
+        async def known() -> bool:
+            return "send" in await session.labels("main.py", *END)
+
+        await session.until(known)
+
+
+async def test_without_any_folder_open_documents_are_enough(workspace: Path, serve: Serve) -> None:
+    none = {"workspaceFolders": None, "rootUri": None}
+    async with serve(workspace, initialize=none) as session:
+        session.open("main.py", "class Thing:\n    def spin(self): ...\n\nThing().sp")
+        assert "spin" in await session.labels("main.py", 3, 10)
+
+
 async def test_shutdown_and_exit_leave_no_process(workspace: Path, serve: Serve) -> None:
     async with serve(workspace) as session:
         await session.indexed()
@@ -322,6 +346,7 @@ async def test_a_server_that_is_left_or_killed_leaves_no_process(
                 process.suspend()
         if "kill" in end:
             server.kill()
-        await session.client.wait_ended()
+        status = await session.client.wait_ended()
+        assert status == (-signal.SIGKILL if "kill" in end else 1)
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
