@@ -26,7 +26,7 @@ from completion.request import (
 )
 from indexing import messages
 from lsp_server.environment import Environment
-from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, module
+from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, Program, module
 
 MARGIN_MS = 10.0
 """Taken off a budget before a process is told of it, for the way there and back."""
@@ -34,16 +34,20 @@ LIBRARY_LIMIT_S = 10.0
 """How long jedi may work on one question; its answer is kept for the next keystroke."""
 LIBRARY_ANSWERS = 32
 """How many of jedi's answers are kept."""
+JEDI = module("jedi", "completion.jedi_worker")
 LOADING = Reason(Code.MODEL_LOADING, "the model is being loaded")
+
+
+def model_program(device: str) -> Program:
+    """The model process, on ``auto``, ``cpu`` or ``cuda``."""
+    return module("model", "completion.model.worker", "--device", device)
 
 
 class Model:
     """The model process, and whether it has loaded its weights."""
 
-    def __init__(self, device: str, changed: Callable[[], None]) -> None:
-        self.helper = Helper(
-            module("model", "completion.model.worker", "--device", device), self._notified
-        )
+    def __init__(self, program: Program, changed: Callable[[], None]) -> None:
+        self.helper = Helper(program, self._notified)
         self._changed = changed
         self._ready: int | None = None
         self._failure: Reason | None = None
@@ -77,8 +81,8 @@ class Library:
     there for the next.
     """
 
-    def __init__(self) -> None:
-        self.helper = Helper(module("jedi", "completion.jedi_worker"))
+    def __init__(self, program: Program = JEDI) -> None:
+        self.helper = Helper(program)
         self._answers: OrderedDict[object, asyncio.Task[LibraryAnswer]] = OrderedDict()
 
     async def complete(

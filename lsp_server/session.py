@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from lsp_server.convert import name_in, path_of, relative_to
 from lsp_server.documents import Document
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
-from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, summary
+from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, model_program, summary
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import Settings, options
 
@@ -217,7 +217,9 @@ class Session:
         if isinstance(question, Reason):
             return question
         popup = await engine.popup(*self._asked(question))
-        request = question.request
+        request, unfinished = question.request, _indexing(question.folder)
+        if unfinished and not popup.items:
+            popup = replace(popup, reasons=(unfinished, *popup.reasons))
         listed = Listed(popup, next(self._numbers), question.document, request.offset)
         self._popups[listed.number] = listed
         while len(self._popups) > KEPT_POPUPS:
@@ -361,7 +363,7 @@ class Session:
 
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None:
-            self._model = Model(self.settings.device, self._changed)
+            self._model = Model(model_program(self.settings.device), self._changed)
             self._model.helper.start()
 
     def _start_indexers(self) -> None:
@@ -386,6 +388,14 @@ class Session:
             self._changed()
 
         return notified
+
+
+def _indexing(folder: Folder) -> Reason | None:
+    """Why something may be missing from the index, or None when it is complete."""
+    if folder.indexer is None or folder.progress.get("phase", "walk") not in ("walk", "parse"):
+        return None
+    done, total = folder.progress.get("done", 0), folder.progress.get("total", 0)
+    return Reason(Code.INDEXING, f"the index is being built: {done} of {total} files")
 
 
 def log_skipped(folder: Folder) -> None:
