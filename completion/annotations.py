@@ -174,6 +174,9 @@ _CONTAINERS = {
 }
 """Annotations of containers, and the built-in class whose members they offer."""
 
+_UNKNOWN = frozenset(("Any", "object", "Callable"))
+"""Annotations that say nothing about a value's members."""
+
 
 def annotated(source: str, scope: Scope) -> Type | None:
     """What a value annotated with ``source`` is; of a union, the first member that is known."""
@@ -238,7 +241,7 @@ def _plain(node: ast.expr, scope: Scope) -> Type | None:
     if target is None or target.path is None:
         if name in _CONTAINERS:
             return builtin(_CONTAINERS[name])
-        return None if target is None else instance_of(foreign(target))
+        return None if target is None or name in _UNKNOWN else instance_of(foreign(target))
     definition = scope.snapshot.definition(target)
     if definition is None:
         return None

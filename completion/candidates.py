@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from completion import builtin_types
@@ -20,8 +20,8 @@ from indexing.symbols import Definition, Import, Kind, last_part
 MAX_IMPORTABLE = 200
 """How many definitions elsewhere in the repository are looked at for one typed prefix."""
 
-MAX_PREDICTED = 32
-"""How many names the n-gram may propose where the receiver is unknown."""
+MAX_USED = 64
+"""How many of the names used after receivers of the same name are offered, the most used first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,14 @@ class Candidates:
     """What was found; each name once.
 
     ``receiver`` is what stands before the dot, where that is known. ``complete``: nothing else can
-    stand here, so neither jedi nor statistics need be asked.
+    stand here, so neither jedi nor statistics need be asked. ``wanted`` is the name of the
+    parameter that the expression at the cursor fills, where it fills one.
     """
 
     items: tuple[Candidate, ...]
     receiver: Type | None = None
     complete: bool = False
+    wanted: str = ""
 
 
 def gather(
@@ -89,7 +91,17 @@ def gather(
         found = Candidates(_unique(items, context.prefix), complete=True)
     else:
         found = Candidates((), complete=True)
-    return found
+    return replace(found, wanted=_wanted(context, scope))
+
+
+def _wanted(context: Context, scope: Scope) -> str:
+    """The parameter that the expression at the cursor fills."""
+    call = context.call
+    if call is None or call.keyword:
+        return call.keyword if call else ""
+    callee = infer(call.callee, scope)
+    names = _parameters(callee, scope) if callee else []
+    return names[call.position] if call.position < len(names) else ""
 
 
 def scope_at(context: Context, path: str, snapshot: Snapshot) -> Scope:
@@ -110,8 +122,7 @@ def with_library(found: Candidates, items: Sequence[LibraryItem], context: Conte
         )
         for item in items
     )
-    merged = _unique((*found.items, *library), context.prefix)
-    return Candidates(merged, found.receiver, found.complete)
+    return replace(found, items=_unique((*found.items, *library), context.prefix))
 
 
 def _unique(candidates: Iterable[Candidate], prefix: str) -> tuple[Candidate, ...]:
@@ -136,7 +147,7 @@ def _members(context: Context, scope: Scope, predicted: Iterable[str]) -> Candid
         complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
     if not complete:
         known += _resembling(context, scope)
-        known += _used(context, scope, predicted)
+        known += _used(context, scope, predicted, {each.name for each in known})
     return Candidates(_unique(known, context.prefix), receiver, complete)
 
 
@@ -164,7 +175,7 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             member.depth,
         )
     if type_.role is not Role.MODULE:
-        for base in _outside_bases(type_.target, scope.snapshot):
+        for base in (*_outside_bases(type_.target, scope.snapshot), "object"):
             yield from _builtin_members(base, tie)
 
 
@@ -245,19 +256,30 @@ def _capital(word: str) -> str:
     return word[:1].upper() + word[1:]
 
 
-def _used(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
+def _used(
+    context: Context, scope: Scope, predicted: Iterable[str], known: Collection[str]
+) -> Iterator[Candidate]:
     """Names that follow receivers of this name elsewhere, then what the n-gram expects."""
     part = last_part(context.receiver)
-    for name in scope.snapshot.used_after(part) if part else ():
-        yield _somewhere(name, scope.snapshot, f"used after `{part}` elsewhere")
+    after = scope.snapshot.used_after(part) if part else {}
+    ties = dict.fromkeys(
+        sorted(after, key=lambda name: -after[name])[:MAX_USED], f"used after `{part}` elsewhere"
+    )
     for name in predicted:
         if name.isidentifier() and name not in builtin_types.KEYWORDS:
-            yield _somewhere(name, scope.snapshot, "follows similar code elsewhere")
+            ties.setdefault(name, "follows similar code elsewhere")
+    # A half-typed word is in the open buffer, and so counts as a use of itself.
+    unfinished = context.prefix if scope.snapshot.use_count(context.prefix) <= 1 else ""
+    for name, tie in ties.items():
+        if name in known or name == unfinished:
+            continue
+        if match_quality(name, context.prefix) is not None:
+            yield _somewhere(name, scope.snapshot, tie)
 
 
 def _somewhere(name: str, snapshot: Snapshot, tie: str) -> Candidate:
     """A name whose owner is not known; its definition is told where there is only one."""
-    located = snapshot.named(name)
+    located = snapshot.named(name, limit=2)
     if len(located) == 1:
         definition = located[0].definition
         return Candidate(name, str(definition.kind), Origin.USED, tie, definition, located[0].path)
@@ -367,7 +389,7 @@ def _parameters(callee: Type, scope: Scope) -> list[str]:
 def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
     """Top-level definitions elsewhere in the repository."""
     snapshot = scope.snapshot
-    expected = (located for name in predicted for located in snapshot.named(name))
+    expected = (located for name in predicted for located in snapshot.named(name, limit=4))
     for located in (*expected, *snapshot.prefixed(context.prefix, MAX_IMPORTABLE, top=True)):
         definition = located.definition
         if definition.container or located.path == scope.path:

@@ -58,7 +58,7 @@ class Context:
     definitions; ``owner`` that of the class whose method the cursor is in, ``self_name`` the
     method's first parameter. ``bindings`` are the names bound by the enclosing functions
     (:func:`completion.scope.bindings`). ``target`` is what the statement assigns to, ``before`` the
-    token before the identifier. ``called``: a ``(`` follows already.
+    token before the identifier or its receiver. ``called``: a ``(`` follows already.
     """
 
     place: Place
@@ -137,7 +137,7 @@ def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
         call=_call(scanned),
         bindings=_bindings(text, begin, start, end, scanned, headers),
         target=_target(scanned.tokens),
-        before=scanned.tokens[-1].text.decode("utf-8", "replace") if scanned.tokens else "",
+        before=_before(scanned.tokens),
         starts_statement=not scanned.tokens,
         called=text[end:].lstrip(b" \t")[:1] == b"(",
         **_nesting(text, headers),
@@ -238,6 +238,15 @@ def _place(scanned: Scan, typed: bytes) -> tuple[Place, str, str]:
             return Place.NUMBER, "", ""
         return Place.MEMBER, source_of(tokens[first : len(tokens) - 1]), ""
     return (Place.DEFINITION if _defines(scanned) else Place.NAME), "", ""
+
+
+def _before(tokens: Sequence[Token]) -> str:
+    """The token before the identifier at the cursor or, after a dot, before the receiver."""
+    last = len(tokens) - 1
+    if tokens and tokens[last].text == b".":
+        first = primary_start(tokens, last - 1)
+        last = last - 1 if first is None else first - 1
+    return tokens[last].text.decode("utf-8", "replace") if last >= 0 else ""
 
 
 def source_of(tokens: Sequence[Token]) -> str:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
+from completion import filters
 from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.context import Context, Place, read
 from completion.naming import known_part
@@ -201,7 +202,7 @@ async def _popup(
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
         with clock.step("ranking"):
-            known = with_ngram(facts(request, context, snapshot), found, view)
+            known = with_ngram(facts(request, context, found, snapshot), found, view)
             ranked = rank(found, known, MAX_ITEMS)
         if options.model_scores and ranked:
             names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
@@ -373,8 +374,6 @@ def _filtered(
     text, unknown = known_part(raw.text, asked, context, scope_at(context, request.path, snapshot))
     if unknown and not text.strip():
         return Reason(Code.UNKNOWN_NAME, f"{unknown} does not exist in this repository")
-    from completion import filters
-
     return filters.filtered(text, asked.prefix, asked.suffix)
 
 

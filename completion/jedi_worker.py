@@ -1,0 +1,132 @@
+"""The jedi process: what the standard library and installed packages offer at the cursor.
+
+Started as ``python -I -X utf8 -m completion.jedi_worker``; messages as in `indexing/messages.py`.
+It knows nothing of the index: the engine asks it only for what the repository does not define. jedi
+can hang and can fill the memory, so whoever starts this process kills it when an answer is overdue,
+and the process limits its own memory.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+import sys
+import time
+from functools import lru_cache
+
+import jedi
+import jedi.cache
+import parso.cache
+from jedi.api.environment import Environment, InterpreterEnvironment, create_environment
+
+from indexing.messages import Call, Message, serve, take_stdio
+
+MEMORY_LIMIT = 2 * 1024**3
+"""Bytes of address space; jedi on a large project needs a few hundred megabytes."""
+
+MAX_ITEMS = 2000
+"""The most names of one answer; modules of constants have tens of thousands."""
+
+KINDS = {
+    "instance": "variable",
+    "statement": "variable",
+    "param": "parameter",
+    "path": "module",
+    "namespace": "module",
+}
+"""jedi's types by our names for them; the others are called alike."""
+
+log = logging.getLogger(__name__)
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class LateError(Exception):
+    """The answer was found after its deadline."""
+
+
+def main() -> None:
+    """Answer ``complete`` until standard input ends."""
+    incoming, outgoing = take_stdio()
+    logging.basicConfig(level=logging.WARNING, format="jedi: %(levelname)s %(message)s")
+    limit_memory(MEMORY_LIMIT)
+    jedi.Script("''.").complete()  # reads the stubs of the built-ins, which every question needs
+    serve(incoming, outgoing, {"complete": complete}, newest_only=("complete",))
+
+
+def limit_memory(limit: int) -> None:
+    """Let allocations fail beyond ``limit`` bytes of address space; Windows has no such limit."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def complete(call: Call) -> Message:
+    """The names that jedi offers at byte ``offset`` of ``text``.
+
+    Raises :class:`LateError` when that took longer than ``deadline_ms``, MemoryError when the
+    process is at its limit (its caches are then empty again), and whatever jedi raises.
+    """
+    params = call.params
+    deadline = time.monotonic() + params["deadline_ms"] / 1000
+    before = params["text"].encode("utf-8", "surrogatepass")[: params["offset"]]
+    line, column = position(before.decode("utf-8", "ignore"))
+    script = jedi.Script(
+        params["text"],
+        path=params["path"],
+        environment=_environment(params["interpreter"]),
+        project=_project(params["root"], tuple(params["extra_paths"])),
+    )
+    try:
+        items = [
+            {
+                "name": found.name,
+                "kind": KINDS.get(found.type, found.type),
+                "module": found.module_name or "",
+            }
+            for found in script.complete(line, column)[:MAX_ITEMS]
+        ]
+    except MemoryError:
+        _forget()
+        raise
+    if time.monotonic() > deadline:
+        raise LateError(f"jedi took more than {params['deadline_ms']:.0f} ms")
+    return {"items": items}
+
+
+def position(before: str) -> tuple[int, int]:
+    """jedi's position of the end of ``before``: line from 1, column in characters from 0."""
+    ends = list(_LINE_END.finditer(before))
+    return len(ends) + 1, len(before) - (ends[-1].end() if ends else 0)
+
+
+@lru_cache(maxsize=4)
+def _project(root: str, extra_paths: tuple[str, ...]) -> jedi.Project:
+    return jedi.Project(root, added_sys_path=extra_paths, smart_sys_path=False)
+
+
+@lru_cache(maxsize=4)
+def _environment(interpreter: str | None) -> Environment | InterpreterEnvironment:
+    """The Python whose installed packages count; without one our own, which runs nothing else."""
+    if interpreter is None:
+        return InterpreterEnvironment()
+    return create_environment(interpreter, safe=False)
+
+
+def _forget() -> None:
+    """Drop everything that jedi and parso keep."""
+    log.warning("out of memory: all caches are dropped")
+    _project.cache_clear()
+    _environment.cache_clear()
+    jedi.cache.clear_time_caches(delete_all=True)
+    parso.cache.parser_cache.clear()
+    gc.collect()
+
+
+if __name__ == "__main__":
+    main()
