@@ -20,7 +20,7 @@ import jedi.cache
 import parso.cache
 from jedi.api.environment import Environment, InterpreterEnvironment, create_environment
 
-from indexing.messages import Call, Message, serve, take_stdio
+from indexing.messages import Call, Message, end_with_parent, serve, take_stdio
 
 MEMORY_LIMIT = 2 * 1024**3
 """Bytes of address space; jedi on a large project needs a few hundred megabytes."""
@@ -47,8 +47,9 @@ class LateError(Exception):
 
 def main() -> None:
     """Answer ``complete`` until standard input ends."""
+    end_with_parent()
     incoming, outgoing = take_stdio()
-    logging.basicConfig(level=logging.WARNING, format="jedi: %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     limit_memory(MEMORY_LIMIT)
     jedi.Script("''.").complete()  # reads the stubs of the built-ins, which every question needs
     serve(incoming, outgoing, {"complete": complete}, newest_only=("complete",))
