@@ -124,7 +124,7 @@ def result(title: str, asked: Sequence[Asked], seed: int, *, model: bool) -> dic
 
 
 def _arms(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
-    names = ("after the dot", "after one letter")
+    names = ("the dot", "one letter")
     return {
         name: [one for one in asked if one.typed == n] for n, name in zip(TYPED, names, strict=True)
     }
@@ -138,12 +138,12 @@ def _table(title: str, asked: Sequence[Asked]) -> Table:
         "top 5",
         "in 50",
         "MRR",
-        "p50 / p95 ms",
+        "p50/p95 ms",
     )
     rows = []
     for name, chosen in _arms(asked).items():
         ranks, ms = ranking([one.rank for one in chosen]), spread([one.ms for one in chosen])
-        rows.append([name, str(len(chosen)), *_figures(ranks), f"{ms.p50:.1f} / {ms.p95:.1f}"])
+        rows.append([name, str(len(chosen)), *_figures(ranks), f"{ms.p50:.1f}/{ms.p95:.1f}"])
     return report.table(f"APIEval, {title}", header, rows)
 
 
@@ -157,6 +157,7 @@ def _by_receiver(asked: Sequence[Asked]) -> Table:
         chosen = [one for one in asked if one.item.kind is kind]
         arms = [ranking([one.rank for one in arm]) for arm in _arms(chosen).values()]
         shares = [f"{share.value:.0%}" for arm in arms for share in (arm.top1, arm.top5)]
-        rows.append([kind, str(arms[0].top1.total), *shares])
+        if chosen:
+            rows.append([kind, str(arms[0].top1.total), *shares])
     header = ("by receiver", "n", "dot top 1", "dot top 5", "letter top 1", "letter top 5")
     return report.table("", header, rows)

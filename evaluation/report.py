@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -52,7 +53,8 @@ def machine_line(facts: Mapping[str, Any]) -> str:
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a table whose first column is text and whose other columns are figures."""
-    shown = Table(title=title, title_justify="left", title_style="bold", expand=False)
+    shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    shown.padding, shown.pad_edge = (0, 1, 0, 0), False
     for number, name in enumerate(header):
         shown.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:

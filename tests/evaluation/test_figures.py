@@ -33,7 +33,7 @@ def test_apieval_counts_late_and_absent_as_misses() -> None:
         Asked(ITEM, 0, rank, 50, "x", ms)
         for rank, ms in ((1, 5.0), (3, 5.0), (None, 5.0), (None, 900.0))
     ]
-    arm = apieval.result("r", asked, 1, model=False)["arms"]["after the dot"]
+    arm = apieval.result("r", asked, 1, model=False)["arms"]["the dot"]
     assert arm["ranking"]["top1"]["value"] == 0.25
     assert arm["ranking"]["top5"]["value"] == 0.5
     assert arm["ranking"]["mrr"]["value"] == pytest.approx((1 + 1 / 3) / 4)
