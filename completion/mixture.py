@@ -22,7 +22,7 @@ from torch import Tensor
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import State
 from indexing.lexemes import context
-from indexing.ngrams import Evidence, View
+from indexing.ngrams import View
 
 PROPOSALS = 8
 """Words that the n-gram proposes at one place."""
@@ -30,10 +30,9 @@ PROPOSALS = 8
 SURE = 0.9
 """Where the model gives one token more than this, the n-gram is not asked: asking takes time."""
 
-MOST_WEIGHT = 0.5
-HALF_TRUST = 4.0
-"""The n-gram's weight is ``MOST_WEIGHT · n / (n + HALF_TRUST · d)`` where the longest context it
-knows was seen n times before d different words: Witten-Bell's trust, scaled.
+WEIGHT = 0.7
+"""w. The n-gram's own smoothing already leaves to others what it is not sure of; weights that also
+grew with the evidence for the context, tuned on development repositories, were no better.
 """
 
 NEAR = 400
@@ -76,11 +75,10 @@ class Partner:
         except UnicodeDecodeError:  # inside a character
             return log_probs
         words, typed = context(text.encode())
-        weight = weight_of(self._view.evidence(words))
         shares: dict[int, float] = {}
         for continued, probability in self._proposals(words, typed):
             for at, share in self._placed(text, continued, bool(typed), log_probs, index):
-                shares[at] = shares.get(at, 0.0) + weight * share * probability
+                shares[at] = shares.get(at, 0.0) + WEIGHT * share * probability
         return _blended(log_probs, shares)
 
     def _proposals(self, words: list[bytes], typed: bytes) -> Iterator[tuple[bytes, float]]:
@@ -107,13 +105,6 @@ class Partner:
         """The index of the first token that reaches beyond ``text`` if ``continued`` follows."""
         line = text[max(text.rfind("\n"), text.rfind("\r"), 0) :]
         return index(*_next_token(self._tokenizer, line, continued.decode()))
-
-
-def weight_of(evidence: Evidence) -> float:
-    """The n-gram's weight in the mixture."""
-    if not evidence.count:
-        return 0.0
-    return MOST_WEIGHT * evidence.count / (evidence.count + HALF_TRUST * evidence.distinct)
 
 
 @lru_cache(maxsize=4096)

@@ -172,6 +172,8 @@ class FolderHelpers:
             "path": request.path,
             "max_tokens": options.max_tokens,
             "ngrams": options.ngrams,
+            "text": request.text.decode("utf-8", "replace"),
+            "offset": request.offset,
         }
         answer = await self._ask_model("ghost", request, params, budget_ms)
         return answer if isinstance(answer, Reason) else _raw_ghost(answer)

@@ -120,7 +120,9 @@ class Worker:
         except (OSError, BrokenNgramsError) as error:
             log.warning("going on without the repository's n-gram: %s", error)
             return None
-        view = ngrams.with_buffer(str(params.get("path", "")))
+        path, text, offset = (params.get(name) for name in ("path", "text", "offset"))
+        open_text = text.encode() if isinstance(text, str) else None
+        view = ngrams.with_buffer(str(path), open_text, offset if open_text is not None else None)
         return Partner(view, self._model.tokenizer, layout.before)
 
     def _session(self, name: str) -> Session:

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from completion import mixture
 from completion.boundary import boundary
-from completion.mixture import Partner, weight_of
+from completion.mixture import WEIGHT, Partner
 from completion.model.types import START, State, advance
 from completion.tree import CanonicalModel
 from indexing.lexemes import context
 from indexing.ngram_file import build
-from indexing.ngrams import Evidence, NgramModel, View
+from indexing.ngrams import NgramModel, View
 from tests.completion.toys import rooted_tree, toy_model, toy_tokenizer
 
 TOKENIZER = toy_tokenizer([(b"a", b"l"), (b"al", b"p"), (b" ", b"b"), (b"s", b"e"), (b"se", b"t")])
@@ -61,21 +61,16 @@ def test_a_word_counts_for_its_first_token(view: View) -> None:
     mixed = blended(view, before, even(b"alp", b"set", b"("))
     words, _ = context(before.encode())
     predicted = dict(view.predict(words))
-    weight = weight_of(view.evidence(words))
-    assert weight > 0
     named = sum(predicted[word] for word in (b"alpha", b"set"))
     for token, word in ((b"alp", b"alpha"), (b"set", b"set")):
-        expected = weight * predicted[word] + (1 - weight * named) / 3
+        expected = WEIGHT * predicted[word] + (1 - WEIGHT * named) / 3
         assert share(mixed, token) == pytest.approx(expected)
-    assert share(mixed, b"(") == pytest.approx((1 - weight * named) / 3)
+    assert share(mixed, b"(") == pytest.approx((1 - WEIGHT * named) / 3)
 
 
 def test_what_is_typed_restricts_the_words(view: View) -> None:
     mixed = blended(view, "x.alp", even(b"h", b"(", b"s"))
-    words, typed = context(b"x.alp")
-    assert typed == b"alp"
-    weight = weight_of(view.evidence(words))
-    assert share(mixed, b"h") == pytest.approx(weight + (1 - weight) / 3)
+    assert share(mixed, b"h") == pytest.approx(WEIGHT + (1 - WEIGHT) / 3)
 
 
 def test_the_model_says_whether_a_blank_comes_first(view: View) -> None:
@@ -108,7 +103,6 @@ def test_nothing_known_changes_nothing(tmp_path: Path) -> None:
     empty = NgramModel.open(tmp_path).with_buffer("b.py")
     row = even(b"alp", b"set")
     assert torch.equal(blended(empty, "x.", row), row)
-    assert weight_of(Evidence(0, 0, 0)) == 0
 
 
 texts = st.lists(
