@@ -49,6 +49,11 @@ class Shown:
         """Where the true name stands in the popup, from 1; None when it is not there."""
         return rank(self.cut, self.popup, late_ms=math.inf)
 
+    @property
+    def in_sight(self) -> bool:
+        """Whether the true name is among the items that are shown."""
+        return self.rank is not None and self.rank <= SHOWN_ITEMS
+
 
 def main(
     repo: Path | None, console: Console, *, per_place: int, seed: int, svg: Path | None
@@ -126,7 +131,7 @@ def render(shown: Shown, data: bytes, number: str) -> Group:
         show.heading(show.place(cut.path, data, cut.offset), f"{cut.place}  {number}"),
         show.code(cut_data, cut.offset, shown.ghost.text),
         show.popup(shown.popup.items[:SHOWN_ITEMS], right=cut.name),
-        _verdict("popup", _popup_verdict(shown), shown.rank is not None, shown.popup.ms),
+        _verdict("popup", _popup_verdict(shown), shown.in_sight, shown.popup.ms),
         _verdict("ghost", _ghost_verdict(shown), name_right(cut, shown.ghost.text), shown.ghost.ms),
         Text.assemble(("   truth  ", "dim"), (cut.typed, "dim"), cut.rest.rstrip()),
         Text(),
@@ -168,7 +173,7 @@ def _row(name: str, shown: Sequence[Shown]) -> list[str]:
     ghosts = [(one.cut, one.ghost.text) for one in shown]
     counts = [
         sum(one.rank == 1 for one in shown),
-        sum(one.rank is not None and one.rank <= 5 for one in shown),
+        sum(one.in_sight for one in shown),
         sum(bool(text) for _, text in ghosts),
         sum(name_right(cut, text) for cut, text in ghosts),
         sum(line_right(cut, text) for cut, text in ghosts),
