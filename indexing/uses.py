@@ -25,15 +25,18 @@ def pack_uses(placed: Iterable[tuple[int, Sequence[UseRow]]]) -> bytes:
     numbers: dict[str, int] = {}
     receivers, names, arguments, starts, ends = (array("I") for _ in range(5))
     for base, rows in placed:
-        receivers.extend([numbers.setdefault(row[0], len(numbers)) for row in rows])
-        names.extend([numbers.setdefault(row[1], len(numbers)) for row in rows])
-        arguments.extend([row[2] + 1 for row in rows])
-        starts.extend([row[3] + base for row in rows])
-        ends.extend([row[4] + base for row in rows])
+        if not rows:
+            continue
+        columns = zip(*rows, strict=True)
+        receivers.extend([numbers.setdefault(text, len(numbers)) for text in next(columns)])
+        names.extend([numbers.setdefault(text, len(numbers)) for text in next(columns)])
+        arguments.extend([count + 1 for count in next(columns)])
+        starts.extend([offset + base for offset in next(columns)])
+        ends.extend([offset + base for offset in next(columns)])
     table = json.dumps(list(numbers), separators=(",", ":")).encode()
     head = array("I", [len(table)])
-    columns = (receivers, names, arguments, starts, ends)
-    return b"".join((head.tobytes(), table, *(column.tobytes() for column in columns)))
+    body = (receivers, names, arguments, starts, ends)
+    return b"".join((head.tobytes(), table, *(column.tobytes() for column in body)))
 
 
 def _columns(blob: bytes) -> tuple[list[str], list[array[int]]]:

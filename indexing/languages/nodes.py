@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from tree_sitter import Node
 
@@ -12,14 +13,9 @@ LONGEST_EXPRESSION = 120
 """Characters kept of an expression: enough to show and to resolve, bounded for generated code."""
 
 
-def start(node: Node) -> int:
-    """Sort key: the node's first byte."""
-    return node.start_byte
-
-
-def end(node: Node) -> int:
-    """Sort key: one past the node's last byte."""
-    return node.end_byte
+# Sort keys: the node's first byte, and one past its last.
+start = attrgetter("start_byte")
+end = attrgetter("end_byte")
 
 
 def text(node: Node) -> str:

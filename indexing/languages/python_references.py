@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from tree_sitter import Node
 
 from indexing.languages import ImportRow, UseRow, nodes
 from indexing.languages.nodes import Captures
 
+IMPORTS = ("import_statement", "import_from_statement", "future_import_statement")
+
 LONGEST_RECEIVER = 80
+"""Characters kept of a receiver, from its end: its last part is what says what it is."""
+
+LONGEST_ATTRIBUTE = 400
+"""Bytes of an attribute use in which its name and what is kept of its receiver are found."""
 
 Where = tuple[int, int, str, bool]
 
@@ -24,18 +31,25 @@ def _guards(captures: Captures) -> list[tuple[int, int]]:
     return spans
 
 
-def imports(captures: Captures, container: Callable[[int], str]) -> Iterator[ImportRow]:
-    """Every bound name of every import; ``container`` maps an offset to the scope around it."""
+def imports(captures: Captures, container: Callable[[int], str], base: int) -> Iterator[ImportRow]:
+    """Every name bound by an import; ``container`` maps an offset to the scope around it."""
     statements = captures.get("import", ())
     guards = _guards(captures) if statements else []
     for node in sorted(statements, key=nodes.start):
-        start, end = node.byte_range
+        start = node.start_byte
         guarded = any(left <= start < right for left, right in guards)
-        where = (start, end, container(start), guarded)
-        if node.type == "import_statement":
-            yield from _plain_import(node, where)
-        else:
-            yield from _from_import(node, where)
+        yield from import_statement(node, container(start), base, guarded=guarded)
+
+
+def import_statement(
+    node: Node, scope: str, base: int, *, guarded: bool = False
+) -> Iterator[ImportRow]:
+    """The names that one import statement binds, with offsets from ``base``."""
+    where = (node.start_byte - base, node.end_byte - base, scope, guarded)
+    if node.type == "import_statement":
+        yield from _plain_import(node, where)
+    else:
+        yield from _from_import(node, where)
 
 
 def _dotted(node: Node) -> str:
@@ -96,13 +110,15 @@ def uses(captures: Captures, data: bytes, base: int) -> list[UseRow]:
     rows: list[UseRow] = []
     for node in captures.get("attribute", ()):
         start, end = node.byte_range
-        receiver, dot, name = data[start:end].rpartition(b".")
-        if not dot or not (name.isalnum() or _is_name(name)):
+        # Only the end of a long chain is looked at: every link of it comes by here.
+        written = data[max(start, end - LONGEST_ATTRIBUTE) : end].decode("utf-8", "replace")
+        receiver, _, name = written.rpartition(".")
+        if not name.isidentifier():
             receiver, name = _spelled_out(node)
         rows.append(
             (
-                _cut(receiver.rstrip().decode("utf-8", "replace")),
-                name.decode("utf-8", "replace"),
+                receiver[-LONGEST_RECEIVER:].rstrip(),
+                name,
                 counts.get(end, -1),
                 start - base,
                 end - base,
@@ -117,24 +133,14 @@ def uses(captures: Captures, data: bytes, base: int) -> list[UseRow]:
     return rows
 
 
-def _last_byte(row: UseRow) -> int:
-    return row[4]
+_last_byte = itemgetter(4)
 
 
-def _is_name(name: bytes) -> bool:
-    return name.decode("utf-8", "replace").isidentifier()
-
-
-def _spelled_out(node: Node) -> tuple[bytes, bytes]:
+def _spelled_out(node: Node) -> tuple[str, str]:
     """Receiver and name where blanks or comments surround the dot."""
     receiver = node.child_by_field_name("object")
     name = node.child_by_field_name("attribute")
-    return (receiver.text or b"" if receiver else b""), (name.text or b"" if name else b"")
-
-
-def _cut(receiver: str) -> str:
-    """The end of a long receiver: its last part is what says what it is."""
-    return receiver if len(receiver) <= LONGEST_RECEIVER else receiver[-LONGEST_RECEIVER:]
+    return nodes.text(receiver) if receiver else "", nodes.text(name) if name else ""
 
 
 def _strings(node: Node | None) -> tuple[str, ...] | None:
