@@ -61,7 +61,7 @@ def run(
         asked = _ask_all(root, items, progress, model=model)
     console.print(_table(title, asked))
     console.print(_by_receiver(asked))
-    console.print(report.machine_line(facts), style="dim")
+    console.print(report.machine_line(facts), style="dim", highlight=False)
     return result(title, asked, seed, model=model) | {"machine": facts}, asked
 
 

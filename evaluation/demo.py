@@ -61,8 +61,9 @@ def main(
     """Show ``repo``, or without one a repository that nobody here wrote."""
     root, title = (repo, str(repo)) if repo else _default(console)
     run(root, title, console, per_place, seed)
-    if svg is not None:
+    if svg is not None:  # before what names paths of this machine
         svg.write_text(console.export_svg(title="lancefill demo"), "utf-8")
+    console.print(connect(), highlight=False)
 
 
 def _default(console: Console) -> tuple[Path, str]:
@@ -82,11 +83,12 @@ def run(root: Path, title: str, console: Console, per_place: int, seed: int) -> 
     sampled = cuts.sample(files, dict.fromkeys(Place, per_place), seed, per_file=1)
     lines = sum(data.count(b"\n") for data in files.values())
     console.print(Text.assemble((title, "bold"), f"  {len(files)} files, {lines:,} lines"))
-    console.print(f"{len(sampled)} positions drawn from its call sites with seed {seed}\n")
+    console.print(
+        f"{len(sampled)} positions drawn from its call sites with seed {seed}\n", highlight=False
+    )
     shown = asyncio.run(_complete(root, files, sampled, console))
     console.print(summary(shown))
-    console.print(machine_line(machine()), style="dim")
-    console.print(connect())
+    console.print(machine_line(machine()), style="dim", highlight=False)
     return shown
 
 

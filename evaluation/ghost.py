@@ -109,7 +109,7 @@ def run(
         written = _write_all(root, sampled, settings, progress)
     console.print(_table(title, written))
     console.print(_reasons(written))
-    console.print(report.machine_line(facts), style="dim")
+    console.print(report.machine_line(facts), style="dim", highlight=False)
     return result(title, written, seed) | {"machine": facts}, written
 
 

@@ -56,7 +56,7 @@ def run(console: Console, rows: Sequence[str], samples: int, seed: int) -> dict[
     console.print(table(figures))
     for note in [one.note for one in figures if one.note]:
         console.print(note, style="dim")
-    console.print(report.machine_line(facts), style="dim")
+    console.print(report.machine_line(facts), style="dim", highlight=False)
     values = [{**asdict(one), "met": one.met} for one in figures]
     return {"eval": "latency", "machine": facts, "figures": values, "failed": failed}
 
