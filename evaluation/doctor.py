@@ -21,7 +21,7 @@ from rich.text import Text
 from evaluation.headless import settled
 from evaluation.report import machine
 from indexing import cache, store
-from lsp_server.helpers import Model
+from lsp_server.helpers import Model, model_program
 from lsp_server.processes import HelperError
 from lsp_server.settings import Settings
 
@@ -162,7 +162,7 @@ def _model() -> Iterator[Finding]:
 
 async def _ask_model() -> Mapping[str, Any] | str:
     """Return the model process's account of itself, or why there is none."""
-    model = Model(Settings().device, lambda: None)
+    model = Model(model_program(Settings().device), lambda: None)
     model.helper.start()
     try:
         await settled(model)

@@ -20,7 +20,7 @@ from completion.request import Code, Ghost, Reason, Request
 from indexing.build import BusyError, build
 from indexing.index import Index
 from lsp_server.environment import find
-from lsp_server.helpers import FolderHelpers, Library, Model
+from lsp_server.helpers import FolderHelpers, Library, Model, model_program
 from lsp_server.settings import Settings, options
 
 PATIENT_POPUP_MS = 5_000.0
@@ -67,7 +67,7 @@ async def opened(
     with contextlib.suppress(BusyError):  # an editor's server keeps the index up to date
         await asyncio.to_thread(build, root, cache)
     chosen = settings or Settings()
-    model = Model(chosen.device, lambda: None) if chosen.ghost_text else None
+    model = Model(model_program(chosen.device), lambda: None) if chosen.ghost_text else None
     library = Library()
     running = [library.helper] + ([model.helper] if model else [])
     for helper in running:

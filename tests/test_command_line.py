@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from evaluation.client import started
 from lancefill import Position, Problem, main
 
 MODELS = '''\
@@ -82,6 +83,16 @@ def test_help_imports_no_room() -> None:
         "sys.exit(len(rooms & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+async def test_serve_is_the_language_server_whatever_the_folder_holds(repository: Path) -> None:
+    (repository / "lsp_server.py").write_text("raise SystemExit('the workspace was imported')\n")
+    command = (sys.executable, "-P", "-c", "from lancefill import main; main()", "serve", "--stdio")
+    variables = {"PYTHONPATH": str(repository)}
+    async with started(command, repository, environment=variables) as client:
+        answer = await client.request("initialize", {"capabilities": {}, "processId": None})
+        assert answer["serverInfo"]["name"] == "lancefill"
+        assert await client.stop() == 0
 
 
 def test_index_says_what_it_found(repository: Path) -> None:
