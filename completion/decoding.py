@@ -32,7 +32,7 @@ BRANCHES = 4
 """Leaves that go on side by side."""
 
 BRANCH_STEPS = 3
-"""The most tokens that a branch may add to finish its pre-token."""
+"""The most tokens of a branch, its leaf included, until its pre-token counts as finished."""
 
 Interrupted = Callable[[], bool]
 """Whether the deadline has passed; may raise to give the whole request up."""
@@ -71,12 +71,21 @@ class _Draft:
     """A continuation in the making: ``node`` is its last scored token or what it stands behind."""
 
     node: int
-    data: bytes
-    log_prob: float
-    count: int = 1
+    data: bytes = b""
+    log_prob: float = 0.0
+    count: int = 0
     row: Tensor | None = None
     stop: str = ""
-    rank: float = -math.inf  # log P(data, and that its last pre-token ends there)
+    rank: float = -math.inf  # log P(data, and that its last pre-token ends there), or a bound
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``rank`` is exact."""
+        return self.row is not None or bool(self.stop)
+
+
+_Step = tuple[_Draft, int]
+"""A draft and its newest token, which is not scored yet."""
 
 
 def write(
@@ -169,29 +178,36 @@ def _best_branch(
     if partner is not None:
         log_probs = partner.blend(log_probs, b"", here, found.index)
     best = log_probs.topk(min(BRANCHES, len(log_probs)))
-    drafts, steps = [], []
+    drafts: list[_Draft] = []
+    steps: list[_Step] = []
     for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
         if log_prob == -math.inf:
             break
-        draft = _Draft(int(found.nodes[index]), b"", 0.0, count=0)
-        step = int(found.tokens[index])
-        if _take(tree.model, draft, here, step, log_prob, found.overlap[draft.node]):
-            steps.append((draft, step))
+        draft, token = _Draft(int(found.nodes[index])), int(found.tokens[index])
+        if _take(tree.model, draft, here, token, log_prob, found.overlap[draft.node]):
+            steps.append((draft, token))
         drafts.append(draft)
-    for left in reversed(range(BRANCH_STEPS)):
-        if not steps or interrupted():
-            break
-        steps = _grow(tree, steps, partner, last=not left)
-    return max(drafts, key=lambda draft: draft.rank)
+    while steps and not interrupted():
+        now, later = _worth_scoring(drafts, steps)
+        steps = _grow(tree, now, partner) + later if now else []
+    return max(drafts, key=lambda draft: (draft.rank, draft.finished))
 
 
-def _grow(
-    tree: TokenTree,
-    steps: Sequence[tuple[_Draft, int]],
-    partner: Partner | None,
-    *,
-    last: bool,
-) -> list[tuple[_Draft, int]]:
+def _worth_scoring(
+    drafts: Sequence[_Draft], steps: Sequence[_Step]
+) -> tuple[list[_Step], list[_Step]]:
+    """The steps that could still lead to the best draft: those to score now, and those later.
+
+    A draft that is likelier than all others together is scored alone: often nothing is left to do.
+    """
+    finished = max((one.rank for one in drafts if one.finished), default=-math.inf)
+    left = [(draft, token) for draft, token in steps if draft.log_prob > finished]
+    left.sort(key=lambda step: -step[0].log_prob)
+    alone = 1 if left and left[0][0].log_prob > math.log(0.5) else len(left)
+    return left[:alone], left[alone:]
+
+
+def _grow(tree: TokenTree, steps: Sequence[_Step], partner: Partner | None) -> list[_Step]:
     """Score drafts behind their newest tokens; take another token where the pre-token goes on.
 
     Returns the drafts whose newest token is not scored yet.
@@ -206,7 +222,7 @@ def _grow(
         ends[tree.model.tokenizer.end] = True
         token = int(mixed.argmax())
         draft.rank = draft.log_prob + float(mixed[ends].logsumexp(dim=0))
-        if ends[token] or last:
+        if ends[token] or draft.count >= BRANCH_STEPS:
             continue
         if _take(tree.model, draft, place.syntax, token, float(mixed[token])):
             going_on.append((draft, token))
@@ -284,12 +300,12 @@ def _finish(
             token = int(draft.row.argmax())
             if _take(model, draft, place.syntax, token, float(draft.row[token])):
                 place, state = model.follow(place, token)
-                draft.row = _step(model, session, place, state)
+                draft.row = _advance(model, session, place, state)
                 if partner is not None:
                     draft.row = partner.blend(draft.row, draft.data, place.syntax)
 
 
-def _step(model: CanonicalModel, session: Session, place: Place, state: int) -> Tensor:
+def _advance(model: CanonicalModel, session: Session, place: Place, state: int) -> Tensor:
     """Append one token to the cache: (V,) log-probabilities of the next."""
     hidden = model.network.trunk(
         torch.tensor([[place.token]], device=model.device),
