@@ -10,6 +10,8 @@ import math
 import re
 from collections.abc import Iterator
 
+from tree_sitter import Tree
+
 from completion.annotations import Role, Scope, Type, own_instance
 from completion.candidates import Candidate, members_of, scope_at
 from completion.context import Context
@@ -45,18 +47,43 @@ def prompt(
     return Prompt(
         header=header,
         suffix=suffix.decode("utf-8", "ignore"),
-        prefix=_window(before).decode("utf-8", "replace"),
+        prefix=_window(before, snapshot.tree(request.path)).decode("utf-8", "replace"),
         sources=sources,
     )
 
 
-def _window(before: bytes) -> bytes:
-    """The last lines of the text before the cursor, whole ones."""
+def _window(before: bytes, tree: Tree | None) -> bytes:
+    """The last lines of the text before the cursor: whole ones, the first not inside a string.
+
+    Whoever reads the window takes its beginning for code; inside a docstring all its quotes would
+    mean the opposite.
+    """
     if len(before) <= PREFIX_BYTES:
         return before
-    cut = before[-PREFIX_BYTES:]
-    newline = re.search(rb"\r\n|\n|\r", cut)
-    return cut[newline.end() :] if newline else cut.decode("utf-8", "ignore").encode()
+    begin = _next_line(before, len(before) - PREFIX_BYTES)
+    outside = _string_end(tree, begin)
+    if begin < outside <= len(before):
+        begin = _next_line(before, outside)
+    return before[begin:]
+
+
+def _next_line(text: bytes, offset: int) -> int:
+    """The start of the first line behind ``offset``; the next character where there is none."""
+    newline = re.compile(rb"\r\n|\n|\r").search(text, offset)
+    if newline:
+        return newline.end()
+    return len(text) - len(text[offset:].decode("utf-8", "ignore").encode())
+
+
+def _string_end(tree: Tree | None, offset: int) -> int:
+    """Where the string around ``offset`` ends; ``offset`` itself where there is none."""
+    node = tree.root_node.descendant_for_byte_range(offset, offset) if tree else None
+    end = offset
+    while node is not None:
+        if node.type == "string" and node.start_byte < offset < node.end_byte:
+            end = node.end_byte
+        node = node.parent
+    return end
 
 
 def _header(request: Request, context: Context, snapshot: Snapshot) -> tuple[str, tuple[str, ...]]:
