@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -18,6 +18,7 @@ import tree_sitter
 
 from indexing import cache, parsing, store
 from indexing.extract import Outline, outline, symbols
+from indexing.files import MAX_FILE_BYTES
 from indexing.languages import Language, Piece, language_of
 from indexing.modules import PACKAGE_FILES, Modules
 from indexing.ngram_file import FILE_NAME as NGRAM_FILE
@@ -25,7 +26,7 @@ from indexing.ngram_file import BrokenNgramsError
 from indexing.ngrams import NgramModel
 from indexing.resolve import Located, Member, Memo, Resolver, Target
 from indexing.symbols import Definition, FileSymbols, Import, last_part
-from indexing.uses import Counts, count_packed, count_uses
+from indexing.uses import Counts, changed, count_packed, count_rows
 
 DECODED_FILES = 1024
 """How many files' symbols are kept decoded: about 30 MB on sympy."""
@@ -39,42 +40,56 @@ log = logging.getLogger(__name__)
 class Buffer:
     """One version of one open file; immutable, with its symbols built when first asked for."""
 
-    def __init__(self, path: str, language: Language, data: bytes, source: Outline) -> None:
-        self.path = path
+    def __init__(
+        self, language: Language, data: bytes, source: Outline, counts: Counts | None = None
+    ) -> None:
         self.language = language
         self.data = data
         self.outline = source
+        self._counts = counts
 
     @cached_property
     def symbols(self) -> FileSymbols:
         return symbols(self.outline)
 
     @cached_property
-    def by_name(self) -> Mapping[str, tuple[Definition, ...]]:
-        found: dict[str, tuple[Definition, ...]] = {}
+    def by_name(self) -> Mapping[str, Sequence[Definition]]:
+        found: dict[str, list[Definition]] = {}
         for definition in self.symbols.definitions:
-            found[definition.name] = (*found.get(definition.name, ()), definition)
+            found.setdefault(definition.name, []).append(definition)
         return found
 
-    @cached_property
+    @property
     def counts(self) -> Counts:
-        counts: Counts = {}
-        for place in self.outline.placed:
-            count_uses(place.piece.uses, counts)
-        return counts
+        if self._counts is None:
+            self._counts = count_rows(place.piece.uses for place in self.outline.placed)
+        return self._counts
+
+    def counts_after(self, source: Outline) -> Counts | None:
+        """The counts of a next version, if ours are known: only the changed pieces are counted."""
+        if self._counts is None:
+            return None
+        ours = {id(place.piece): place.piece for place in self.outline.placed}
+        theirs = {id(place.piece): place.piece for place in source.placed}
+        number = Counter(id(place.piece) for place in source.placed)
+        number.subtract(id(place.piece) for place in self.outline.placed)
+        removed = [ours[key].uses for key, n in number.items() for _ in range(-n)]
+        added = [theirs[key].uses for key, n in number.items() for _ in range(n)]
+        return changed(self._counts, count_rows(removed), count_rows(added))
 
 
-def opened(path: str, language: Language, data: bytes, previous: Buffer | None) -> Buffer:
+def opened(language: Language, data: bytes, previous: Buffer | None) -> Buffer:
     """A buffer with the text ``data``, built from the previous version where it did not change."""
     data = parsing.normalise(data)
     if previous is None:
-        return Buffer(path, language, data, outline(language, parsing.parse(language, data), data))
+        return Buffer(language, data, outline(language, parsing.parse(language, data), data))
     edit = parsing.difference(previous.data, data)
     if edit is None:
         return previous
     before = previous.outline
     tree = parsing.parse(language, data, before.tree, edit, previous.data)
-    return Buffer(path, language, data, outline(language, tree, data, before.pieces))
+    source = outline(language, tree, data, before.pieces)
+    return Buffer(language, data, source, previous.counts_after(source))
 
 
 def same_interface(old: Buffer | None, new: Buffer) -> bool:
@@ -125,9 +140,7 @@ class Disk:
     def counts(self, file: int) -> Counts:
         """What one file contributes to the sums over the repository."""
         if file not in self._counted:
-            counts: Counts = {}
-            count_packed(self.view.packed_uses(file), counts)
-            self._counted[file] = counts
+            self._counted[file] = count_packed(self.view.packed_uses(file))
         return self._counted[file]
 
 
@@ -298,26 +311,16 @@ class Snapshot:
             return found
         total = Counter(found)
         for file in self._hidden:
-            total.subtract(self._disk.counts(file).get(part, {}))
+            total.subtract(self._disk.counts(file).after.get(part, {}))
         for buffer in self._buffers.values():
-            total.update(buffer.counts.get(part, {}))
+            total.update(buffer.counts.after.get(part, {}))
         return {name: number for name, number in total.items() if number > 0}
 
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""
-        return self._disk.use_counts.get(name, 0) + self._overlaid.get(name, 0)
-
-    @cached_property
-    def _overlaid(self) -> Mapping[str, int]:
-        """What the open buffers change in the use counts on disk."""
-        total: Counter[str] = Counter()
-        for buffer in self._buffers.values():
-            for names in buffer.counts.values():
-                total.update(names)
-        for file in self._hidden:
-            for names in self._disk.counts(file).values():
-                total.subtract(names)
-        return total
+        number = self._disk.use_counts.get(name, 0)
+        number += sum(buffer.counts.names.get(name, 0) for buffer in self._buffers.values())
+        return number - sum(self._disk.counts(file).names.get(name, 0) for file in self._hidden)
 
 
 class Index:
@@ -392,13 +395,15 @@ class Index:
     def update(self, path: str, data: bytes) -> None:
         """The text of an open buffer: from now on it hides the file on disk.
 
-        Costs what the edit touched. Files of no known language are ignored.
+        Costs what the edit touched. Files of no known language, and texts larger than a file may
+        be, are left out of the index.
         """
         language = language_of(path)
-        if language is None:
+        if language is None or len(data) > MAX_FILE_BYTES:
+            self.forget(path)
             return
         previous = self._buffers.get(path)
-        buffer = opened(path, language, data, previous)
+        buffer = opened(language, data, previous)
         if buffer is previous:
             return
         self._buffers = self._buffers | {path: buffer}

@@ -63,6 +63,7 @@ class Memo:
     names: dict[tuple[str, str], Target | None] = field(default_factory=dict)
     bindings: dict[str, Mapping[str, Target]] = field(default_factory=dict)
     orders: dict[Target, tuple[Target, ...]] = field(default_factory=dict)
+    aliases: dict[Target, Target] = field(default_factory=dict)
 
 
 Binding = Definition | Import
@@ -259,19 +260,24 @@ class Resolver:
                 return Target(owner.path, f"{owner.qualname}.{name}", owner.module)
         return None
 
-    def chase(self, target: Target, depth: int = 8) -> Target:
+    def chase(self, target: Target) -> Target:
         """Follow aliases: a variable whose value is a dotted name that resolves here."""
+        known = self._memo.aliases.get(target)
+        if known is None:
+            self._memo.aliases[target] = target  # the answer inside a cycle
+            known = self._memo.aliases[target] = self._chase(target)
+        return known
+
+    def _chase(self, target: Target) -> Target:
         definition = self.definition(target) if target.qualname else None
-        if definition is None or depth == 0 or target.path is None:
+        if definition is None or target.path is None:
             return target
         if definition.kind not in (Kind.VARIABLE, Kind.CONSTANT, Kind.ATTRIBUTE):
             return target
         if definition.value is None or not DOTTED.match(definition.value):
             return target
         found = self.expression(target.path, definition.container, definition.value)
-        if found is None or found == target:
-            return target
-        return self.chase(found, depth - 1)
+        return target if found is None else self.chase(found)
 
     def expression(self, path: str, scope: str, text: str) -> Target | None:
         """What a dotted name means inside ``scope`` (a container) of the file ``path``."""
@@ -316,6 +322,7 @@ class Resolver:
         """
         known = self._memo.orders.get(target)
         if known is None:
+            self._memo.orders[target] = (target,)  # the answer while its own bases are looked up
             known = _c3(target, self.bases, frozenset()) or _depth_first(target, self.bases)
             self._memo.orders[target] = known
         return known

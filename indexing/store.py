@@ -41,7 +41,7 @@ from indexing.extract import (
 )
 from indexing.files import Skipped
 from indexing.symbols import Definition, FileSymbols, Uses
-from indexing.uses import Counts, count_packed, pack_uses, unpack_uses
+from indexing.uses import count_packed, pack_uses, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
 VERSION = 1
@@ -306,7 +306,7 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         self._connection = connect(self.path, create=True)
-        self._uses: Counts = {}
+        self._uses: dict[str, Counter[str]] = {}
         self._names: dict[str, list[int]] = {}
 
     def close(self) -> None:
@@ -388,9 +388,7 @@ class Writer:
             sums = self._names.setdefault(name, [0, 0, 0])
             sums[0] += sign
             sums[1] += sign * top
-        counts: Counts = {}
-        count_packed(uses, counts)
-        for part, used in counts.items():
+        for part, used in count_packed(uses).after.items():
             total = self._uses.setdefault(part, Counter())
             for name, number in used.items():
                 total[name] += sign * number

@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from indexing.extract import use
 from indexing.languages import UseRow
 from indexing.symbols import Use, last_part
 
-Counts = dict[str, Counter[str]]
-"""Names used after receivers, by the receivers' last part; ``""`` holds bare calls."""
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often names are used: ``names`` in all, ``after`` by the last part of the receiver.
+
+    Bare calls are counted after the receiver ``""``. Counters may be shared: never change one.
+    """
+
+    names: Mapping[str, int]
+    after: Mapping[str, Mapping[str, int]]
 
 
 def pack_uses(placed: Iterable[tuple[int, Sequence[UseRow]]]) -> bytes:
@@ -55,18 +64,42 @@ def unpack_uses(blob: bytes) -> tuple[Use, ...]:
     return tuple(use((strings[r], strings[n], a - 1, s, e)) for r, n, a, s, e in rows)
 
 
-def count_packed(blob: bytes, counts: Counts) -> None:
-    """Add the uses of a packed file to ``counts``."""
+def count_packed(blob: bytes) -> Counts:
+    """Count the uses of a packed file."""
     strings, (receivers, names, *_) = _columns(blob)
-    parts: dict[int, str] = {}
-    for (receiver, name), number in Counter(zip(receivers, names, strict=True)).items():
-        part = parts.get(receiver)
-        if part is None:
-            part = parts[receiver] = last_part(strings[receiver])
-        counts.setdefault(part, Counter())[strings[name]] += number
+    pairs = Counter(zip(receivers, names, strict=True))
+    return _counted((strings[r], strings[n], number) for (r, n), number in pairs.items())
 
 
-def count_uses(uses: Iterable[UseRow], counts: Counts) -> None:
-    """Add uses given as rows to ``counts``."""
-    for (receiver, name), number in Counter((row[0], row[1]) for row in uses).items():
-        counts.setdefault(last_part(receiver), Counter())[name] += number
+def count_rows(groups: Iterable[Sequence[UseRow]]) -> Counts:
+    """Count uses given as rows."""
+    pairs = Counter((row[0], row[1]) for rows in groups for row in rows)
+    return _counted((receiver, name, number) for (receiver, name), number in pairs.items())
+
+
+def _counted(uses: Iterable[tuple[str, str, int]]) -> Counts:
+    names: Counter[str] = Counter()
+    after: dict[str, Counter[str]] = {}
+    for receiver, name, number in uses:
+        names[name] += number
+        after.setdefault(last_part(receiver), Counter())[name] += number
+    return Counts(names, after)
+
+
+def changed(before: Counts, removed: Counts, added: Counts) -> Counts:
+    """``before`` without what was removed and with what was added; costs what these hold."""
+    after = dict(before.after)
+    for part in removed.after.keys() | added.after.keys():
+        after[part] = _sum(before.after.get(part), removed.after.get(part), added.after.get(part))
+    return Counts(_sum(before.names, removed.names, added.names), after)
+
+
+def _sum(
+    before: Mapping[str, int] | None,
+    removed: Mapping[str, int] | None,
+    added: Mapping[str, int] | None,
+) -> Counter[str]:
+    total = Counter(before)
+    total.subtract(removed or {})
+    total.update(added or {})
+    return +total

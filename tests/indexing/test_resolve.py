@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from indexing.index import Snapshot
 from indexing.modules import Modules
@@ -264,3 +266,53 @@ def test_expressions_are_read_in_their_scope(opened: Opened) -> None:
     assert snapshot.expression("m.py", "", "Public") is None
     assert snapshot.expression("m.py", "", "os.path.join") == Target(None, "path.join", "os")
     assert snapshot.expression("m.py", "", "f()") is None
+
+
+def test_definitions_in_terms_of_themselves_end(opened: Opened) -> None:
+    snapshot = opened(
+        {
+            "m.py": "app = app.inner\na = b.x\nb = a.x\nclass C(C.D): ...\nclass E(F.X): ...\n"
+            "class F(E.Y): ...\n"
+        }
+    )
+    for name in ("app", "a", "C", "E", "F"):
+        target = Target("m.py", name, "m")
+        assert snapshot.lookup(target, "inner") is None
+        assert snapshot.members(target) == ()
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+DOTTED = st.lists(NAMES, min_size=1, max_size=3).map(".".join)
+LINES = st.one_of(
+    st.builds("from {} import {}".format, st.sampled_from([".", ".a", "..", "a", "a.b"]), NAMES),
+    st.builds("from {} import *".format, st.sampled_from([".", "..a", "b", "a.c"])),
+    st.builds("import {}".format, DOTTED),
+    st.builds("import {} as {}".format, DOTTED, NAMES),
+    st.builds("{} = {}".format, NAMES, DOTTED),
+    st.builds("class {}({}):\n  {} = {}".format, NAMES, DOTTED, NAMES, DOTTED),
+    st.builds("class {}({}, {}): c = 1".format, NAMES, DOTTED, DOTTED),
+    st.builds("class {}:\n  class {}({}): c = 1".format, NAMES, NAMES, DOTTED),
+)
+FILES = st.dictionaries(
+    st.sampled_from(["a.py", "b.py", "a/__init__.py", "a/b.py", "a/c/__init__.py", "b/c.py"]),
+    st.lists(LINES, max_size=5).map("\n".join),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(FILES, DOTTED)
+def test_any_repository_can_be_resolved(opened: Opened, files: dict[str, str], text: str) -> None:
+    snapshot = opened(files)
+    for path in files:
+        for name, target in snapshot.bindings(path).items():
+            assert target.path is None or target.path in files or target.path.endswith("/")
+            assert snapshot.expression(path, "", name) == target
+            order = snapshot.mro(target)
+            assert len(set(order)) == len(order)
+            for member in snapshot.members(target):
+                assert snapshot.lookup(target, member.name) is not None
+        snapshot.expression(path, "a", text)
