@@ -10,7 +10,12 @@ import inspect
 import keyword
 from functools import cache
 
-NAMES = tuple(sorted(name for name in dir(builtins) if not name.startswith("_")))
+NAMES = (
+    *sorted(name for name in dir(builtins) if not name.startswith("_")),
+    *("__name__", "__file__", "__doc__", "__package__"),
+)
+"""What a module sees without importing anything."""
+
 KEYWORDS = tuple(keyword.kwlist)
 STATEMENT_KEYWORDS = frozenset(
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -66,13 +66,13 @@ def gather(
     context: Context,
     path: str,
     snapshot: Snapshot,
-    predicted: Iterable[str] = (),
+    predicted: Callable[[], Iterable[str]] = tuple,
     *,
     imports: bool = True,
 ) -> Candidates:
     """Every candidate that matches what is typed.
 
-    ``predicted`` are the n-gram's names, best first; ``imports``: offer what is not imported yet.
+    ``predicted`` asks the n-gram for names, best first; ``imports``: offer what is not imported.
     """
     scope = scope_at(context, path, snapshot)
     if context.place is Place.MEMBER:
@@ -80,7 +80,7 @@ def gather(
     elif context.place is Place.NAME:
         names = _names(context, scope)
         if imports and context.prefix:
-            names = chain(names, _importable(context, scope, predicted))
+            names = chain(names, _importable(context, scope, predicted()))
         found = Candidates(_unique(names, context.prefix))
     elif context.place is Place.IMPORTED:
         found = _imported(context, scope)
@@ -137,7 +137,7 @@ def _unique(candidates: Iterable[Candidate], prefix: str) -> tuple[Candidate, ..
 # After a dot
 
 
-def _members(context: Context, scope: Scope, predicted: Iterable[str]) -> Candidates:
+def _members(context: Context, scope: Scope, predicted: Callable[[], Iterable[str]]) -> Candidates:
     receiver = infer(context.receiver, scope) if context.receiver else None
     known: list[Candidate] = []
     complete = False
@@ -147,7 +147,7 @@ def _members(context: Context, scope: Scope, predicted: Iterable[str]) -> Candid
         complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
     if not complete:
         known += _resembling(context, scope)
-        known += _used(context, scope, predicted, {each.name for each in known})
+        known += _used(context, scope, predicted(), {each.name for each in known})
     return Candidates(_unique(known, context.prefix), receiver, complete)
 
 

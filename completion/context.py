@@ -7,7 +7,7 @@ rest of the statement nor broken code below changes the answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -101,7 +101,6 @@ _IDENTIFIER = re.compile(rb"[\w\x80-\xff]*")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | frozenset(
     range(0x80, 0x100)
 )
-_LINE = re.compile(rb"^([ \t\f]*)([^\s#)\]}\"'][^\n]*)", re.MULTILINE)
 _DEF = re.compile(rb"(?:async[ \t]+)?def[ \t]+([^\W\d][\w\x80-\xff]*)")
 _CLASS = re.compile(rb"class[ \t]+([^\W\d][\w\x80-\xff]*)")
 _FIRST_PARAMETER = re.compile(rb"[^(]*\(\s*([A-Za-z_]\w*)\s*[,)]")
@@ -153,13 +152,12 @@ def _word_start(text: bytes, offset: int) -> int:
 
 def _headers(text: bytes, offset: int, tree: Tree | None) -> list[_Header]:
     """The lines that the line at ``offset`` is nested in by indentation, innermost first."""
-    line_start = text.rfind(b"\n", 0, offset) + 1
-    indent = len(_indentation(text, line_start, offset))
+    end = text.rfind(b"\n", 0, offset) + 1
+    indent = len(_indentation(text, end, offset))
     headers: list[_Header] = []
-    for header in _lines_above(text, line_start):
-        if indent == 0:
-            break
-        if len(header.indent) < indent and not _in_string(tree, header.start):
+    while indent and (header := _outer_line(text, end, indent)) is not None:
+        end = header.start - len(header.indent)
+        if not _in_string(tree, header.start):
             indent = len(header.indent)
             headers.append(header)
     return headers
@@ -170,14 +168,24 @@ def _indentation(text: bytes, start: int, end: int) -> bytes:
     return line[: len(line) - len(line.lstrip(b" \t\f"))]
 
 
-def _lines_above(text: bytes, end: int) -> Iterator[_Header]:
-    """The lines above ``end``, nearest first; not blank ones, nor such as begin with a closer."""
+def _outer_line(text: bytes, end: int, indent: int) -> _Header | None:
+    """The last line before ``end`` that is indented less than ``indent`` bytes.
+
+    Blank lines do not count, nor such as begin with a comment, a string or a closing bracket.
+    """
+    line = rb"([ \t\f]{0,%d})([^\s#)\]}\"'][^\n]*)" % (indent - 1)
+    pattern = re.compile(rb"\n" + line)  # one literal byte first: the search skips to line ends
     while end > 0:
-        begin = max(0, end - _BLOCK)
-        begin = text.rfind(b"\n", 0, begin) + 1
-        for match in reversed(list(_LINE.finditer(text, begin, end))):
-            yield _Header(match.start(2), match[1], match[2])
+        begin = max(0, text.rfind(b"\n", 0, max(0, end - _BLOCK)))
+        last = None
+        for last in pattern.finditer(text, begin, end):  # noqa: B007
+            pass
+        if last is None and begin == 0:
+            last = re.compile(line).match(text, 0, end)
+        if last is not None:
+            return _Header(last.start(2), last[1], last[2])
         end = begin
+    return None
 
 
 def _in_string(tree: Tree | None, offset: int) -> bool:
@@ -282,13 +290,15 @@ def _defines(scanned: Scan) -> bool:
         return True
     if _in_lambda_parameters(scanned):
         return True
-    if (
-        not scanned.open
-        or len(scanned.open) > 1
-        or b"def" not in (token.text for token in tokens[:2])
-    ):
+    return _in_parameters(scanned) and last in (b"(", b",", b"*", b"**")
+
+
+def _in_parameters(scanned: Scan) -> bool:
+    """Whether the innermost open bracket is that of a function's parameters."""
+    if len(scanned.open) != 1:
         return False
-    return last in (b"(", b",", b"*", b"**")
+    before = [token.text for token in scanned.tokens[: scanned.open[0]]]
+    return scanned.tokens[scanned.open[0]].text == b"(" and b"def" in before and b"->" not in before
 
 
 def _imports(tokens: Sequence[Token]) -> bool:

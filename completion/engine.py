@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from completion import filters
@@ -190,7 +191,11 @@ async def _popup(
     with clock.step("candidates"):
         view = _view(request, context, snapshot)
         found = gather(
-            context, request.path, snapshot, _predicted(view, context), imports=options.auto_import
+            context,
+            request.path,
+            snapshot,
+            partial(_predicted, view, context),
+            imports=options.auto_import,
         )
 
     def left() -> float:

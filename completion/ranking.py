@@ -42,12 +42,11 @@ class Facts:
     """What the features read: computed once per request.
 
     ``after`` counts names used after receivers of this name in the repository, ``here`` after this
-    very receiver in the file, ``file`` the names in the text near the cursor and ``distance`` how
-    many names ago they stood last. ``ngram`` and ``model`` are log-probabilities by
-    :func:`over_unseen`; empty where there is no such model or it was late. ``words`` are the parts
-    of the names that the statement and its function are about; ``wanted`` is the name of what the
-    expression is for: the parameter it fills, else the target it is assigned to. ``role`` is the
-    receiver's.
+    very receiver in the file, and ``distance`` says how many names ago a name stood last. ``ngram``
+    and ``model`` are log-probabilities by :func:`over_unseen`; empty where there is no such model
+    or it was late. ``words`` are the parts of the names that the statement and its function are
+    about; ``wanted`` is the name of what the expression is for: the parameter it fills, else the
+    target it is assigned to. ``role`` is the receiver's.
     """
 
     context: Context
@@ -55,7 +54,6 @@ class Facts:
     snapshot: Snapshot
     after: Mapping[str, int]
     here: Mapping[str, int]
-    file: Mapping[str, int]
     distance: Mapping[str, int]
     words: frozenset[str]
     wanted: str = ""
@@ -86,10 +84,8 @@ def facts(request: Request, context: Context, found: Candidates, snapshot: Snaps
     """Count what the features need from the text and the index."""
     near = request.text[max(0, context.start - NEARBY) : context.start]
     words = [word.decode("utf-8", "replace") for word in _WORD.findall(near)]
-    counts: dict[str, int] = {}
     distance: dict[str, int] = {}
     for back, word in enumerate(reversed(words)):
-        counts[word] = counts.get(word, 0) + 1
         distance.setdefault(word, back)
     after = snapshot.used_after(context.receiver) if last_part(context.receiver) else {}
     here = _used_here(request.text, context)
@@ -98,9 +94,7 @@ def facts(request: Request, context: Context, found: Candidates, snapshot: Snaps
     about = (wanted, function, *_statement_words(request, context))
     parts = frozenset(part for name in about for part in sub_words(name))
     role = found.receiver.role if found.receiver else ""
-    return Facts(
-        context, request.path, snapshot, after, here, counts, distance, parts, wanted, role
-    )
+    return Facts(context, request.path, snapshot, after, here, distance, parts, wanted, role)
 
 
 def _statement_words(request: Request, context: Context) -> list[str]:
@@ -274,10 +268,6 @@ def _uses_words(candidate: Candidate, facts: Facts) -> str:
     return f"used {_plural(facts.snapshot.use_count(candidate.name))} in this repository"
 
 
-def _near_words(candidate: Candidate, facts: Facts) -> str:
-    return f"stands {_plural(facts.file.get(candidate.name, 0))} in the text above"
-
-
 def _percent_words(
     column: Callable[[Facts], Mapping[str, float]], whose: str
 ) -> Callable[[Candidate, Facts], str]:
@@ -286,6 +276,12 @@ def _percent_words(
         return f"{probability:.1%} after these words {whose}"
 
     return words
+
+
+def _recent(candidate: Candidate, facts: Facts) -> float:
+    """1 for the name that stands last before the cursor, 1/2 for one 16 names earlier."""
+    back = facts.distance.get(candidate.name)
+    return 0.0 if back is None else 1 / (1 + back / 16)
 
 
 def _bound_near(candidate: Candidate, facts: Facts) -> float:
@@ -317,8 +313,7 @@ FEATURES = (
     Feature("after", lambda c, f: math.log1p(f.after.get(c.name, 0)), _after_words),
     Feature("here", lambda c, f: math.log1p(f.here.get(c.name, 0)), _here_words),
     Feature("uses", lambda c, f: math.log1p(f.snapshot.use_count(c.name)), _uses_words),
-    Feature("near", lambda c, f: math.log1p(f.file.get(c.name, 0)), _near_words),
-    Feature("recent", lambda c, f: 1 / (1 + f.distance.get(c.name, 1 << 20) / 16)),
+    Feature("recent", _recent, lambda _c, _f: "stands just above"),
     Feature("bound", _bound_near),
     Feature(
         "inherited", lambda c, _: float(min(c.depth, 3)), lambda c, _: f"inherited, {c.depth} up"
@@ -353,14 +348,16 @@ WEIGHTS: Mapping[bool, Mapping[str, float]] = {
         "value": 0.25, "test": -0.5, "exact": 3.0,
     },
     False: {
-        "scope": 2.5, "keyword": 1.0, "library": 0.5, "argument": 1.0, "ngram": 0.6, "model": 0.5,
-        "uses": 0.1, "near": 0.4, "recent": 1.0, "bound": 0.5, "private": -0.5, "dunder": -4.0,
-        "same": 1.0, "words": 0.5, "test": -1.0, "exact": 3.0,
+        "scope": 2.1, "importable": -1.9, "library": 0.3, "keyword": 1.0, "argument": 1.0,
+        "ngram": 0.4, "model": 0.4, "uses": 0.2, "recent": 0.7, "bound": 0.9, "dunder": -0.5,
+        "callable": 0.8, "same": 0.4, "words": 0.6, "class": 0.2, "module": -0.6, "value": 0.4,
+        "test": -0.5, "exact": 2.5,
     },
 }  # fmt: skip
 """The weight of each feature after a dot (True) and elsewhere (False).
 
 Fitted by softmax regression over the candidates of sampled call and attribute sites of twelve
 development repositories, then rounded; ``docs/lab-log.md`` has the figures. The weights of
-``model``, ``test`` and ``exact`` are set by hand: the sample says nothing about them.
+``model``, ``test``, ``keyword``, ``argument`` and, after a dot, ``exact`` are set by hand: the
+sample says nothing about them.
 """
