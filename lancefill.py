@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +50,20 @@ class Position:
                 f"its last column is {len(text) + 1}, not {self.column}"
             )
         return sum(map(len, lines[: self.line - 1])) + len(text[: self.column - 1].encode("utf-8"))
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turn what may fail outside of us, the network and the server, into one line."""
+    from evaluation.client import ServerEndedError
+    from evaluation.repositories import FetchError
+
+    try:
+        yield
+    except FetchError as error:
+        raise Problem(str(error)) from error
+    except (ServerEndedError, TimeoutError) as error:
+        raise click.ClickException(str(error) or "the server did not answer in time") from error
 
 
 class PositionType(click.ParamType[Position]):
@@ -263,20 +279,17 @@ def train(run_folder: Path, corpus: Path, minutes: float | None, target: Path | 
     "--seed", type=int, default=1, show_default=True, help="Another seed, other positions."
 )
 @click.option("--svg", type=OUTPUT, help="Also write the picture to this file.")
+@one_line()
 def demo(repo: Path | None, per_place: int, seed: int, svg: Path | None) -> None:
     """Watch the language server complete code in a real repository.
 
     It is started over stdio, as by an editor. Positions are drawn from the repository's own call
     sites and the rest of their lines cut away; nothing on disk is changed.
     """
-    from evaluation.client import ServerEndedError
     from evaluation.demo import main as show
     from evaluation.report import console
 
-    try:
-        show(repo, console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
-    except (ServerEndedError, TimeoutError) as error:
-        raise click.ClickException(str(error) or "the server did not answer in time") from error
+    show(repo, console(record=svg is not None), per_place=per_place, seed=seed, svg=svg)
 
 
 @main.group(name="eval")
@@ -314,6 +327,7 @@ ITEMS = click.option(
 @click.option(
     "--model/--no-model", default=True, show_default=True, help="Let the model's scores in."
 )
+@one_line()
 def apieval(name: str, count: int, seed: int, items: Path | None, model: bool) -> None:
     """Are the repository's own APIs ranked first where they are called?
 
@@ -340,6 +354,7 @@ def apieval(name: str, count: int, seed: int, items: Path | None, model: bool) -
     type=click.IntRange(20, 10_000),
     help="Another deadline than an editor's, to see quality apart from speed.",
 )
+@one_line()
 def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int | None) -> None:
     """Is the ghost text right at identifier edges and inside identifiers?
 
@@ -369,6 +384,7 @@ def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int
     "--samples", type=click.IntRange(10), default=200, show_default=True, help="Requests per row."
 )
 @SEED
+@one_line()
 def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
     """Measure speed and memory on 750k lines and judge them against the goals.
 
@@ -398,13 +414,10 @@ def doctor() -> None:
 
 
 def _pinned(name: str) -> tuple[Path, str]:
-    """Return a pinned repository's folder and its name with version. Raises Problem."""
-    from evaluation.repositories import FetchError, fetch, repositories
+    """Return a pinned repository's folder and its name with version. Raises FetchError."""
+    from evaluation.repositories import fetch, repositories
 
-    try:
-        return fetch(name), f"{name} {repositories()[name].version}"
-    except FetchError as error:
-        raise Problem(str(error)) from error
+    return fetch(name), f"{name} {repositories()[name].version}"
 
 
 def _explain(position: Position, root: Path | None, *, cut: bool, ghost: bool) -> Explanation:
