@@ -112,6 +112,10 @@ class Library:
             self._answers.pop(key, None)
         return answer
 
+    def forget(self) -> None:
+        """Files changed on disk: what jedi said may be outdated."""
+        self._answers.clear()
+
     def _drop_unfinished(self) -> None:
         """Give up questions that nobody will ask again, and answers that are too many."""
         for key, task in list(self._answers.items()):

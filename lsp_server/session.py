@@ -179,6 +179,7 @@ class Session:
 
     def files_changed(self, uris: Iterable[str]) -> None:
         """Files changed on disk: the indexers look at them again."""
+        self._library.forget()
         changed: dict[int, tuple[Folder, list[str]]] = {}
         for uri in uris:
             path, folder = path_of(uri), self._folder_of(uri)

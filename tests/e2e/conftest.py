@@ -152,6 +152,11 @@ class Session:
     async def labels(self, name: str, line: int, character: int) -> list[str]:
         return [item["label"] for item in await self.popup(name, line, character)]
 
+    async def members(self, name: str, line: int, character: int) -> set[str]:
+        """The names that the index, not jedi, knows to follow the dot."""
+        told = await self.client.request("lancefill/explain", self.at(name, line, character))
+        return {item["label"] for item in told["popup"]["items"] if item["origin"] == "member"}
+
     async def ghost(self, name: str, line: int, character: int) -> list[dict[str, Any]]:
         params = {**self.at(name, line, character), "context": {"triggerKind": 2}}
         answer = await self.client.request("textDocument/inlineCompletion", params)

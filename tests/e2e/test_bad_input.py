@@ -155,17 +155,16 @@ async def test_a_file_that_disappears_while_it_is_open(workspace: Path, serve: S
         session.open("use.py", "from pkg.renamed import Client\nClient().")
 
         async def moved() -> bool:
-            return "send" in await session.labels("use.py", 1, 9)
+            return "send" in await session.members("use.py", 1, 9)
 
         await session.until(moved)
-        files = await _files(session)
         (workspace / "pkg" / "renamed.py").unlink()
         (workspace / "pkg" / "renamed.py").mkdir()  # not even root can read that
         changes = [{"uri": session.uri("pkg/renamed.py"), "type": 2}]
         session.client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
 
         async def gone() -> bool:
-            return await _files(session) == files - 1
+            return "send" not in await session.members("use.py", 1, 9)
 
         await session.until(gone)
         session.open("self.py", "class A:\n    def inside(self): ...\n\nA().")
@@ -192,7 +191,7 @@ async def test_unknown_settings_and_wrong_types(workspace: Path, serve: Serve) -
         await works(session)
 
 
-@pytest.mark.parametrize("options", [None, 5, [], {"lancefill": 7}, {"workspaceTrusted": False}])
+@pytest.mark.parametrize("options", [5, {"lancefill": [7]}, {"workspaceTrusted": False}])
 async def test_initialization_options_of_any_shape(
     workspace: Path, serve: Serve, options: object
 ) -> None:

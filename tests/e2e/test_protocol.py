@@ -266,14 +266,14 @@ async def test_files_that_change_on_disk_are_indexed_again(session: Session) -> 
     session.open("garden.py", "from pkg.fresh import Fresh\nFresh().")
 
     async def blooms() -> bool:
-        return "bloom" in await session.labels("garden.py", 1, 8)
+        return "bloom" in await session.members("garden.py", 1, 8)
 
     await session.until(blooms)
     path.unlink()
     session.client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
 
     async def withered() -> bool:
-        return "bloom" not in await session.labels("garden.py", 1, 8)
+        return "bloom" not in await session.members("garden.py", 1, 8)
 
     await session.until(withered)
     session.close("garden.py")
@@ -339,10 +339,11 @@ async def test_a_server_that_is_left_or_killed_leaves_no_process(
 ) -> None:
     async with serve(workspace) as session:
         await session.indexed()
+        await session.until(lambda: _jedi_answers(session))
         server = psutil.Process(session.client.process.pid)
         family = server.children(recursive=True)
         if "hang" in end:
-            for process in family:
+            for process in server.children():
                 process.suspend()
         if "kill" in end:
             server.kill()
@@ -350,3 +351,8 @@ async def test_a_server_that_is_left_or_killed_leaves_no_process(
         assert status == (-signal.SIGKILL if "kill" in end else 1)
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
+
+
+async def _jedi_answers(session: Session) -> bool:
+    session.open("library.py", "import os.path\nos.path.")
+    return "join" in await session.labels("library.py", 1, 8)
