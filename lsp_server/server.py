@@ -58,6 +58,10 @@ class Protocol(LanguageServerProtocol):
         """Leave the document to :mod:`lsp_server.documents`."""
         yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
 
+    def _handle_cancel_notification(self, msg_id: int | str) -> None:
+        log.info("request %s was cancelled by the editor", msg_id)
+        super()._handle_cancel_notification(msg_id)
+
     def structure_message(self, data: dict[str, Any]) -> object:
         """Decode a message; a request that cannot be decoded gets its error as an answer."""
         try:
@@ -279,6 +283,9 @@ async def did_change_configuration(ls: Server, params: types.DidChangeConfigurat
 @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
 def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     """Files changed on disk."""
+    for change in params.changes:
+        if change.type == types.FileChangeType.Deleted and ls.session.is_open(change.uri):
+            log.info("an open file was deleted; its text in the editor goes on counting")
     ls.session.files_changed(change.uri for change in params.changes)
 
 

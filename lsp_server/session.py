@@ -150,6 +150,10 @@ class Session:
             folder.index.forget(name)
             self.files_changed([uri])
 
+    def is_open(self, uri: str) -> bool:
+        """Whether the editor has the document open."""
+        return uri in self._documents
+
     def _take_up(self, document: Document) -> None:
         folder, name = self._place(document)
         if len(document.text) <= MAX_FILE_BYTES:

@@ -167,6 +167,7 @@ async def test_a_file_that_disappears_while_it_is_open(workspace: Path, serve: S
             return "send" not in await session.members("use.py", 1, 9)
 
         await session.until(gone)
+        assert "an open file was deleted" in session.log
         session.open("self.py", "class A:\n    def inside(self): ...\n\nA().")
         assert "inside" in await session.labels("self.py", 3, 4)
 

@@ -208,6 +208,7 @@ async def test_five_hundred_requests_sent_and_cancelled_at_once(session: Session
         for answer in answers
     )
     assert "send" in await session.labels("main.py", *END)
+    assert "cancelled by the editor" in session.log
 
 
 async def test_no_socket_is_open_and_no_model_is_loaded(session: Session) -> None:
