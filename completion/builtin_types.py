@@ -52,8 +52,12 @@ RETURNS = {
     ("bytes", "decode"): "str",
     ("bytes", "split"): "list[bytes]",
     ("bytes", "hex"): "str",
+    **{("", name): "int" for name in ("len", "ord", "hash", "id")},
+    **{("", name): "str" for name in ("repr", "ascii", "chr", "input", "format", "hex", "bin")},
+    **{("", name): "bool" for name in ("isinstance", "issubclass", "callable", "any", "all")},
+    ("", "hasattr"): "bool",
 }
-"""What a built-in method returns, where it is not the receiver's own type."""
+"""What a built-in method returns, where it is not the receiver's own type; ``""``: functions."""
 
 _SAME = ("str", "bytes")
 _NOT_SAME = {

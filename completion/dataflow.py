@@ -27,6 +27,7 @@ from completion.annotations import (
     foreign,
     imported_target,
     instance_of,
+    last_name,
     own_instance,
     parse,
 )
@@ -224,27 +225,31 @@ def _type_variable_argument(
 
 
 def _builtin_result(function: Type) -> Type | None:
+    """What a built-in function, or a method of a built-in class, returns."""
     receiver = function.receiver
-    if receiver is None or receiver.target.module != "builtins":
+    owner = function.target if receiver is None else receiver.target
+    if owner.module != "builtins":
         return None
     method = function.target.qualname.rpartition(".")[2]
-    notation = builtin_types.returns(receiver.target.qualname, method)
+    notation = builtin_types.returns(receiver.target.qualname if receiver else "", method)
     node = None if notation is None else parse(notation)
     return None if node is None else _from_notation(node, receiver)
 
 
-def _from_notation(node: ast.expr, receiver: Type) -> Type | None:
+def _from_notation(node: ast.expr, receiver: Type | None) -> Type | None:
     """A type written in the notation of :data:`builtin_types.RETURNS`."""
     if isinstance(node, ast.Subscript):
         inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return builtin(ast.unparse(node.value), *(_from_notation(each, receiver) for each in inner))
-    name = ast.unparse(node)
+        parts = (_from_notation(each, receiver) for each in inner)
+        return builtin(last_name(node.value), *parts)
+    name = last_name(node)
+    arguments = receiver.arguments if receiver else ()
     if name == builtin_types.SELF:
         return receiver
     if name in (builtin_types.ELEMENT, builtin_types.KEY):
-        return receiver.arguments[0] if receiver.arguments else None
+        return arguments[0] if arguments else None
     if name == builtin_types.VALUE:
-        return receiver.arguments[1] if len(receiver.arguments) > 1 else None
+        return arguments[1] if len(arguments) > 1 else None
     return builtin(name)
 
 
