@@ -129,9 +129,15 @@ def score_names(
     names: Sequence[str],
     interrupted: Interrupted,
 ) -> list[float]:
-    """log P(name and then no identifier byte | prompt), natural, in the order of ``names``."""
+    """log P(name and then no identifier byte | prompt), natural, in the order of ``names``.
+
+    Raises TimeoutError where the deadline passes before the one pass that scores them, and whatever
+    ``interrupted`` raises.
+    """
     with torch.inference_mode():
         tree, root, _ = _read(model, session, layout, interrupted)
+        if interrupted():
+            raise TimeoutError("the deadline passed before the names were scored")
         may_end = not layout.suffix[:1].isidentifier() and not layout.suffix[:1].isdecimal()
         scores = name_log_probs(tree, root, layout.tail, names, may_end=may_end)
         _keep_path(tree, root, session)

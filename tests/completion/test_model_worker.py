@@ -17,6 +17,7 @@ from completion.model.codefill import CodeFill, Config
 from completion.model.tokenizer import Tokenizer
 from completion.model.worker import SESSIONS, Worker
 from indexing import messages
+from indexing.ngram_file import build
 from tests.completion.toys import toy_tokenizer
 
 Params = dict[str, Any]
@@ -187,3 +188,22 @@ def test_only_the_last_sessions_are_kept(weights: Path) -> None:
         reused.append(worker.ghost(call)["reused"] > 0)
     assert SESSIONS == 4
     assert reused == [False, False, False, False, True, False, True, False]
+
+
+def test_the_repositorys_ngram_is_mixed_in_where_there_is_one(
+    weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(checkpoint.load(weights, "cpu"))
+    build([("b.py", b"b = helper.run()\n" * 50)], tmp_path / "there")
+
+    def written(**change: object) -> str:
+        call = messages.Call(1, "ghost", {**GHOST, "prefix": "b = hel", "max_tokens": 1, **change})
+        return str(worker.ghost(call)["text"])
+
+    alone = written()
+    assert written(ngrams=str(tmp_path / "there")) == "per" != alone
+    text = "b = henry\nb = he"
+    opened = {"path": "b.py", "text": text, "offset": len(text), "prefix": text}
+    assert written(ngrams=str(tmp_path / "there"), **opened).startswith("n")
+    assert written(ngrams=str(tmp_path / "nowhere")) == alone
+    assert "without the repository's n-gram" in caplog.text
