@@ -17,7 +17,7 @@ help: ## list these commands
 	@echo "  PYTHON=/path/to/python3.11              another interpreter (default: python3.11)"
 
 run: $(VENV)/.installed ## complete code in a real repository, here, through the language server
-	@$(BIN)/lancefill demo $(if $(REPO),--repo "$(REPO)")
+	@$(BIN)/lancefill demo $(if $(REPO),--repo "$(REPO:~/%=$(HOME)/%)")
 
 test: python extension ## lint, types, unit, property and end-to-end tests, extension checks
 
