@@ -117,6 +117,7 @@ class Disk:
         self.view = view
         self.decoded = decoded
         self._after: dict[str, dict[str, int]] = {}
+        self._used: dict[str, int] = {}
         self._counted: dict[int, Counts] = {}
 
     def symbols(self, file: int) -> FileSymbols | None:
@@ -133,9 +134,10 @@ class Disk:
             self._after[part] = self.view.used_after(part)
         return self._after[part]
 
-    @cached_property
-    def use_counts(self) -> dict[str, int]:
-        return self.view.use_counts()
+    def use_count(self, name: str) -> int:
+        if name not in self._used:
+            self._used[name] = self.view.use_count(name)
+        return self._used[name]
 
     def counts(self, file: int) -> Counts:
         """What one file contributes to the sums over the repository."""
@@ -318,7 +320,7 @@ class Snapshot:
 
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""
-        number = self._disk.use_counts.get(name, 0)
+        number = self._disk.use_count(name)
         number += sum(buffer.counts.names.get(name, 0) for buffer in self._buffers.values())
         return number - sum(self._disk.counts(file).names.get(name, 0) for file in self._hidden)
 

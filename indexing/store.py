@@ -26,7 +26,6 @@ import json
 import logging
 import sqlite3
 import weakref
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,7 +40,7 @@ from indexing.extract import (
 )
 from indexing.files import Skipped
 from indexing.symbols import Definition, FileSymbols, Uses
-from indexing.uses import count_packed, pack_uses, unpack_uses
+from indexing.uses import pack_uses, packed_pairs, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
 VERSION = 1
@@ -251,9 +250,10 @@ class View:
         found = self._rows("SELECT names FROM receivers WHERE receiver = ?", part)
         return dict(json.loads(found[0][0])) if found else {}
 
-    def use_counts(self) -> dict[str, int]:
-        """How often each name is called or used as an attribute."""
-        return dict(self._rows("SELECT name, uses FROM names WHERE uses > 0"))
+    def use_count(self, name: str) -> int:
+        """How often a name is called or used as an attribute."""
+        found = self._rows("SELECT uses FROM names WHERE name = ?", name)
+        return int(found[0][0]) if found else 0
 
     def imported(self) -> frozenset[str]:
         """The first parts of all absolute imports."""
@@ -306,7 +306,7 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         self._connection = connect(self.path, create=True)
-        self._uses: dict[str, Counter[str]] = {}
+        self._uses: dict[tuple[str, str], int] = {}
         self._names: dict[str, list[int]] = {}
 
     def close(self) -> None:
@@ -388,19 +388,19 @@ class Writer:
             sums = self._names.setdefault(name, [0, 0, 0])
             sums[0] += sign
             sums[1] += sign * top
-        for part, used in count_packed(uses).after.items():
-            total = self._uses.setdefault(part, Counter())
-            for name, number in used.items():
-                total[name] += sign * number
+        for pair, number in packed_pairs(uses).items():
+            self._uses[pair] = self._uses.get(pair, 0) + sign * number
 
     def _write_receivers(self) -> None:
-        known = self._sums("SELECT receiver, names FROM receivers WHERE receiver = ?", self._uses)
+        changes: dict[str, dict[str, int]] = {}
+        for (part, name), number in self._uses.items():
+            changes.setdefault(part, {})[name] = number
+            self._names.setdefault(name, [0, 0, 0])[2] += number
+        known = self._sums("SELECT receiver, names FROM receivers WHERE receiver = ?", changes)
         rows = []
-        for part, change in self._uses.items():
-            total = Counter(json.loads(known[part][0])) if part in known else Counter[str]()
-            for name, number in change.items():
-                total[name] += number
-                self._names.setdefault(name, [0, 0, 0])[2] += number
+        for part, total in changes.items():
+            for name, number in json.loads(known[part][0]).items() if part in known else ():
+                total[name] = total.get(name, 0) + number
             rows.append((part, _dumps({name: n for name, n in total.items() if n > 0})))
         self._connection.executemany("INSERT OR REPLACE INTO receivers VALUES (?, ?)", sorted(rows))
         self._connection.execute("DELETE FROM receivers WHERE names = '{}'")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import overload
 
 Span = tuple[int, int]
@@ -160,6 +161,7 @@ class FileSymbols:
     doc: str = ""
 
 
+@lru_cache(maxsize=1 << 14)
 def last_part(receiver: str) -> str:
     """How a receiver ends: ``self.session`` -> ``session``, ``open(p)`` -> ``open()``.
 

@@ -64,25 +64,37 @@ def unpack_uses(blob: bytes) -> tuple[Use, ...]:
     return tuple(use((strings[r], strings[n], a - 1, s, e)) for r, n, a, s, e in rows)
 
 
+Pairs = Mapping[tuple[str, str], int]
+"""How often each name is used after receivers with each last part."""
+
+
+def packed_pairs(blob: bytes) -> Pairs:
+    """Count the uses of a packed file by last part and name."""
+    strings, (receivers, names, *_) = _columns(blob)
+    found: dict[tuple[str, str], int] = {}
+    for (receiver, name), number in Counter(zip(receivers, names, strict=True)).items():
+        pair = (last_part(strings[receiver]), strings[name])
+        found[pair] = found.get(pair, 0) + number
+    return found
+
+
 def count_packed(blob: bytes) -> Counts:
     """Count the uses of a packed file."""
-    strings, (receivers, names, *_) = _columns(blob)
-    pairs = Counter(zip(receivers, names, strict=True))
-    return _counted((strings[r], strings[n], number) for (r, n), number in pairs.items())
+    return _counted(packed_pairs(blob).items())
 
 
 def count_rows(groups: Iterable[Sequence[UseRow]]) -> Counts:
     """Count uses given as rows."""
     pairs = Counter((row[0], row[1]) for rows in groups for row in rows)
-    return _counted((receiver, name, number) for (receiver, name), number in pairs.items())
+    return _counted(((last_part(text), name), number) for (text, name), number in pairs.items())
 
 
-def _counted(uses: Iterable[tuple[str, str, int]]) -> Counts:
+def _counted(pairs: Iterable[tuple[tuple[str, str], int]]) -> Counts:
     names: Counter[str] = Counter()
     after: dict[str, Counter[str]] = {}
-    for receiver, name, number in uses:
+    for (part, name), number in pairs:
         names[name] += number
-        after.setdefault(last_part(receiver), Counter())[name] += number
+        after.setdefault(part, Counter())[name] += number
     return Counts(names, after)
 
 
