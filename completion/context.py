@@ -14,8 +14,9 @@ from itertools import pairwise
 
 from tree_sitter import Tree
 
-from completion.scope import Binding, How, bindings
+from completion.scope import PARSER, Binding, How, bindings
 from completion.tokens import Lexeme, Scan, Token, primary_start, scan
+from indexing.parsing import normalise
 
 
 class Place(StrEnum):
@@ -104,6 +105,16 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _DEF = re.compile(rb"(?:async[ \t]+)?def[ \t]+([^\W\d][\w\x80-\xff]*)")
 _CLASS = re.compile(rb"class[ \t]+([^\W\d][\w\x80-\xff]*)")
 _FIRST_PARAMETER = re.compile(rb"[^(]*\(\s*([A-Za-z_]\w*)\s*[,)]")
+_COMPOUND = frozenset(
+    (
+        *("module", "block", "ERROR", "decorated_definition", "function_definition"),
+        *("class_definition", "if_statement", "elif_clause", "else_clause", "for_statement"),
+        *("while_statement", "try_statement", "except_clause", "except_group_clause"),
+        *("finally_clause", "with_statement", "match_statement", "case_clause"),
+    )
+)
+"""Nodes in which a new line may begin a new statement."""
+
 _PLACEHOLDER = b"_"
 _BLOCK = 16_384
 """Bytes searched upward at a time for the headers around the cursor."""
@@ -112,18 +123,20 @@ _BLOCK = 16_384
 def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
     """What stands at byte ``offset`` of ``text``; never raises for any text.
 
-    ``tree`` may be any parse of the text; it is only asked which lines lie inside string literals.
+    ``tree`` is the parse of the text, where there is one already; it is only asked which lines
+    begin a statement and which go on inside a string or bracket.
     """
-    if b"\r" in text:
-        text = re.sub(rb"\r(?!\n)", b"\n", text)  # lone CR ends a line; the length stays the same
+    text = normalise(text)
+    tree = PARSER.parse(text) if tree is None else tree
     offset = max(0, min(offset, len(text)))
     start = _word_start(text, offset)
     end = _IDENTIFIER.match(text, offset).end()  # type: ignore[union-attr]
-    headers = _headers(text, start, tree)
-    begin = _chunk_start(text, start, headers)
+    statement = _statement_start(tree, _line_start(text, start))
+    headers = _headers(text, statement, tree)
+    begin = _chunk_start(statement, headers)
     scanned = scan(text, begin, start)
     prefix = text[start:offset].decode("utf-8", "replace")
-    place, receiver, module = _place(scanned, text[start:offset])
+    place, receiver, module = _place(scanned, text[start:offset], start)
     return Context(
         place=place,
         offset=offset,
@@ -150,22 +163,24 @@ def _word_start(text: bytes, offset: int) -> int:
     return start
 
 
-def _headers(text: bytes, offset: int, tree: Tree | None) -> list[_Header]:
-    """The lines that the line at ``offset`` is nested in by indentation, innermost first."""
-    end = text.rfind(b"\n", 0, offset) + 1
-    indent = len(_indentation(text, end, offset))
+def _headers(text: bytes, start: int, tree: Tree) -> list[_Header]:
+    """The lines that the statement at ``start`` is nested in by indentation, innermost first."""
+    end = text.rfind(b"\n", 0, start) + 1
+    indent = start - end
     headers: list[_Header] = []
     while indent and (header := _outer_line(text, end, indent)) is not None:
         end = header.start - len(header.indent)
-        if not _in_string(tree, header.start):
+        if _statement_start(tree, header.start) == header.start:
             indent = len(header.indent)
             headers.append(header)
     return headers
 
 
-def _indentation(text: bytes, start: int, end: int) -> bytes:
-    line = text[start:end]
-    return line[: len(line) - len(line.lstrip(b" \t\f"))]
+def _line_start(text: bytes, offset: int) -> int:
+    """Where the line of ``offset`` begins, its indentation left out."""
+    start = text.rfind(b"\n", 0, offset) + 1
+    line = text[start:offset]
+    return start + len(line) - len(line.lstrip(b" \t\f"))
 
 
 def _outer_line(text: bytes, end: int, indent: int) -> _Header | None:
@@ -188,23 +203,23 @@ def _outer_line(text: bytes, end: int, indent: int) -> _Header | None:
     return None
 
 
-def _in_string(tree: Tree | None, offset: int) -> bool:
-    if tree is None:
-        return False
+def _statement_start(tree: Tree, offset: int) -> int:
+    """``offset``, or where the statement begins whose string or bracket holds it."""
     node = tree.root_node.descendant_for_byte_range(offset, offset)
-    while node is not None and node.type not in ("string", "block", "module"):
+    while node is not None and node.type not in _COMPOUND:
+        offset = min(offset, node.start_byte)
         node = node.parent
-    return node is not None and node.type == "string" and node.start_byte < offset
+    return offset
 
 
-def _chunk_start(text: bytes, offset: int, headers: Sequence[_Header]) -> int:
+def _chunk_start(statement: int, headers: Sequence[_Header]) -> int:
     """Where the text to look at begins: the outermost function around, else the outermost block."""
-    outermost = [header for header in headers if header.function]
+    functions = [header for header in headers if header.function]
     blocks = [header for header in headers if not header.class_]
-    for candidates in (outermost, blocks):
+    for candidates in (functions, blocks):
         if candidates:
             return candidates[-1].start
-    return text.rfind(b"\n", 0, offset) + 1
+    return statement
 
 
 def _nesting(text: bytes, headers: Sequence[_Header]) -> dict[str, str]:
@@ -227,12 +242,13 @@ def _nesting(text: bytes, headers: Sequence[_Header]) -> dict[str, str]:
     return {"qualname": ".".join(path), "owner": owner, "self_name": self_name}
 
 
-def _place(scanned: Scan, typed: bytes) -> tuple[Place, str, str]:
+def _place(scanned: Scan, typed: bytes, start: int) -> tuple[Place, str, str]:
     """The place, the receiver's source, and an import's module path."""
     tokens = scanned.tokens
     if scanned.comment or scanned.string is not None:
         return (Place.COMMENT if scanned.comment else Place.STRING), "", ""
-    if typed[:1].isdigit():
+    in_number = tokens and tokens[-1].kind is Lexeme.NUMBER and tokens[-1].end == start
+    if typed[:1].isdigit() or in_number:
         return Place.NUMBER, "", ""
     if not tokens:
         return Place.NAME, "", ""
@@ -242,8 +258,6 @@ def _place(scanned: Scan, typed: bytes) -> tuple[Place, str, str]:
         first = primary_start(tokens, len(tokens) - 2)
         if first is None:
             return Place.MEMBER, "", ""
-        if tokens[first].kind is Lexeme.NUMBER and first == len(tokens) - 2:
-            return Place.NUMBER, "", ""
         return Place.MEMBER, source_of(tokens[first : len(tokens) - 1]), ""
     return (Place.DEFINITION if _defines(scanned) else Place.NAME), "", ""
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-import tree_sitter_python
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node, Parser
+
+from indexing.languages.python import GRAMMAR
 
 
 class How(StrEnum):
@@ -51,7 +52,7 @@ class _Source:
         return node.start_byte <= self.cursor <= node.end_byte
 
 
-_PARSER = Parser(Language(tree_sitter_python.language()))
+PARSER = Parser(GRAMMAR)
 
 
 def bindings(code: bytes, cursor: int, shift: int) -> dict[str, tuple[Binding, ...]]:
@@ -61,7 +62,7 @@ def bindings(code: bytes, cursor: int, shift: int) -> dict[str, tuple[Binding, .
     offsets. Broken code binds what can be recognised.
     """
     found: dict[str, list[Binding]] = {}
-    tree = _PARSER.parse(code)
+    tree = PARSER.parse(code)
     for binding in _walk(tree.root_node, _Source(cursor, shift)):
         found.setdefault(binding.name, []).append(binding)
     return {name: tuple(each) for name, each in found.items()}
@@ -146,14 +147,17 @@ def _walrus(node: Node, source: _Source) -> Iterator[Binding]:
     yield from _targets(node.child_by_field_name("name"), How.ASSIGNED, value, source)
 
 
+_SPLATS = {"list_splat_pattern": "*", "dictionary_splat_pattern": "**"}
+
+
 def _parameters(node: Node, source: _Source) -> Iterator[Binding]:
     for part in node.named_children:
-        name = part if part.type == "identifier" else part.child_by_field_name("name")
-        if name is None and part.named_child_count:
+        name = part.child_by_field_name("name")
+        if name is None and part.type in ("typed_parameter", "typed_default_parameter"):
             name = part.named_child(0)
-        prefix = ""
-        if name is not None and name.type in ("list_splat_pattern", "dictionary_splat_pattern"):
-            prefix = "*" if name.type == "list_splat_pattern" else "**"
+        name = name or part
+        prefix = _SPLATS.get(name.type, "")
+        if prefix:
             name = name.named_child(0)
         if name is None or name.type != "identifier":
             continue
@@ -182,7 +186,7 @@ def _import(node: Node, source: _Source) -> Iterator[Binding]:
         imported = _text(dotted)
         bound = _text(alias) or (imported if module else imported.partition(".")[0])
         target = f"{module}:{imported}" if module else (imported if alias else bound) + ":"
-        yield Binding(bound, How.IMPORTED, name.start_byte + source.shift, target)
+        yield Binding(bound, How.IMPORTED, (alias or dotted).start_byte + source.shift, target)
 
 
 def _isinstance(node: Node, source: _Source) -> Iterator[Binding]:
