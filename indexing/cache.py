@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -31,7 +32,7 @@ DEFAULT_CAP = 2 * 1024**3
 class Place:
     """The folder that holds a workspace's index.
 
-    ``warning`` says why it is not where it should be; a folder with a warning is temporary.
+    ``warning`` says why it is not where it should be; such a folder goes when the process ends.
     """
 
     folder: Path
@@ -74,7 +75,9 @@ def prepare(root: Path, cache: Path | None = None) -> Place:
     except OSError as error:
         reason = error.strerror or str(error)
         warning = f"cannot write the cache {folder}: {reason}; the index will not be kept"
-        return Place(Path(tempfile.mkdtemp(prefix="lancefill-")), warning)
+        temporary = tempfile.mkdtemp(prefix="lancefill-")
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return Place(Path(temporary), warning)
     return Place(folder)
 
 

@@ -45,7 +45,9 @@ from indexing.uses import pack_uses, packed_pairs, unpack_uses
 MAGIC = 0x4C414E43  # "LANC"
 VERSION = 1
 FILE_NAME = "index.sqlite3"
-BUSY_SECONDS = 5.0
+WRITER_PATIENCE = 5.0
+READER_PATIENCE = 0.25
+"""Seconds to wait for a lock. Readers meet one only while a crashed writer's log is recovered."""
 
 SCHEMA = """
 CREATE TABLE files (
@@ -129,7 +131,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=WRITER_PATIENCE if create else READER_PATIENCE,
             isolation_level=None,
             check_same_thread=False,  # SQLite serialises; a view may be used by a worker thread
         )

@@ -163,6 +163,7 @@ class Indexer:
             except (store.StoreError, sqlite3.DatabaseError) as error:
                 delay = self._recover(error)
             except OSError as error:
+                self._close()
                 log.error("cannot index now: %s", error)
                 delay = RETRY_SECONDS
             spent = time.monotonic() - started
