@@ -1,0 +1,386 @@
+"""The main path, with helper processes played by fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from completion import engine
+from completion.context import Context, Place
+from completion.engine import MAX_ITEMS, Options
+from completion.request import (
+    Code,
+    GhostOptions,
+    InsertCall,
+    LibraryAnswer,
+    LibraryItem,
+    Origin,
+    Popup,
+    Prompt,
+    RawGhost,
+    Reason,
+    Request,
+    Suggestion,
+    TextEdit,
+)
+from tests.completion.test_candidates import FILES
+from tests.completion.workspace import CURSOR, OPTIONS, SilentHelpers, asked
+
+CLIENT = f"from depot import Client\n\n\ndef f(client: Client):\n    client.{CURSOR}\n"
+
+
+class Model(SilentHelpers):
+    """Answers ghost text, and remembers what it was asked."""
+
+    def __init__(self, text: str = "", confidence: float = 0.9) -> None:
+        self.raw = RawGhost(text, confidence, 3)
+        self.prompts: list[Prompt] = []
+        self.options: GhostOptions | None = None
+
+    async def ghost(
+        self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
+    ) -> RawGhost | Reason:
+        self.prompts.append(prompt)
+        self.options = options
+        return self.raw
+
+
+async def popup(
+    text: str,
+    folder: Path,
+    helpers: engine.Helpers | None = None,
+    options: Options = OPTIONS,
+) -> Popup:
+    request, snapshot = asked({**FILES, "m.py": text}, "m.py", folder)
+    return await engine.popup(request, snapshot, helpers or SilentHelpers(), options)
+
+
+async def ghost(
+    text: str,
+    folder: Path,
+    helpers: engine.Helpers,
+    *,
+    options: Options = OPTIONS,
+    selected: str | None = None,
+) -> engine.Ghost:
+    request, snapshot = asked({**FILES, "m.py": text}, "m.py", folder, selected=selected)
+    return await engine.ghost(request, snapshot, helpers, options)
+
+
+def applied(text: str, edits: Sequence[TextEdit]) -> str:
+    data = text.replace(CURSOR, "").encode()
+    for edit in sorted(edits, key=lambda each: -each.start):
+        data = data[: edit.start] + edit.text.encode() + data[edit.end :]
+    return data.decode()
+
+
+def item(found: Popup, label: str) -> Suggestion:
+    return next(each for each in found.items if each.label == label)
+
+
+def codes(found: Popup) -> list[Code]:
+    return [reason.code for reason in found.reasons]
+
+
+async def test_a_popup_has_items_evidence_and_a_timeline(tmp_path: Path) -> None:
+    found = await popup(CLIENT, tmp_path)
+    fetch = item(found, "fetch")
+    assert fetch.origin is Origin.MEMBER
+    assert fetch.kind == "method"
+    assert fetch.detail == "(number: int) -> Parcel"
+    assert fetch.documentation == "One parcel by its number."
+    assert fetch.location == ("depot/client.py", FILES["depot/client.py"].index("fetch("))
+    assert "`client` is a `Client`" in [each.text for each in fetch.evidence]
+    scores = [each.score for each in found.items]
+    assert scores == sorted(scores, reverse=True)
+    steps = [each.step for each in found.timeline]
+    assert steps == ["context", "candidates", "ranking", "helpers", "items"]
+    assert all(each.start <= each.end for each in found.timeline)
+
+
+async def test_an_item_replaces_what_is_typed(tmp_path: Path) -> None:
+    text = CLIENT.replace(CURSOR, f"fe{CURSOR}")
+    found = await popup(text, tmp_path)
+    assert "client.fetch\n" in applied(text, [item(found, "fetch").edit])
+
+
+async def test_at_most_fifty_items(tmp_path: Path) -> None:
+    body = "".join(f"    a{i} = {i}\n" for i in range(200))
+    found = await popup(f"class A:\n{body}\n\nA.{CURSOR}", tmp_path)
+    assert len(found.items) == MAX_ITEMS
+
+
+@pytest.mark.parametrize("text", ["def na‸", "# na‸", "x = 'na‸", "x = 12‸"])
+async def test_no_popup_where_no_name_belongs(text: str, tmp_path: Path) -> None:
+    found = await popup(text, tmp_path)
+    assert found.items == ()
+    assert codes(found) == [Code.GATED]
+
+
+async def test_nothing_found_is_said(tmp_path: Path) -> None:
+    found = await popup(f"zzzzqqq{CURSOR}", tmp_path)
+    assert Code.NO_CANDIDATES in codes(found)
+
+
+async def test_an_unindexed_file_is_said(tmp_path: Path) -> None:
+    _, snapshot = asked({"m.py": CURSOR}, "m.py", tmp_path)
+    request = Request("elsewhere.py", b"zzzzqqq", 7)
+    found = await engine.popup(request, snapshot, SilentHelpers(), OPTIONS)
+    assert Code.NOT_INDEXED in codes(found)
+
+
+class Library(SilentHelpers):
+    def __init__(self, *names: str, delay: float = 0.0) -> None:
+        self.names = names
+        self.delay = delay
+        self.asked: list[Place] = []
+
+    async def library(self, request: Request, context: Context, budget_ms: float) -> LibraryAnswer:
+        self.asked.append(context.place)
+        await asyncio.sleep(self.delay)
+        return LibraryAnswer(tuple(LibraryItem(name, "function") for name in self.names))
+
+
+async def test_the_library_completes_what_the_repository_does_not_define(tmp_path: Path) -> None:
+    library = Library("dumps", "loads")
+    found = await popup(f"import json\njson.{CURSOR}", tmp_path, library)
+    assert {"dumps", "loads"} <= {each.label for each in found.items}
+    assert item(found, "dumps").origin is Origin.LIBRARY
+
+
+async def test_the_library_is_not_asked_about_the_repository(tmp_path: Path) -> None:
+    library = Library("dumps")
+    await popup(CLIENT, tmp_path, library)
+    await popup(f"x = pa{CURSOR}", tmp_path, library)
+    assert library.asked == []
+
+
+async def test_a_late_library_is_left_out(tmp_path: Path) -> None:
+    options = replace(OPTIONS, popup_deadline_ms=20)
+    text = f"import json\njson.lines()\njson.{CURSOR}"
+    found = await popup(text, tmp_path, Library("dumps", delay=60), options)
+    assert Code.DEADLINE in codes(found)
+    assert "lines" in {each.label for each in found.items}
+
+
+class Scores(SilentHelpers):
+    def __init__(self, best: str) -> None:
+        self.best = best
+        self.prompts: list[Prompt] = []
+
+    async def scores(
+        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+    ) -> Sequence[float] | Reason:
+        self.prompts.append(prompt)
+        return [0.0 if name == self.best else -16.0 for name in names]
+
+
+@pytest.mark.parametrize("best", ["describe", "pack", "wait"])
+async def test_the_models_scores_count(best: str, tmp_path: Path) -> None:
+    helpers = Scores(best)
+    found = await popup(
+        CLIENT.replace(CURSOR, f"x{CURSOR}").replace("x‸", CURSOR), tmp_path, helpers
+    )
+    assert found.items[0].label == best
+    assert helpers.prompts[0].prefix.endswith("client.")
+
+
+async def test_scores_are_for_the_place_before_the_typed_letters(tmp_path: Path) -> None:
+    helpers = Scores("fetch")
+    await popup(CLIENT.replace(CURSOR, f"fe{CURSOR}"), tmp_path, helpers)
+    assert helpers.prompts[0].prefix.endswith("client.")
+
+
+async def test_missing_scores_are_a_reason_not_a_failure(tmp_path: Path) -> None:
+    found = await popup(CLIENT, tmp_path)
+    assert codes(found) == [Code.MODEL_MISSING]
+    assert found.items
+    silent = await popup(CLIENT, tmp_path, options=replace(OPTIONS, model_scores=False))
+    assert codes(silent) == []
+
+
+async def test_a_defect_is_logged_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(engine, "gather", fail)
+    monkeypatch.setattr(engine, "prompt", fail)
+    with caplog.at_level(logging.CRITICAL, "completion"):
+        found = await popup(CLIENT, tmp_path)
+        written = await ghost(CLIENT, tmp_path, Model("x"))
+    assert codes(found) == [Code.FAILED]
+    assert written.reason is not None
+    assert written.reason.code is Code.FAILED
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "snippet"),
+    [
+        (InsertCall.NONE, "fetch", False),
+        (InsertCall.PARENTHESES, "fetch($0)", True),
+        (InsertCall.PARAMETERS, "fetch(${1:number})$0", True),
+    ],
+)
+async def test_insert_styles(style: InsertCall, text: str, snippet: bool, tmp_path: Path) -> None:
+    found = await popup(CLIENT, tmp_path, options=replace(OPTIONS, insert_call=style))
+    assert (item(found, "fetch").edit.text, item(found, "fetch").snippet) == (text, snippet)
+    assert item(found, "timeout").edit.text == "timeout"
+
+
+async def test_calls_without_snippets_and_without_parameters(tmp_path: Path) -> None:
+    options = replace(OPTIONS, insert_call=InsertCall.PARAMETERS)
+    assert item(await popup(CLIENT, tmp_path, options=options), "wait").edit.text == "wait($0)"
+    plain = await popup(CLIENT, tmp_path, options=replace(options, snippets=False))
+    assert (item(plain, "fetch").edit.text, item(plain, "fetch").snippet) == ("fetch()", False)
+
+
+@pytest.mark.parametrize("style", InsertCall)
+async def test_no_second_parenthesis(style: InsertCall, tmp_path: Path) -> None:
+    text = CLIENT.replace(CURSOR, f"fe{CURSOR}(3)")
+    found = await popup(text, tmp_path, options=replace(OPTIONS, insert_call=style))
+    assert "client.fetch(3)" in applied(text, [item(found, "fetch").edit])
+
+
+async def test_imports_insert_no_call(tmp_path: Path) -> None:
+    options = replace(OPTIONS, insert_call=InsertCall.PARENTHESES)
+    found = await popup(f"from depot.models import Par{CURSOR}", tmp_path, options=options)
+    assert item(found, "Parcel").edit.text == "Parcel"
+
+
+async def test_an_importable_name_brings_its_import(tmp_path: Path) -> None:
+    text = f"import os\n\nx = Parc{CURSOR}\n"
+    parcel = item(await popup(text, tmp_path), "Parcel")
+    assert applied(text, [parcel.edit, *parcel.extra_edits]) == (
+        "import os\nfrom depot.models import Parcel\n\nx = Parcel\n"
+    )
+
+
+# Ghost text
+
+
+async def test_ghost_text_continues_at_the_cursor(tmp_path: Path) -> None:
+    model = Model("fetch(3)")
+    written = await ghost(CLIENT, tmp_path, model)
+    assert written.reason is None
+    assert written.edit is not None
+    assert "client.fetch(3)\n" in applied(CLIENT, [written.edit])
+    assert written.confidence == 0.9
+    assert written.prompt == model.prompts[0]
+    assert [each.step for each in written.timeline] == ["context", "prompt", "model", "filters"]
+
+
+async def test_the_prompt_tells_what_the_variables_are(tmp_path: Path) -> None:
+    model = Model("x")
+    await ghost(CLIENT, tmp_path, model)
+    prompt = model.prompts[0]
+    assert prompt.header.startswith("# depot/client.py\n")
+    assert "\nclass Client(Base)\n" in prompt.header
+    assert "def fetch(self, number: int) -> Parcel\n" in prompt.header
+    assert prompt.sources == ("depot/client.py",)
+    assert prompt.prefix.endswith("def f(client: Client):\n    client.")
+    assert prompt.suffix == "\n"
+    assert model.options == GhostOptions(OPTIONS.max_tokens, None)
+
+
+async def test_the_prompt_does_not_change_while_the_statement_is_typed(tmp_path: Path) -> None:
+    model = Model("x")
+    for typed in ("", "fe", "fetch(", "fetch(num"):
+        await ghost(CLIENT.replace(CURSOR, typed + CURSOR), tmp_path, model)
+    assert len({(each.header, each.suffix) for each in model.prompts}) == 1
+    for shorter, longer in zip(model.prompts, model.prompts[1:], strict=False):
+        assert longer.prefix.startswith(shorter.prefix)
+
+
+async def test_long_files_are_cut_at_line_starts(tmp_path: Path) -> None:
+    lines = "".join(f"name_{i} = 'é{i}'\n" for i in range(1000))
+    model = Model("x")
+    await ghost(f"{lines}a = {CURSOR}\n{lines}", tmp_path, model)
+    prompt = model.prompts[0]
+    assert prompt.prefix.startswith("name_")
+    assert len(prompt.prefix.encode()) <= 3000
+    assert 900 <= len(prompt.suffix.encode()) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("# say ‸", Code.GATED),
+        ("x = 'say ‸'", Code.GATED),
+        ("na‸me", Code.GATED),
+        ("  \n‸", Code.GATED),
+    ],
+)
+async def test_no_ghost_text_where_it_would_disturb(text: str, code: Code, tmp_path: Path) -> None:
+    model = Model("x")
+    written = await ghost(text, tmp_path, model)
+    assert written.reason is not None
+    assert (written.edit, written.reason.code, model.prompts) == (None, code, [])
+
+
+@pytest.mark.parametrize(("option", "text"), [("in_comments", "# say ‸"), ("in_strings", "'say ‸")])
+async def test_gates_that_are_options(option: str, text: str, tmp_path: Path) -> None:
+    options = replace(OPTIONS, **{option: True})
+    assert (await ghost(text, tmp_path, Model("more words"), options=options)).edit is not None
+
+
+@pytest.mark.parametrize(
+    ("raw", "confidence", "code"),
+    [
+        ("fetch(1)", 0.1, Code.LOW_CONFIDENCE),
+        ("   ", 0.9, Code.EMPTY),
+        ("no_such_name(1)", 0.9, Code.UNKNOWN_NAME),
+    ],
+)
+async def test_reasons_for_nothing(raw: str, confidence: float, code: Code, tmp_path: Path) -> None:
+    written = await ghost(CLIENT, tmp_path, Model(raw, confidence))
+    assert written.reason is not None
+    assert (written.edit, written.reason.code) == (None, code)
+
+
+async def test_a_models_reason_is_passed_on(tmp_path: Path) -> None:
+    written = await ghost(CLIENT, tmp_path, SilentHelpers())
+    assert written.reason is not None
+    assert written.reason.code is Code.MODEL_MISSING
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("fetch(1).weigh()", "fetch(1).weigh()"),
+        ("fetch(1).weight()", "fetch(1)"),
+        ("fetch(1).address.one_line()", "fetch(1).address.one_line()"),
+        ("fetch(1).address.two_lines()", "fetch(1).address"),
+        ("new_attribute = 3", "new_attribute = 3"),
+        ("url.upper().whatever()", "url.upper().whatever()"),
+        ("disk.load('client.nothing')", "disk.load('client.nothing')"),
+    ],
+)
+async def test_names_that_do_not_exist_are_cut(raw: str, kept: str, tmp_path: Path) -> None:
+    written = await ghost(CLIENT, tmp_path, Model(raw))
+    assert written.edit is not None
+    assert written.edit.text == kept
+
+
+async def test_ghost_text_extends_the_selected_item(tmp_path: Path) -> None:
+    text = CLIENT.replace(CURSOR, f"fe{CURSOR}")
+    model = Model("(3)")
+    written = await ghost(text, tmp_path, model, selected="fetch_all")
+    assert model.prompts[0].prefix.endswith("client.fetch_all")
+    assert written.edit is not None
+    assert "client.fetch_all(3)\n" in applied(text, [written.edit])
+
+
+async def test_explain_tells_everything(tmp_path: Path) -> None:
+    request, snapshot = asked({**FILES, "m.py": CLIENT}, "m.py", tmp_path)
+    told = await engine.explain(request, snapshot, Model("fetch()"), OPTIONS)
+    assert told.context is not None
+    assert told.context.receiver == "client"
+    assert told.popup.items
+    assert told.ghost.prompt is not None
