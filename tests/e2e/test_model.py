@@ -62,13 +62,16 @@ async def test_a_half_typed_word_is_part_of_the_suggestion(session: Session) -> 
 
 
 async def test_the_previewed_popup_item_is_extended(session: Session) -> None:
-    here = {"line": CURSOR[0], "character": CURSOR[1]}
-    info = {"range": {"start": here, "end": here}, "text": "y"}
+    session.open("loop.py", "import os\n\nfor name in os.")
+    here = {"line": 2, "character": 15}
+    info = {"range": {"start": here, "end": here}, "text": "listdir"}
     context = {"triggerKind": 2, "selectedCompletionInfo": info}
-    params = {**session.at("point.py", *CURSOR), "context": context}
+    params = {**session.at("loop.py", 2, 15), "context": context}
     answer = await session.client.request("textDocument/inlineCompletion", params)
     (item,) = answer["items"]
-    assert item["insertText"].startswith("y")
+    assert item["insertText"].startswith("listdir")
+    assert item["insertText"] != "listdir"
+    session.close("loop.py")
 
 
 async def test_only_the_newest_request_is_worked_on(session: Session) -> None:
