@@ -214,7 +214,9 @@ def _outside_bases(target: Target, snapshot: Snapshot) -> list[str]:
     names: list[str] = []
     for owner in snapshot.mro(target):
         definition = snapshot.definition(owner)
-        for text in definition.bases if definition else ():
+        if definition is None:
+            continue
+        for text in definition.bases:
             dotted = text.partition("[")[0].strip()
             found = snapshot.expression(owner.path or "", definition.container, dotted)
             if (found is None or found.path is None) and "=" not in text:

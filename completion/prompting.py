@@ -112,8 +112,8 @@ def _relevant(
 ) -> Iterator[tuple[float, str, Definition]]:
     """Weight, path and definition of what could matter at the cursor's statement."""
     scope = scope_at(context, request.path, snapshot)
-    for name, type_ in _tied(context, scope):
-        yield from _class_and_members(name, type_, scope)
+    for name, tied in _tied(context, scope):
+        yield from _class_and_members(name, tied, scope)
     for name, target in snapshot.bindings(request.path).items():
         if target.path in (None, request.path):
             continue

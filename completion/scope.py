@@ -191,13 +191,11 @@ def _import(node: Node, source: _Source) -> Iterator[Binding]:
 
 def _isinstance(node: Node, source: _Source) -> Iterator[Binding]:
     """``if isinstance(x, C):`` around the cursor, or an ``assert`` of it before."""
-    if node.type == "assert_statement":
-        test = node.named_child(0)
-    else:
-        test = node.child_by_field_name("condition")
-        body = node.child_by_field_name("consequence")
-        if body is None or not source.around(body):
-            return
+    body = node.child_by_field_name("consequence")
+    asserted = node.type == "assert_statement"
+    if not asserted and (body is None or not source.around(body)):
+        return
+    test = node.named_child(0) if asserted else node.child_by_field_name("condition")
     for call in _conjuncts(test):
         arguments = call.child_by_field_name("arguments")
         if _text(call.child_by_field_name("function")) == "isinstance" and arguments is not None:
