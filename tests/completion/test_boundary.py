@@ -38,7 +38,7 @@ def brute_log_prob(model: CanonicalModel, header: list[int], ids: list[int], tai
     return math.log(math.fsum(math.exp(one) for _, one in covers(model, header, ids, tail)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(merge_lists(), prefixes)
 def test_cover_sums_equal_enumeration(merges: Merges, text: str) -> None:
     model = toy_model(toy_tokenizer(merges))

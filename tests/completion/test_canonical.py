@@ -35,7 +35,7 @@ def all_tokens(tokenizer: Tokenizer) -> dict[bytes, int]:
     return {data: index for index, data in enumerate(tokenizer.token_bytes) if data}
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(merge_lists(), texts)
 def test_pairwise_rules_accept_exactly_the_canonical_encoding(
     merges: list[tuple[bytes, bytes]], text: str
@@ -70,7 +70,7 @@ def test_every_short_text_over_two_letters(merges: list[tuple[bytes, bytes]]) ->
             assert path_to(found, found[-1]) == tokenizer.encode(text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(merge_lists(), wide)
 def test_canonical_encodings_of_any_text_are_accepted(
     merges: list[tuple[bytes, bytes]], text: str
@@ -92,7 +92,7 @@ def test_pretokens_begin_where_the_automaton_says(text: str) -> None:
     assert begins == [begin for begin, _ in tokenizer.pretokens(text)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(merge_lists(), texts)
 def test_prefixes_are_the_encodings_of_every_prefix(
     merges: list[tuple[bytes, bytes]], text: str
@@ -108,7 +108,7 @@ def test_prefixes_are_the_encodings_of_every_prefix(
             assert prefix.state == canonical.follow(Pretoken.START, path)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(merge_lists(), texts.filter(bool))
 def test_extensions_are_the_tokens_that_reach_beyond_the_text(
     merges: list[tuple[bytes, bytes]], text: str

@@ -112,7 +112,7 @@ def test_typing_along_reads_only_what_is_new() -> None:
 prefixes = st.text(st.sampled_from("ab_ 1.(\n"), max_size=8)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(prefixes, min_size=2, max_size=4), st.integers(1, 6))
 def test_a_used_session_writes_what_a_fresh_one_does(texts: list[str], max_tokens: int) -> None:
     session = Session(TOY.cache())
@@ -130,7 +130,7 @@ def test_a_used_session_writes_what_a_fresh_one_does(texts: list[str], max_token
         assert session.cache.length == len(session.values) == len(session.states)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(prefixes)
 def test_the_best_branch_is_the_best_of_the_enumeration(text: str) -> None:
     """The first pre-token, found again without cache, tree or batch."""

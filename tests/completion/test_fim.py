@@ -136,10 +136,10 @@ def test_a_long_prompt_starts_at_a_logical_line_and_fits() -> None:
 
 def test_the_window_stays_while_lines_are_added_until_it_is_full() -> None:
     lines, anchor, starts = "", None, []
-    for index in range(120):
+    for index in range(0, 120, 2):
         _, anchor = lay_out(MODEL, prompt(lines), anchor)
         starts.append(len(anchor.above) - anchor.kept)
-        lines += f"value = {index}\n"
+        lines += f"value = {index}\nvalue = {index}\n"
     moves = sum(before != after for before, after in pairwise(starts))
     assert starts == sorted(starts)
     assert 1 <= moves <= 12
