@@ -10,7 +10,8 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from itertools import chain, groupby, islice
+from heapq import nsmallest
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -247,18 +248,19 @@ class Snapshot:
         each at most `SAME_NAME` definitions, are returned.
         """
         folded = prefix.casefold()
-        rows = self._disk.view.prefixed(folded, limit, self._hidden, top=top)
-        paths = self._paths_by_id
-        found = [(uses, Located(paths[file], definition)) for file, definition, uses in rows]
+        rows = self._disk.view.prefixed(folded, limit, SAME_NAME, self._hidden, top=top)
+        by_name: dict[str, list[Located]] = {}
+        for file, definition in rows:
+            located = Located(self._paths_by_id[file], definition)
+            by_name.setdefault(definition.name, []).append(located)
         for path, buffer in self._buffers.items():
             for name, definitions in buffer.by_name.items():
                 if name.casefold().startswith(folded):
-                    uses = self.use_count(name)
-                    offered = (d for d in definitions if not (top and d.container))
-                    found += [(uses, Located(path, definition)) for definition in offered]
-        found.sort(key=lambda item: (-item[0], item[1].definition.name, item[1].path))
-        groups = groupby((located for _, located in found), lambda item: item.definition.name)
-        kept = (islice(group, SAME_NAME) for _, group in islice(groups, limit))
+                    offered = [Located(path, d) for d in definitions if not (top and d.container)]
+                    if offered:
+                        by_name.setdefault(name, []).extend(offered)
+        names = nsmallest(limit, by_name, key=lambda name: (-self.use_count(name), name))
+        kept = (sorted(by_name[name], key=_position)[:SAME_NAME] for name in names)
         return tuple(chain.from_iterable(kept))
 
     @cached_property
@@ -323,6 +325,10 @@ class Snapshot:
         number = self._disk.use_count(name)
         number += sum(buffer.counts.names.get(name, 0) for buffer in self._buffers.values())
         return number - sum(self._disk.counts(file).names.get(name, 0) for file in self._hidden)
+
+
+def _position(located: Located) -> tuple[str, int]:
+    return located.path, located.definition.span[0]
 
 
 class Index:

@@ -8,7 +8,8 @@ Format
 
     files        one row per indexed file; ids are never used again (AUTOINCREMENT), so what a
                  reader decoded for an id stays right
-    definitions  one row per definition, in order of position: name and JSON row
+    definitions  one row per definition, in order of position: name, whether it stands at the top
+                 level of the file, and the definition as JSON
     names        per name, over the repository: definitions, those at top level, uses
     receivers    per last part of a receiver: JSON object of the names used after it and how often
     skipped      files that were found and not indexed, with the reason
@@ -43,7 +44,7 @@ from indexing.symbols import Definition, FileSymbols, Uses
 from indexing.uses import pack_uses, packed_pairs, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
-VERSION = 1
+VERSION = 2
 FILE_NAME = "index.sqlite3"
 WRITER_PATIENCE = 5.0
 READER_PATIENCE = 0.25
@@ -55,9 +56,9 @@ CREATE TABLE files (
     size INTEGER NOT NULL, digest BLOB NOT NULL, imports TEXT NOT NULL, exports TEXT NOT NULL,
     doc TEXT NOT NULL, uses BLOB NOT NULL);
 CREATE TABLE definitions (
-    file INTEGER NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL, row TEXT NOT NULL,
-    PRIMARY KEY (file, ordinal)) WITHOUT ROWID;
-CREATE INDEX definitions_by_name ON definitions (name);
+    file INTEGER NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL, top INTEGER NOT NULL,
+    row TEXT NOT NULL, PRIMARY KEY (file, ordinal)) WITHOUT ROWID;
+CREATE INDEX definitions_by_name ON definitions (name, top);
 CREATE TABLE names (
     name TEXT PRIMARY KEY, folded TEXT NOT NULL, definitions INTEGER NOT NULL,
     top INTEGER NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
@@ -69,12 +70,14 @@ CREATE TABLE skipped (
 """
 
 PREFIXED = """
-SELECT d.file, d.row, n.uses FROM (
-    SELECT name, uses FROM names WHERE folded >= ? AND folded < ? AND definitions > 0
-    ORDER BY uses DESC, name LIMIT ?) n
-JOIN definitions d ON d.name = n.name
+SELECT name FROM names WHERE folded >= ? AND folded < ? AND definitions > 0
+ORDER BY uses DESC, name LIMIT ?
 """
 PREFIXED_TOP = PREFIXED.replace("definitions > 0", "top > 0")
+HOMONYMS = """
+SELECT d.file, d.row FROM definitions d JOIN files f ON f.id = d.file
+WHERE d.name = ? AND d.top >= ? ORDER BY f.path, d.ordinal LIMIT ?
+"""
 LAST_CHARACTER = "\U0010ffff"
 
 log = logging.getLogger(__name__)
@@ -236,16 +239,19 @@ class View:
         return [(file, definition(json.loads(row))) for file, row in rows if file not in hidden]
 
     def prefixed(
-        self, folded: str, limit: int, hidden: Collection[int], *, top: bool
-    ) -> list[tuple[int, Definition, int]]:
-        """Definitions whose name starts with ``folded`` in any case, and the name's uses.
+        self, folded: str, limit: int, each: int, hidden: Collection[int], *, top: bool
+    ) -> list[tuple[int, Definition]]:
+        """Definitions whose name starts with ``folded`` in any case, as (file id, definition).
 
-        The names used most come first; at most ``limit`` names are looked at.
+        Of the ``limit`` names used most; of each name, ``each`` in order of path. ``top`` leaves
+        only those at the top level of a file.
         """
-        sql = PREFIXED_TOP if top else PREFIXED
-        rows = self._rows(sql, folded, folded + LAST_CHARACTER, limit)
-        found = [(file, definition(json.loads(row)), uses) for file, row, uses in rows]
-        return [row for row in found if row[0] not in hidden and not (top and row[1].container)]
+        names = self._rows(
+            PREFIXED_TOP if top else PREFIXED, folded, folded + LAST_CHARACTER, limit
+        )
+        each += len(hidden)
+        rows = (row for (name,) in names for row in self._rows(HOMONYMS, name, int(top), each))
+        return [(file, definition(json.loads(row))) for file, row in rows if file not in hidden]
 
     def used_after(self, part: str) -> dict[str, int]:
         """Names used after receivers with this last part, and how often."""
@@ -351,8 +357,8 @@ class Writer:
         )
         file = cursor.lastrowid
         self._connection.executemany(
-            "INSERT INTO definitions (file, ordinal, name, row) VALUES (?, ?, ?, ?)",
-            [(file, number, name, text) for number, (name, _, text) in enumerate(row.definitions)],
+            "INSERT INTO definitions (file, ordinal, name, top, row) VALUES (?, ?, ?, ?, ?)",
+            [(file, number, *columns) for number, columns in enumerate(row.definitions)],
         )
         self._count(((name, top) for name, top, _ in row.definitions), row.uses, 1)
 
@@ -362,9 +368,9 @@ class Writer:
         found = self._connection.execute("SELECT id, uses FROM files WHERE path = ?", (path,))
         for file, uses in found.fetchall():
             rows = self._connection.execute(
-                "SELECT name, row FROM definitions WHERE file = ?", (file,)
+                "SELECT name, top FROM definitions WHERE file = ?", (file,)
             ).fetchall()
-            self._count(((name, not json.loads(row)[2]) for name, row in rows), uses, -1)
+            self._count(rows, uses, -1)
             self._connection.execute("DELETE FROM definitions WHERE file = ?", (file,))
             self._connection.execute("DELETE FROM files WHERE id = ?", (file,))
 

@@ -117,7 +117,7 @@ def test_names_are_found_exactly_and_by_prefix(writer: store.Writer, tmp_path: P
     assert view.named("Fetch", {view.files["a.py"]}) == []
 
     def names(limit: int, *, top: bool) -> list[str]:
-        return [d.name for _, d, _ in view.prefixed("fet", limit, (), top=top)]
+        return [d.name for _, d in view.prefixed("fet", limit, 4, (), top=top)]
 
     assert names(9, top=False) == ["fetch_all", "Fetch", "fetch"]
     assert names(9, top=True) == ["fetch_all", "Fetch"]
