@@ -142,10 +142,11 @@ def _ends_name(tokenizer: Tokenizer, keyword: bool, may_end: bool) -> Tensor:
     """The tokens whose first byte ends a name; in UTF-8 every byte of a wide letter is >= 0x80."""
     if keyword:
         return torch.tensor([data[:1] == b"=" for data in tokenizer.token_bytes])
-    ends = [bool(data) and not _in_identifier(data[0]) for data in tokenizer.token_bytes]
+    ends = [bool(data) and not in_identifier(data[0]) for data in tokenizer.token_bytes]
     ends[tokenizer.end] = may_end
     return torch.tensor(ends)
 
 
-def _in_identifier(byte: int) -> bool:
+def in_identifier(byte: int) -> bool:
+    """Whether an identifier can hold this byte of UTF-8."""
     return byte in _IDENTIFIER_BYTES or byte >= 0x80

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from completion.boundary import Boundary, boundary, name_log_probs
+from completion.boundary import Boundary, boundary, in_identifier, name_log_probs
 from completion.fim import Anchor, Layout
 from completion.mixture import Partner
 from completion.model.codefill import KVCache
@@ -33,6 +33,9 @@ BRANCHES = 4
 
 BRANCH_STEPS = 3
 """The most tokens of a branch, its leaf included, until its pre-token counts as finished."""
+
+UNSURE = 0.15
+"""Where the likeliest token has less than this, the text ends at the last place where it may."""
 
 Interrupted = Callable[[], bool]
 """Whether the deadline has passed; may raise to give the whole request up."""
@@ -296,19 +299,35 @@ def _finish(
     interrupted: Interrupted,
     partner: Partner | None,
 ) -> None:
-    """Go on with the likeliest token until the draft ends."""
+    """Go on with the likeliest token until the draft ends.
+
+    A whole line in which one place was a guess is of no use; what comes before the guess may be.
+    """
+    border = draft.data, draft.log_prob, draft.count
     while not draft.stop:
         if draft.row is None or interrupted():
             draft.stop = "deadline"
+            break
+        token = int(draft.row.argmax())
+        if _may_end(draft.data, model.tokenizer.token_bytes[token]):
+            border = draft.data, draft.log_prob, draft.count
+        if float(draft.row[token]) < math.log(UNSURE):
+            draft.data, draft.log_prob, draft.count = border
+            draft.stop = "unsure"
         elif draft.count >= max_tokens:
             draft.stop = "length"
-        else:
-            token = int(draft.row.argmax())
-            if _take(model, draft, place.syntax, token, float(draft.row[token])):
-                place, state = model.follow(place, token)
-                draft.row = _advance(model, session, place, state)
-                if partner is not None:
-                    draft.row = partner.blend(draft.row, draft.data, place.syntax)
+        elif _take(model, draft, place.syntax, token, float(draft.row[token])):
+            place, state = model.follow(place, token)
+            draft.row = _advance(model, session, place, state)
+            if partner is not None:
+                draft.row = partner.blend(draft.row, draft.data, place.syntax)
+
+
+def _may_end(written: bytes, following: bytes) -> bool:
+    """Whether text may end between the two: behind a name, a literal or a closing bracket."""
+    if not written or not in_identifier(written[-1]):
+        return written[-1:] in (b")", b"]", b"}", b"'", b'"')
+    return not following or not in_identifier(following[0])
 
 
 def _advance(model: CanonicalModel, session: Session, place: Place, state: int) -> Tensor:

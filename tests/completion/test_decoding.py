@@ -88,6 +88,30 @@ def test_a_character_that_is_cut_off_is_not_shown() -> None:
     assert written("x = ", "ab中", max_tokens=3).text in ("ab", "ab中"[:2])
 
 
+@pytest.mark.parametrize(
+    ("middle", "unsure", "text"),
+    [
+        ("ab + 1", " +", "ab"),
+        ("ab.ab(1)", ".", "ab"),
+        ("ab.ab(1)", "(", "ab.ab"),
+        ("ab(1).a", ".", "ab(1)"),
+        ("ab.abab(1)", "ab", "ab"),  # half a name is no end
+        ("ab[1].aé", "é", "ab[1]"),
+    ],
+)
+def test_it_ends_before_the_first_guess(middle: str, unsure: str, text: str) -> None:
+    model, layout = scripted("x = ", middle)
+    assert isinstance(model.network, Scripted)
+    at = (
+        len(model.network.script)
+        - 1
+        - len(TOKENIZER.encode(middle.rpartition(unsure)[1] + middle.rpartition(unsure)[2]))
+    )
+    model.network.weak = {at}
+    ghost = write(model, Session(model.cache()), layout, 40, never)
+    assert (ghost.text, ghost.stop) == (text, "unsure")
+
+
 def test_confidence_is_the_geometric_mean_per_token() -> None:
     model, layout = scripted("x = ", "ab + 1")
     ghost = write(model, Session(model.cache()), layout, 40, never)
@@ -193,7 +217,7 @@ def test_a_deadline_ends_with_what_there_is_and_keeps_the_session_whole() -> Non
 def test_giving_up_leaves_a_session_that_goes_on() -> None:
     layout = layout_of(TOY, "ab = 1\n" * 60 + "a")
     expected = write(TOY, Session(TOY.cache()), layout, 6, never)
-    for passes in range(8):
+    for passes in range(4):
         session = Session(TOY.cache())
         left = iter([False] * passes)
 

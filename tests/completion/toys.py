@@ -98,6 +98,7 @@ class Scripted(CodeFill):
             Config(values=tokenizer.size, width=16, layers=1, heads=2, kv_heads=1, hidden=8)
         )
         self.script = [*script, tokenizer.end]
+        self.weak: set[int] = set()  # positions whose token is only just the likeliest
         self.passes: list[int] = []
 
     def trunk(
@@ -122,7 +123,8 @@ class Scripted(CodeFill):
             logits.view(-1, self.config.values), x.flatten().tolist(), strict=True
         ):
             if int(position) + 1 < len(self.script):
-                row[self.script[int(position) + 1]] = 12.0
+                weak = int(position) + 1 in self.weak
+                row[self.script[int(position) + 1]] = 0.1 if weak else 12.0
         return Output(logits, logits)
 
 
