@@ -69,16 +69,24 @@ def outline(
 def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:
     """The definitions of a file with offsets from its start.
 
-    Of an attribute that several places assign, the first stands for all.
+    Of an attribute that several places assign, one stands for all: the first that says what it
+    holds (``self.client = None`` says nothing), else the first.
     """
-    attributes: set[tuple[str, str]] = set()
-    for place in placed:
-        for row in place.piece.definitions:
-            if row[1] == Kind.ATTRIBUTE:
-                if (row[2], row[0]) in attributes:
-                    continue
-                attributes.add((row[2], row[0]))
+    rows = [(place, row) for place in placed for row in place.piece.definitions]
+    chosen: dict[tuple[str, str], DefinitionRow] = {}
+    for _, row in rows:
+        if row[1] == Kind.ATTRIBUTE:
+            before = chosen.setdefault((row[2], row[0]), row)
+            if not _tells(before) and _tells(row):
+                chosen[row[2], row[0]] = row
+    for place, row in rows:
+        if row[1] != Kind.ATTRIBUTE or chosen[row[2], row[0]] is row:
             yield shifted_definition(row, place.start)
+
+
+def _tells(row: DefinitionRow) -> bool:
+    """Whether an attribute's assignment has an annotation or a value other than None."""
+    return row[9] is not None or row[10] not in (None, "None")
 
 
 def import_rows(placed: Iterable[Placed]) -> Iterator[ImportRow]:

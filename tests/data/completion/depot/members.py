@@ -94,7 +94,57 @@ def flows(crate: Crate, numbers: dict[int, Parcel]):
         error.
 
 
-async def awaited(client: Client):
+def aliases(registry: dm.Registry[Crate]):
+    #? seal
+    dm.lift(Crate([])).
+    #? weigh
+    dm.either().
+    #? one_line
+    dm.numbered().
+    #? seal
+    dm.renamed().
+    #? seal
+    dm.Renamed([]).
+    #? seal
+    registry.kinds["x"]([]).
+    #? seal
+    registry.first.
+    #? one_line
+    registry.later.
+    #? seal
+    registry.crate.
+    #? seal
+    registry.more[0].
+    #? seal
+    registry().
+    #? crate clone
+    registry.clone().
+    #? seal
+    (registry.crate if registry else None).
+    #? seal
+    (None or registry.crate).
+    #? weigh
+    [each for each in registry.crate][0].
+    #? weigh
+    {"a": Parcel.blank()}["a"].
+    #? weigh
+    sorted(registry.crate)[0].
+    #? one_line
+    (moved := Address("", "")).
+    #? upper
+    ("a" + "b").
+    #? seal
+    dm.Crate([]).
+    #? weigh
+    list(registry.crate)[0].
+    #? fetch
+    type(Client("")).
+
+
+async def awaited(client: Client, registry: dm.Registry):
+    async for parcel in registry:
+        #? weigh
+        parcel.
     parcel = await client.wait()
     #? weigh
     parcel.

@@ -70,3 +70,43 @@ class Crate(Parcel):
 
 def build(kind: type[T]) -> T:
     return kind()
+
+
+Movable = TypeVar("Movable", bound=Crate)
+Either = Union[None, Parcel]
+Number = NewType("Number", Address)
+Renamed = Crate
+
+
+def lift(thing: Movable) -> Movable: ...
+
+
+def either() -> Either: ...
+
+
+def numbered() -> Number: ...
+
+
+def renamed() -> "Renamed": ...
+
+
+class Registry(Generic[T]):
+    kinds: dict[str, type[Crate]]
+    first = Crate([])
+    later = None
+
+    def __init__(self, crate: Crate, *more: Crate):
+        self.crate = crate
+        self.more = more
+        self.later = Address("", "")
+
+    def __call__(self) -> Crate: ...
+
+    def __aiter__(self): return self
+
+    async def __anext__(self) -> Parcel: ...
+
+    def clone(self: T) -> T: ...
+
+
+def unfinished(
