@@ -219,7 +219,7 @@ def _outside_bases(target: Target, snapshot: Snapshot) -> list[str]:
         for text in definition.bases:
             dotted = text.partition("[")[0].strip()
             found = snapshot.expression(owner.path or "", definition.container, dotted)
-            if (found is None or found.path is None) and "=" not in text:
+            if found is None or found.path is None:
                 names.append(dotted.rpartition(".")[2])
     return names
 
