@@ -30,7 +30,7 @@ from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, Pro
 
 MARGIN_MS = 10.0
 """Taken off a budget before a process is told of it, for the way there and back."""
-LIBRARY_LIMIT_S = 10.0
+LIBRARY_LIMIT_S = 15.0
 """How long jedi may work on one question; its answer is kept for the next keystroke."""
 LIBRARY_ANSWERS = 32
 """How many of jedi's answers are kept."""

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,23 @@ class Child:
         }
 
 
-@pytest.fixture(scope="module")
-def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    child = Child(tmp_path_factory.mktemp("jedi"))
-    yield child
+@contextmanager
+def running(root: Path) -> Iterator[Child]:
+    child = Child(root)
     assert child.process.stdin is not None
     assert child.process.stdout is not None
-    child.process.stdin.close()
-    child.process.stdout.close()
-    assert child.process.wait(30) == 0
+    try:
+        yield child
+    finally:
+        child.process.stdin.close()
+        child.process.stdout.close()
+        assert child.process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    with running(tmp_path_factory.mktemp("jedi")) as child:
+        yield child
 
 
 def test_the_standard_library(child: Child) -> None:
@@ -95,6 +104,28 @@ def test_a_bad_question_is_answered_and_the_next_one_too(child: Child) -> None:
     assert "LateError" in child.complete("import json\njson.", deadline_ms=-1)["error"]
     assert child.names("x.\n)(") is not None
     assert "dumps" in child.names("import json\njson.du")
+
+
+def test_a_damaged_cache_on_disk_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANCEFILL_CACHE", str(tmp_path / "cache"))
+    damaged = 0
+    for _ in range(2):
+        with running(tmp_path) as child:
+            assert "dumps" in child.names("import json\njson.du")
+        for file in (tmp_path / "cache" / "jedi").rglob("*.pkl"):
+            damaged += 1
+            file.write_bytes(file.read_bytes()[:100])
+    assert damaged
+
+
+def test_names_that_are_imported_are_judged_by_their_looks(child: Child) -> None:
+    (child.root / "inner.py").write_text("class Thing: ...\ndef make(): ...\nLIMIT = 3\n")
+    (child.root / "outer.py").write_text("import os\nfrom inner import Thing, make, LIMIT\n")
+    names = child.names("import outer\nouter.", extra_paths=[str(child.root)])
+    kinds = {name: names[name] for name in ("Thing", "make", "LIMIT", "os")}
+    assert kinds == {"Thing": "class", "make": "function", "LIMIT": "constant", "os": "module"}
 
 
 def test_memory_is_limited() -> None:
