@@ -28,6 +28,9 @@ NEARBY = 8192
 UNSEEN = 1e-7
 """The least probability that the n-gram is believed to tell apart."""
 
+WORTH_SAYING = 0.01
+"""The least probability that is put into words."""
+
 
 def over_unseen(log_probability: float) -> float:
     """How far a log-probability lies above that of a name that was never seen, at least 0.
@@ -273,7 +276,7 @@ def _percent_words(
 ) -> Callable[[Candidate, Facts], str]:
     def words(candidate: Candidate, facts: Facts) -> str:
         probability = UNSEEN * math.exp(column(facts).get(candidate.name, 0.0))
-        return f"{probability:.1%} after these words {whose}"
+        return f"{whose} gives it {probability:.0%}" if probability >= WORTH_SAYING else ""
 
     return words
 
@@ -303,12 +306,12 @@ FEATURES = (
     Feature(
         "ngram",
         lambda c, f: f.ngram.get(c.name, 0.0),
-        _percent_words(lambda facts: facts.ngram, "by the repository's n-gram"),
+        _percent_words(lambda facts: facts.ngram, "the repository's n-gram"),
     ),
     Feature(
         "model",
         lambda c, f: f.model.get(c.name, 0.0),
-        _percent_words(lambda f: f.model, "by the model"),
+        _percent_words(lambda f: f.model, "the model"),
     ),
     Feature("after", lambda c, f: math.log1p(f.after.get(c.name, 0)), _after_words),
     Feature("here", lambda c, f: math.log1p(f.here.get(c.name, 0)), _here_words),
