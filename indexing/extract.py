@@ -61,7 +61,8 @@ def outline(
             node.descendant_count,
             data[start : part.end],
         )
-        piece = pieces[origin] = known.get(origin) or language.piece(part, data)
+        piece = pieces.get(origin) or known.get(origin) or language.piece(part, data)
+        pieces[origin] = piece
         placed.append(Placed(start, piece))
     return Outline(tree, tuple(placed), pieces, language.doc(statements))
 
@@ -72,16 +73,17 @@ def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:
     Of an attribute that several places assign, one stands for all: the first that says what it
     holds (``self.client = None`` says nothing), else the first.
     """
-    rows = [(place, row) for place in placed for row in place.piece.definitions]
-    chosen: dict[tuple[str, str], DefinitionRow] = {}
-    for _, row in rows:
+    rows = [(place.start, row) for place in placed for row in place.piece.definitions]
+    # By number, not by row: two places with the same bytes share one piece.
+    chosen: dict[tuple[str, str], int] = {}
+    for number, (_, row) in enumerate(rows):
         if row[1] == Kind.ATTRIBUTE:
-            before = chosen.setdefault((row[2], row[0]), row)
-            if not _tells(before) and _tells(row):
-                chosen[row[2], row[0]] = row
-    for place, row in rows:
-        if row[1] != Kind.ATTRIBUTE or chosen[row[2], row[0]] is row:
-            yield shifted_definition(row, place.start)
+            before = chosen.setdefault((row[2], row[0]), number)
+            if not _tells(rows[before][1]) and _tells(row):
+                chosen[row[2], row[0]] = number
+    for number, (start, row) in enumerate(rows):
+        if row[1] != Kind.ATTRIBUTE or chosen[row[2], row[0]] == number:
+            yield shifted_definition(row, start)
 
 
 def _tells(row: DefinitionRow) -> bool:

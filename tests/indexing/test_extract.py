@@ -140,6 +140,19 @@ def test_an_attribute_set_in_several_methods_is_listed_once() -> None:
     assert [d.annotation for d in found] == ["int"]
 
 
+def test_an_attribute_is_described_by_what_says_most() -> None:
+    source = "class A:\n  def f(self): self.x = None\n  def g(self): self.x = make()\n"
+    assert [d.value for d in read(source).definitions if d.name == "x"] == ["make()"]
+
+
+def test_places_with_the_same_bytes_are_told_apart() -> None:
+    method = "  def f(self):\n    self.x = 1\n"
+    source = "class A:\n" + method + "  # filler\n" * 1000 + method
+    found = read(source).definitions
+    assert [d.name for d in found] == ["A", "f", "x", "f"]
+    assert found[1].span != found[3].span
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
