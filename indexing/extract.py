@@ -3,8 +3,9 @@
 A file divides into parts (statements, and the members of large classes); each contributes a
 :class:`Piece` that depends on nothing but its own subtree. So when a file was read before in an
 earlier version, only parts that are new are read: the others are recognised by their bytes and the
-shape of their subtree. (Not by `Node.id`: tree-sitter rebuilds most statements even far from an
-edit, and shares only what is below them.) Tests hold this against a fresh extraction.
+size of their subtree. (Not by `Node.id`: tree-sitter rebuilds most statements even far from an
+edit, and shares only what is below them.) A part with a syntax error is read every time, because
+how tree-sitter recovers depends on the text around it. Tests hold this against a fresh extraction.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import tree_sitter
 
-from indexing.languages import DefinitionRow, ImportRow, Language, Piece, UseRow
+from indexing.languages import DefinitionRow, ImportRow, Language, Part, Piece, UseRow
 from indexing.symbols import Definition, FileSymbols, Import, Kind, Parameter, Use, Uses
 
 KINDS = {kind.value: kind for kind in Kind}
@@ -52,19 +53,23 @@ def outline(
     placed: list[Placed] = []
     pieces: dict[Origin, Piece] = {}
     for part in language.parts(statements):
-        node = part.node
-        start, end = node.byte_range
-        origin = (
-            node.type,
-            part.container,
-            end - start,
-            node.descendant_count,
-            data[start : part.end],
-        )
-        piece = pieces.get(origin) or known.get(origin) or language.piece(part, data)
-        pieces[origin] = piece
+        start, origin = part.node.start_byte, _origin(part, data)
+        if origin is None:
+            piece = language.piece(part, data)
+        else:
+            piece = pieces.get(origin) or known.get(origin) or language.piece(part, data)
+            pieces[origin] = piece
         placed.append(Placed(start, piece))
     return Outline(tree, tuple(placed), pieces, language.doc(statements))
+
+
+def _origin(part: Part, data: bytes) -> Origin | None:
+    """What the part is recognised by; ``None`` when its reading depends on the text around it."""
+    node = part.node
+    if node.has_error:
+        return None
+    start, end = node.byte_range
+    return node.type, part.container, end - start, node.descendant_count, data[start : part.end]
 
 
 def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:

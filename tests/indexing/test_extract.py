@@ -274,6 +274,18 @@ def fresh(data: bytes) -> Outline:
     return outline(PYTHON, parsing.parse(PYTHON, data), data)
 
 
+def test_how_an_error_is_read_depends_on_the_text_after_it() -> None:
+    """Found by the test below: one more bracket at the end changed an argument count far above."""
+    data = REAL[1]
+    cut = round(0.962890625 * len(data))
+    broken = data[:cut] + b":" + data[cut + 1 :]
+    before = fresh(broken)
+    after = broken + b")"
+    edit = parsing.difference(broken, after)
+    tree = parsing.parse(PYTHON, after, before.tree, edit, broken)
+    assert symbols(outline(PYTHON, tree, after, before.pieces)) == symbols(fresh(after))
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(st.sampled_from(REAL), EDITS)
 def test_reading_after_edits_equals_reading_afresh(
