@@ -174,6 +174,16 @@ def _evidence(
     return tuple(sorted(found, key=lambda each: -abs(each.contribution)))
 
 
+def telling(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence that people are shown: what ties the item to this place, then the heaviest."""
+    told = [each for each in evidence if each.text and each.contribution]
+    return sorted(told, key=lambda each: (each.feature not in _TIES, -abs(each.contribution)))
+
+
+_TIES = frozenset((*Origin, "argument"))
+"""The features whose words are the candidate's tie: the receiver, the scope, the import."""
+
+
 # Features
 
 
@@ -276,7 +286,7 @@ def _percent_words(
 ) -> Callable[[Candidate, Facts], str]:
     def words(candidate: Candidate, facts: Facts) -> str:
         probability = UNSEEN * math.exp(column(facts).get(candidate.name, 0.0))
-        return f"{whose} gives it {probability:.0%}" if probability >= WORTH_SAYING else ""
+        return f"{whose} {100 * probability:.0f} %" if probability >= WORTH_SAYING else ""
 
     return words
 
@@ -306,12 +316,12 @@ FEATURES = (
     Feature(
         "ngram",
         lambda c, f: f.ngram.get(c.name, 0.0),
-        _percent_words(lambda facts: facts.ngram, "the repository's n-gram"),
+        _percent_words(lambda facts: facts.ngram, "n-gram"),
     ),
     Feature(
         "model",
         lambda c, f: f.model.get(c.name, 0.0),
-        _percent_words(lambda f: f.model, "the model"),
+        _percent_words(lambda f: f.model, "model"),
     ),
     Feature("after", lambda c, f: math.log1p(f.after.get(c.name, 0)), _after_words),
     Feature("here", lambda c, f: math.log1p(f.here.get(c.name, 0)), _here_words),

@@ -42,7 +42,7 @@ CAPABILITIES: Mapping[str, Json] = {
             "contextSupport": True,
             "completionItem": {
                 "snippetSupport": True,
-                "documentationFormat": ["markdown", "plaintext"],
+                "documentationFormat": ["plaintext"],
                 "labelDetailsSupport": True,
                 "resolveSupport": {
                     "properties": ["documentation", "detail", "additionalTextEdits"]

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from completion.engine import Explanation
+from completion.ranking import telling
 from completion.request import Ghost, Prompt, Reason, Suggestion, Timing
 from evaluation import report, show
 from evaluation.answers import Item, after_cursor
@@ -67,10 +68,8 @@ def print_answer_json(console: Console, explanation: Explanation) -> None:
 
 
 def item_of(suggestion: Suggestion) -> Item:
-    """Return a suggestion as a popup shows it, its evidence in order of weight."""
-    told = [one for one in suggestion.evidence if one.text and one.contribution]
-    told.sort(key=lambda one: -abs(one.contribution))
-    why = "; ".join(one.text for one in told)
+    """Return a suggestion as a popup shows it."""
+    why = "; ".join(one.text for one in telling(suggestion.evidence))
     return Item(suggestion.label, suggestion.kind, suggestion.detail, why)
 
 

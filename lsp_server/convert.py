@@ -12,9 +12,11 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types
 
+from completion.ranking import telling
 from completion.request import Ghost, Popup, Suggestion, TextEdit
 from indexing.symbols import Kind
 from lsp_server.documents import Document, Encoding, position_at
+from lsp_server.markdown import from_plain
 
 if TYPE_CHECKING:
     from lsp_server.editor import Editor
@@ -156,18 +158,19 @@ def _with_lazy(
     if ("detail" in editor.lazy) != eager and item.detail:
         shown.detail = item.detail
     if ("documentation" in editor.lazy) != eager:
-        shown.documentation = _documentation(item) or None
+        shown.documentation = _documentation(item, markdown=editor.markdown)
     if ("additionalTextEdits" in editor.lazy) != eager and item.extra_edits:
         shown.additional_text_edits = text_edits(item.extra_edits, document, editor.encoding)
     return shown
 
 
-def _documentation(item: Suggestion) -> str:
+def _documentation(item: Suggestion, *, markdown: bool) -> types.MarkupContent | str | None:
     """The docstring, then why the item stands where it stands."""
-    telling = [one for one in item.evidence if one.text and one.contribution]
-    telling.sort(key=lambda one: -abs(one.contribution))
-    why = "\n".join(f"• {one.text}" for one in telling[:_SHOWN_EVIDENCE])
-    return "\n\n".join(part for part in (item.documentation, why) if part)
+    why = "\n".join(f"• {one.text}" for one in telling(item.evidence)[:_SHOWN_EVIDENCE])
+    text = "\n\n".join(part for part in (item.documentation, why) if part)
+    if not text or not markdown:
+        return text or None
+    return types.MarkupContent(types.MarkupKind.Markdown, from_plain(text))
 
 
 def _filter_text(item: Suggestion, document: Document, offset: int) -> str | None:

@@ -20,7 +20,8 @@ class Editor:
 
     ``item_defaults`` names the completion item properties that may be given once per list, ``lazy``
     those that may wait for ``completionItem/resolve``. ``cursor_ranges`` is whether ghost text must
-    be given as an insertion at the cursor instead of a replacement of the half-typed word.
+    be given as an insertion at the cursor instead of a replacement of the half-typed word,
+    ``markdown`` whether documentation may be Markdown.
     ``trusted`` is false where the person has not yet said that the workspace may run programs.
     """
 
@@ -32,6 +33,7 @@ class Editor:
     lazy: frozenset[str]
     label_details: bool
     deprecated_tag: bool
+    markdown: bool
     cursor_ranges: bool
     pulls_settings: bool
     shows_progress: bool
@@ -50,6 +52,7 @@ def from_initialize(params: types.InitializeParams) -> Editor:
     defaults = "text_document.completion.completion_list.item_defaults"
     lazy = get_capability(params.capabilities, f"{item}.resolve_support.properties", ())
     tags = get_capability(params.capabilities, f"{item}.tag_support.value_set", ())
+    formats = get_capability(params.capabilities, f"{item}.documentation_format", ())
     name = params.client_info.name if params.client_info else ""
     encoding = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
     options = params.initialization_options
@@ -62,6 +65,7 @@ def from_initialize(params: types.InitializeParams) -> Editor:
         lazy=frozenset(lazy or ()),
         label_details=can(f"{item}.label_details_support"),
         deprecated_tag=types.CompletionItemTag.Deprecated in (tags or ()),
+        markdown=types.MarkupKind.Markdown in (formats or ()),
         cursor_ranges=name == "Neovim",
         pulls_settings=can("workspace.configuration"),
         shows_progress=can("window.work_done_progress"),

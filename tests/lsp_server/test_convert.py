@@ -57,6 +57,11 @@ ITEMS = (
         evidence=(Evidence("use", 3, 0.5, "used 3 times"), Evidence("tie", 0, 0, "no tie")),
     ),
 )
+MARKDOWN = editor(
+    completion_item=types.ClientCompletionItemOptions(
+        documentation_format=[types.MarkupKind.Markdown, types.MarkupKind.PlainText]
+    )
+)
 WORD = types.Range(types.Position(1, 10), types.Position(1, 12))
 
 
@@ -73,6 +78,31 @@ def test_an_editor_without_abilities_gets_everything_in_every_item() -> None:
         types.TextEdit(types.Range(types.Position(0, 0), types.Position(0, 0)), "import x\n")
     ]
     assert {item.data for item in made.items} == {7}
+
+
+def test_documentation_is_markdown_where_the_editor_shows_that() -> None:
+    item = suggestion("send", documentation="Send *args*.", evidence=WHY)
+    (shown,) = completion_list(Popup((item,)), 7, DOCUMENT, END, MARKDOWN).items
+    assert isinstance(shown.documentation, types.MarkupContent)
+    assert shown.documentation.kind == types.MarkupKind.Markdown
+    assert shown.documentation.value.startswith(r"Send \*args\*." + "\n\n• `c` is a `Client`  \n")
+    (bare,) = completion_list(Popup((suggestion("x"),)), 7, DOCUMENT, END, MARKDOWN).items
+    assert bare.documentation is None
+
+
+def test_what_ties_an_item_to_its_place_is_told_first() -> None:
+    (shown,) = completion_list(
+        Popup((suggestion("send", evidence=WHY),)), 7, DOCUMENT, END, PLAIN
+    ).items
+    assert shown.documentation == "• `c` is a `Client`\n• n-gram 43 %\n• used 3 times"
+
+
+WHY = (
+    Evidence("ngram", 15, 6.1, "n-gram 43 %"),
+    Evidence("member", 1, 1.2, "`c` is a `Client`"),
+    Evidence("uses", 3, -0.5, "used 3 times"),
+    Evidence("callable", 1, 1.1, ""),
+)
 
 
 def test_an_able_editor_gets_defaults_and_the_rest_on_resolve() -> None:
