@@ -223,7 +223,7 @@ async def serving(
     """A server with ``root`` as its workspace; ghost text is off unless ``settings`` ask for it."""
     values = {"ghostText": False, **(settings or {})}
     log = root.parent / f"{root.name}.log"
-    environment = {"LANCEFILL_CACHE": str(cache or root.parent / "cache")}
+    environment = {"LANCEFILL_CACHE": str(cache or _cache(root.parent))}
     async with started(
         SERVER, root, settings={"lancefill": values}, environment=environment, log=log
     ) as client:
@@ -238,6 +238,16 @@ async def serving(
         answer = await client.request("initialize", params)
         client.notify("initialized", {})
         yield Session(client, root, log, answer, name)
+
+
+def _cache(folder: Path) -> Path:
+    """A cache folder of the test's own, but for jedi's trees of the standard library."""
+    cache, shared = folder / "cache", folder.parent / "jedi"
+    cache.mkdir(exist_ok=True)
+    shared.mkdir(exist_ok=True)
+    if not (cache / "jedi").exists():
+        (cache / "jedi").symlink_to(shared)
+    return cache
 
 
 @pytest.fixture(scope="session")
