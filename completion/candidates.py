@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
+from keyword import iskeyword
 
 from completion import builtin_types
 from completion.annotations import Role, Scope, Type, definitions_of
@@ -165,6 +167,8 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             yield from _builtin_members(type_.target.qualname, tie)
         return
     for member in scope.snapshot.members(type_.target):
+        if not _can_be_written(member.name):
+            continue
         yield Candidate(
             member.name,
             str(member.definition.kind),
@@ -397,6 +401,8 @@ def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Ite
         if definition.container or located.path == scope.path:
             continue
         module = snapshot.module_name(located.path)
+        if not _can_be_written(module):
+            continue
         yield Candidate(
             definition.name,
             str(definition.kind),
@@ -439,5 +445,11 @@ def _modules(context: Context, scope: Scope) -> Iterator[Candidate]:
                     yield candidate
         return
     tops = {snapshot.module_name(path).partition(".")[0] for path in snapshot.paths}
-    for name in sorted(tops - {""}):
+    for name in sorted(filter(_can_be_written, tops)):
         yield Candidate(name, str(Kind.MODULE), Origin.MEMBER, tie)
+
+
+@lru_cache(maxsize=16_384)
+def _can_be_written(dotted: str) -> bool:
+    """Whether code can name it: files may be called ``foo-bar.py`` or ``2024/class.py``."""
+    return all(part.isidentifier() and not iskeyword(part) for part in dotted.split("."))

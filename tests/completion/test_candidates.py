@@ -132,6 +132,25 @@ def test_importable_names_need_a_letter_and_can_be_left_out(tmp_path: Path) -> N
     assert Origin.IMPORTABLE not in {each.origin for each in empty.items}
 
 
+def test_files_that_no_import_can_name_are_not_offered(tmp_path: Path) -> None:
+    files = {
+        "examples/foo-bar/app.py": "class ParcelApp: ...\n",
+        "examples/class.py": "class ParcelClass: ...\n",
+        "examples/fine.py": "class ParcelFine: ...\n",
+        "run-it.py": "class ParcelRun: ...\n",
+    }
+    for text, offered in (
+        ("x = Parcel", {"ParcelFine"}),
+        ("import ", {"examples"}),
+        ("from examples import ", {"fine"}),
+        ("import examples\nexamples.", {"fine"}),
+    ):
+        found = found_in({**files, "m.py": text + CURSOR}, "m.py", tmp_path / str(len(text)))
+        names = {each.name for each in found.items}
+        assert offered <= names
+        assert not names & {"ParcelApp", "ParcelClass", "ParcelRun", "foo-bar", "class", "run-it"}
+
+
 def test_the_library_adds_only_what_is_new_and_fits(tmp_path: Path) -> None:
     request, snapshot = asked(
         {"m.py": f"class A:\n  def up(self): ...\nA().u{CURSOR}"}, "m.py", tmp_path
