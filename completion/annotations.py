@@ -132,16 +132,20 @@ def own_instance(scope: Scope, role: Role = Role.INSTANCE) -> Type:
 
 
 def definitions_of(snapshot: Snapshot, target: Target) -> tuple[Definition, ...]:
-    """The definitions behind a target: several for an attribute that is assigned in many places."""
+    """The definitions behind a target, those that say more first.
+
+    There are several for a variable that is assigned in many places and for an overloaded function.
+    """
     found = snapshot.definition(target)
-    if found is None or found.kind not in (Kind.ATTRIBUTE, Kind.VARIABLE, Kind.CONSTANT):
+    if found is None or found.returns or found.kind in (Kind.CLASS, Kind.MODULE):
         return () if found is None else (found,)
     symbols = snapshot.symbols(target.path or "")
-    return tuple(
+    same = [
         each
         for each in (symbols.definitions if symbols else ())
         if each.name == found.name and each.container == found.container
-    )
+    ]
+    return tuple(sorted(same, key=lambda each: not (each.returns or each.annotation)))
 
 
 def imported_target(binding: Binding, scope: Scope) -> Target:

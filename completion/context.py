@@ -105,6 +105,7 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _DEF = re.compile(rb"(?:async[ \t]+)?def[ \t]+([^\W\d][\w\x80-\xff]*)")
 _CLASS = re.compile(rb"class[ \t]+([^\W\d][\w\x80-\xff]*)")
 _FIRST_PARAMETER = re.compile(rb"[^(]*\(\s*([A-Za-z_]\w*)\s*[,)]")
+_STATEMENT_ONLY = re.compile(rb"(?:async[ \t]+)?(?:def|class|with|while|try)\b")
 _COMPOUND = frozenset(
     (
         *("module", "block", "ERROR", "decorated_definition", "function_definition"),
@@ -116,6 +117,9 @@ _COMPOUND = frozenset(
 """Nodes in which a new line may begin a new statement."""
 
 _PLACEHOLDER = b"_"
+LONGEST_SCAN = 32_768
+"""The most bytes before the cursor that are read closely: a long function, part of a table."""
+
 _BLOCK = 16_384
 """Bytes searched upward at a time for the headers around the cursor."""
 
@@ -131,9 +135,11 @@ def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
     offset = max(0, min(offset, len(text)))
     start = _word_start(text, offset)
     end = _IDENTIFIER.match(text, offset).end()  # type: ignore[union-attr]
-    statement = _statement_start(tree, _line_start(text, start))
+    statement = _line_start(text, _statement_start(tree, _line_start(text, start)))
     headers = _headers(text, statement, tree)
     begin = _chunk_start(statement, headers)
+    if start - begin > LONGEST_SCAN:
+        begin = max(statement, _leaf_end(tree, start - LONGEST_SCAN))
     scanned = scan(text, begin, start)
     prefix = text[start:offset].decode("utf-8", "replace")
     place, receiver, module = _place(scanned, text[start:offset], start)
@@ -170,10 +176,24 @@ def _headers(text: bytes, start: int, tree: Tree) -> list[_Header]:
     headers: list[_Header] = []
     while indent and (header := _outer_line(text, end, indent)) is not None:
         end = header.start - len(header.indent)
-        if _statement_start(tree, header.start) == header.start:
+        if _begins_statement(tree, header):
             indent = len(header.indent)
             headers.append(header)
     return headers
+
+
+def _begins_statement(tree: Tree, header: _Header) -> bool:
+    """Whether the line does not go on inside a string or bracket from above.
+
+    Around broken code the tree may see brackets that are none; some keywords know better.
+    """
+    start = _statement_start(tree, header.start)
+    if start == header.start or not _STATEMENT_ONLY.match(header.text):
+        return start == header.start
+    node = tree.root_node.descendant_for_byte_range(header.start, header.start)
+    while node is not None and node.type != "string":
+        node = node.parent
+    return node is None
 
 
 def _line_start(text: bytes, offset: int) -> int:
@@ -210,6 +230,16 @@ def _statement_start(tree: Tree, offset: int) -> int:
         offset = min(offset, node.start_byte)
         node = node.parent
     return offset
+
+
+def _leaf_end(tree: Tree, offset: int) -> int:
+    """The end of the token at ``offset``, a string counting as one."""
+    node = tree.root_node.descendant_for_byte_range(offset, offset)
+    while node is not None and node.parent is not None and node.parent.type == "string":
+        node = node.parent
+    if node is None or (node.child_count and node.type != "string"):
+        return offset
+    return node.end_byte
 
 
 def _chunk_start(statement: int, headers: Sequence[_Header]) -> int:

@@ -244,6 +244,12 @@ def test_a_lone_carriage_return_ends_a_line() -> None:
     assert at(NESTED.replace("\n", "\r")) == at(NESTED)
 
 
+@pytest.mark.parametrize("line", ["    'key': [1, 2, value],\n", "    'key': [1, 2, value], "])
+def test_a_table_of_a_megabyte(line: str) -> None:
+    context = at("TABLE = {\n" + line * 40_000 + "    'x': self.nam‸\n}\n")
+    assert (context.place, context.receiver, context.prefix) == (Place.MEMBER, "self", "nam")
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(SOURCES), st.data())
 def test_any_cut_of_a_real_file(source: bytes, data: st.DataObject) -> None:
@@ -263,9 +269,20 @@ def test_any_cut_of_a_real_file(source: bytes, data: st.DataObject) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(SOURCES), st.data())
 def test_what_follows_the_line_changes_nothing(source: bytes, data: st.DataObject) -> None:
-    offset = data.draw(st.integers(0, len(source)))
-    garbage = data.draw(st.sampled_from([b"\n)]}'''", b"\nclass A(\n    def", b'\n"""\n@', b"\n"]))
-    assert read(source[:offset] + garbage, offset) == read(source[:offset], offset)
+    offset = outside_strings(source, data.draw(st.integers(0, len(source))))
+    below = data.draw(st.sampled_from([b"\n", b"\nx = 1\n", b"\n@", b"\nclass A(\n    def"]))
+    assert read(source[:offset] + below, offset) == read(source[:offset], offset)
+
+
+def outside_strings(source: bytes, offset: int) -> int:
+    """The offset, or the end of the string it is in: an unclosed one may hold anything."""
+    language = language_of("x.py")
+    assert language is not None
+    node = parse(language, source).root_node.descendant_for_byte_range(offset, offset)
+    while node is not None:
+        offset = node.end_byte if node.type == "string" else offset
+        node = node.parent
+    return offset
 
 
 @settings(max_examples=300, deadline=None)

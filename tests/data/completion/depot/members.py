@@ -35,6 +35,8 @@ def constructed():
     client.pack(Parcel.blank()).
     #? number label
     client.pack().seal()[0].
+    #? weigh
+    client.find(3).
     #? fetch
     client.fe
     #? place

@@ -61,6 +61,13 @@ class Client(Base):
     @staticmethod
     def parse_url(url: str) -> tuple[str, int]: ...
 
+    @overload
+    def find(self, number: int) -> Parcel: ...
+    @overload
+    def find(self, number: int, default: None) -> Parcel | None: ...
+    def find(self, number, default=None):
+        return default
+
     def shelf(self, name: str):
         return self._shelves[name]
 
