@@ -167,7 +167,7 @@ class Session:
         """The first reason told for a feature, of the notifications from ``start`` on."""
 
         def fits(seen: Notification) -> bool:
-            fresh = seen not in self.client.notifications[:start]
+            fresh = all(seen is not old for old in self.client.notifications[:start])
             return fresh and seen.method == "lancefill/reason" and seen.params["feature"] == feature
 
         return dict((await self.client.wait_for(fits, 10)).params)

@@ -64,6 +64,15 @@ async def test_a_half_typed_word_is_part_of_the_suggestion(session: Session) -> 
     session.close("half.py")
 
 
+async def test_nothing_of_what_the_model_reads_and_writes_is_in_the_log(session: Session) -> None:
+    lines = ["zyzzyva_one = 1", "zyzzyva_two = 2", "print(zyzzyva_one, zyzzyva_two)", "zyzzyva_"]
+    session.open("secret.py", "\n".join(lines))
+    await session.ghost("secret.py", 3, len(lines[3]))
+    await session.labels("secret.py", 3, len(lines[3]))
+    assert "zyzzyva" not in session.log
+    session.close("secret.py")
+
+
 async def test_the_previewed_popup_item_is_extended(session: Session) -> None:
     session.open("loop.py", "import os\n\nfor name in os.")
     here = {"line": 2, "character": 15}
