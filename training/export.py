@@ -46,7 +46,6 @@ def _training(state: dict[str, Any]) -> dict[str, Any]:
         "tokens": progress["tokens"],
         "hours": round(progress["seconds"] / 3600, 2),
         "tokens_per_second": round(progress["tokens"] / max(progress["seconds"], 1.0)),
-        "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
     }
 
@@ -97,10 +96,11 @@ type (after Izadi et al., CodeFill, ICSE 2022). Prompts are suffix first:
 `<|context|> signatures <|suffix|> S <|prefix|> P M <|end|>`.
 
 ## What it is not
-A small model after a short run: {training[hours]} hours on {training[threads]} processor threads,
-{tokens:.1f} million tokens in {training[steps]} steps. It knows the shape of Python and copies
-names from the text around the cursor; it knows little of any library. Its confidence decides what
-is shown. Only Python was in the corpus. What it writes may resemble the code it was trained on.
+A small model after a short run: {training[hours]} hours in {training[plan][processes]} processes,
+{tokens:.1f} million tokens, {training[steps]} steps of the first process. It knows the shape of
+Python and copies some names from the text around the cursor; it knows little of any library. Its
+confidence decides what is shown. Only Python was in the corpus. What it writes may resemble the
+code it was trained on.
 
 ## How well it does
 Packages that training never saw ({held_out}), cut at uniformly random characters of code lines.
