@@ -27,10 +27,11 @@ from indexing import cache, parsing, store
 from indexing.extract import outline
 from indexing.files import MAX_FILE_BYTES, Found, Skipped, discover, inspect, is_binary
 from indexing.languages import language_of
+from indexing.system import cores, exists
 
 LOCK_NAME = "lock"
 STAMP_NAME = "ngrams.stamp"
-PROCESSES = max(1, min(4, len(os.sched_getaffinity(0))))
+PROCESSES = min(4, cores())
 
 BATCH_BYTES = 256 * 1024
 """Source sent to a parsing process at once: large enough to hide the round trip."""
@@ -138,7 +139,7 @@ def synchronise(
     if looked_at == known.keys():
         found = list(discover(root))
     else:
-        found = [inspect(root, path) for path in sorted(looked_at) if (root / path).exists()]
+        found = [inspect(root, path) for path in sorted(looked_at) if exists(root / path)]
     if exclude is not None:
         found = [item for item in found if not exclude.match_file(item.path)]
     gone = looked_at - {item.path for item in found}

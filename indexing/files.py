@@ -19,6 +19,7 @@ from pathlib import Path
 import pathspec
 
 from indexing.languages import language_of
+from indexing.system import exists
 
 MAX_FILE_BYTES = 1024 * 1024
 """Larger sources are generated tables; one of them would hold up everything else."""
@@ -124,7 +125,7 @@ def listed_by_git(root: Path) -> list[str] | None:
 
     A root that git ignores (a package inside site-packages) is not the checkout's own.
     """
-    if not any((folder / ".git").exists() for folder in (root, *root.resolve().parents)):
+    if not any(exists(folder / ".git") for folder in (root, *root.resolve().parents)):
         return None
     if _git(root, "check-ignore", "-q", ".") is not None:
         return None
@@ -177,15 +178,8 @@ def _walk(folder: Path, path: str, rules: Rules) -> Iterator[str]:
             yield path + entry.name
 
 
-def _links_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself; as a file it is skipped with that reason
-        return False
-
-
 def _is_entered(folder: Path) -> bool:
-    return folder.name not in PRUNED and not (folder / "pyvenv.cfg").exists()
+    return folder.name not in PRUNED and not exists(folder / "pyvenv.cfg")
 
 
 def _ignore_rules(file: Path) -> pathspec.GitIgnoreSpec:

@@ -27,6 +27,7 @@ from indexing.ngram_file import BrokenNgramsError
 from indexing.ngrams import NgramModel
 from indexing.resolve import Located, Member, Memo, Resolver, Target
 from indexing.symbols import Definition, FileSymbols, Import, last_part
+from indexing.system import is_file
 from indexing.uses import Counts, changed, count_packed, count_rows
 
 DECODED_FILES = 1024
@@ -192,7 +193,9 @@ class Snapshot:
         self._disk = disk
         self._buffers = buffers
         self._ngrams = ngrams
-        self._resolver = Resolver(modules, self.symbols, memo)
+        # not self.symbols: a circle would keep the view open until the garbage is collected
+        self._symbols = partial(_symbols, disk, buffers)
+        self._resolver = Resolver(modules, self._symbols, memo)
         files = disk.view.files
         self._hidden = {files[path] for path in buffers if path in files}
 
@@ -205,11 +208,7 @@ class Snapshot:
 
     def symbols(self, path: str) -> FileSymbols | None:
         """What a file says, from its open buffer or else from disk; ``None`` when not indexed."""
-        buffer = self._buffers.get(path)
-        if buffer is not None:
-            return buffer.symbols
-        file = self._disk.view.files.get(path)
-        return None if file is None else self._disk.symbols(file)
+        return self._symbols(path)
 
     @property
     def ngrams(self) -> NgramModel | None:
@@ -273,10 +272,6 @@ class Snapshot:
         """The dotted name that other files import ``path`` by."""
         return self._resolver.modules.module_name(path)
 
-    def find_module(self, module: str, importer: str) -> str | None:
-        """The file or namespace package (trailing ``/``) that ``import module`` means there."""
-        return self._resolver.modules.find(module, importer)
-
     def resolve(self, path: str, imported: Import) -> Target:
         """What an import in ``path`` binds, re-exports followed to the definition."""
         return self._resolver.resolve(path, imported)
@@ -325,6 +320,14 @@ class Snapshot:
         number = self._disk.use_count(name)
         number += sum(buffer.counts.names.get(name, 0) for buffer in self._buffers.values())
         return number - sum(self._disk.counts(file).names.get(name, 0) for file in self._hidden)
+
+
+def _symbols(disk: Disk, buffers: Mapping[str, Buffer], path: str) -> FileSymbols | None:
+    buffer = buffers.get(path)
+    if buffer is not None:
+        return buffer.symbols
+    file = disk.view.files.get(path)
+    return None if file is None else disk.symbols(file)
 
 
 def _position(located: Located) -> tuple[str, int]:
@@ -377,7 +380,7 @@ class Index:
                 return False
             view = store.View(None)
         self._disk = Disk(view, self._decoded)
-        self._reset()
+        self._reset(keep_modules=False)
         return True
 
     def _changed(self) -> bool:
@@ -437,14 +440,15 @@ class Index:
             )
         return self._snapshot
 
-    def _reset(self, *, keep_memo: bool = False) -> None:
+    def _reset(self, *, keep_memo: bool = False, keep_modules: bool = True) -> None:
         self._generation += 1
         self._snapshot = None
         if keep_memo:
             return
         self._memo = Memo()
         paths = frozenset(self._disk.view.files) | self._buffers.keys()
-        if paths != self._modules.paths:
+        # those of another state of the store would keep its view open
+        if not keep_modules or paths != self._modules.paths:
             self._modules = Modules(
                 paths, self._prefix, partial(_imported, self._disk.view, self._buffers)
             )
@@ -461,7 +465,7 @@ def package_prefix(root: Path) -> str:
     """The dotted name of the package that ``root`` itself is; empty when it is none."""
     parts: list[str] = []
     folder = root.absolute()
-    while any((folder / name).is_file() for name in PACKAGE_FILES) and folder.parent != folder:
+    while any(is_file(folder / name) for name in PACKAGE_FILES) and folder.parent != folder:
         parts.insert(0, folder.name)
         folder = folder.parent
     return ".".join(parts)

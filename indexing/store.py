@@ -206,10 +206,10 @@ class View:
 
     def symbols(self, file: int) -> FileSymbols | None:
         """Decode one file; its uses only when they are looked at."""
-        found = self._rows("SELECT imports, exports, doc FROM files WHERE id = ?", file)
+        found = self._rows("SELECT imports, exports, doc, uses FROM files WHERE id = ?", file)
         if not found:
             return None
-        imports, exports, doc = found[0]
+        imports, exports, doc, uses = found[0]
         rows = self._rows("SELECT row FROM definitions WHERE file = ? ORDER BY ordinal", file)
         if self.broken:
             return None
@@ -217,7 +217,7 @@ class View:
         return FileSymbols(
             tuple(definition(row) for row in json.loads(f"[{','.join(row for (row,) in rows)}]")),
             tuple(imported(row) for row in json.loads(imports)),
-            Uses(lambda: unpack_uses(self.packed_uses(file))),
+            Uses(lambda: unpack_uses(uses)),  # not self: symbols outlive their view
             None if exported is None else tuple(exported),
             doc,
         )

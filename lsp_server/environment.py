@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexing.system import is_file, is_folder
+
 _FOLDERS = (".venv", "venv")
 _EXECUTABLES = ("bin/python", "Scripts/python.exe")
 
@@ -28,13 +30,13 @@ def find(
     root: Path, setting: str, *, trusted: bool, variables: Mapping[str, str] = os.environ
 ) -> Environment:
     """The environment of a workspace: the setting, then ``.venv``, then ``VIRTUAL_ENV``."""
-    roots = tuple(path for path in (root, root / "src") if path.is_dir())
+    roots = tuple(path for path in (root, root / "src") if is_folder(path))
     if not trusted:
         return Environment(None, "the workspace is not trusted", roots)
     if setting:
         chosen = root / Path(setting).expanduser()
-        executable = _executable(chosen) if chosen.is_dir() else chosen
-        if executable is None or not executable.is_file():
+        executable = _executable(chosen) if is_folder(chosen) else chosen
+        if executable is None or not is_file(executable):
             return Environment(None, f"the setting names no Python: {setting}", roots)
         return Environment(executable, "the setting", roots)
     for name in _FOLDERS:
@@ -49,4 +51,4 @@ def find(
 def _executable(folder: Path) -> Path | None:
     """The Python of a virtual environment."""
     candidates = (folder / name for name in _EXECUTABLES)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import os
 import sys
 import time
 from collections import OrderedDict
@@ -33,6 +32,7 @@ from completion.tree import CanonicalModel
 from indexing import messages
 from indexing.ngram_file import FILE_NAME, BrokenNgramsError
 from indexing.ngrams import NgramModel
+from indexing.system import cores
 
 SESSIONS = 4
 """Prompts whose keys and values are kept, one per open file that was last asked about."""
@@ -167,19 +167,12 @@ def _text(params: Mapping[str, Any], name: str) -> str:
 
 
 def _started(device: str, weights: Path | None) -> Worker:
-    torch.set_num_threads(min(THREADS, max(1, _cores() // 2)))
+    torch.set_num_threads(min(THREADS, max(1, cores() // 2)))
     worker = Worker(load(weights, None if device == "auto" else device))
     worker.warm_up()
     gc.collect()
     gc.freeze()  # what is loaded stays; no collection looks at it again
     return worker
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _failing(message: str) -> messages.Handler:

@@ -16,6 +16,7 @@ from indexing.build import BusyError, Job, Progress, build, parse_all, parse_fil
 from indexing.files import MAX_FILE_BYTES, Skipped
 from indexing.index import Index
 from indexing.store import Record
+from indexing.symbols import Import
 
 Repository = Callable[[Mapping[str, str]], Path]
 
@@ -89,7 +90,8 @@ def test_a_workspace_inside_site_packages_can_be_built(tmp_path: Path) -> None:
     assert build(root, tmp_path / "cache").files > 10
     snapshot = Index.open(root, tmp_path / "cache").snapshot()
     assert snapshot.module_name("_ratio.py") == "rich._ratio"
-    assert snapshot.find_module("rich._ratio", "__init__.py") == "_ratio.py"
+    imported = Import("rich._ratio", None, "r", 0, (0, 0))
+    assert snapshot.resolve("__init__.py", imported).path == "_ratio.py"
 
 
 @pytest.fixture

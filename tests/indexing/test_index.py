@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -133,6 +134,32 @@ def test_a_damaged_store_costs_its_contents_and_nothing_else(index: Index, tmp_p
     build(index.root, tmp_path / "cache")
     assert index.refresh()
     assert index.snapshot().symbols("pkg/core.py") is not None
+
+
+def test_states_of_the_store_that_nobody_keeps_are_closed(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views: list[weakref.ref[store.View]] = []
+
+    def open_view(folder: Path) -> store.View:
+        view = real(folder)
+        views.append(weakref.ref(view))
+        return view
+
+    real = store.open_view
+    monkeypatch.setattr(store, "open_view", open_view)
+    uses = [index.snapshot().symbols("main.py").uses]
+    for number in range(6):
+        (index.root / "main.py").write_text(f"import pkg\npkg.Client().send({number})\n")
+        build(index.root, tmp_path / "cache")
+        assert index.refresh()
+        snapshot = index.snapshot()
+        uses.append(snapshot.symbols("main.py").uses)
+        assert {name for path in FILES for name in snapshot.bindings(path)} == {"pkg", "Client"}
+        assert snapshot.module_name("pkg/core.py") == "pkg.core"
+    assert len(views) == 6
+    assert sum(view() is not None for view in views) <= 2
+    assert [[use.name for use in found] for found in uses] == [["Client", "send"]] * 7
 
 
 def test_damaged_ngrams_are_none_until_they_are_built_again(index: Index, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Which Python a workspace's imports belong to."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from lsp_server.environment import find
 
@@ -44,3 +47,20 @@ def test_import_roots_know_the_src_layout(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     roots = find(tmp_path, "", trusted=True, variables={}).import_roots
     assert roots == (tmp_path, tmp_path / "src")
+
+
+def test_a_virtual_environment_that_is_shut_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, active = venv(tmp_path / ".venv"), venv(tmp_path / "active")
+    ask = os.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if own.parent in Path(path).parents:
+            raise PermissionError(str(path))
+        return ask(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    variables = {"VIRTUAL_ENV": str(tmp_path / "active")}
+    assert find(tmp_path, "", trusted=True, variables=variables).interpreter == active
+    assert "names no Python" in find(tmp_path, str(own), trusted=True, variables={}).found_by
