@@ -41,6 +41,7 @@ from completion.request import (
     Timing,
 )
 from indexing.index import Snapshot
+from indexing.messages import place_of
 from indexing.ngrams import View
 
 MAX_ITEMS = 50
@@ -140,8 +141,8 @@ async def popup(request: Request, snapshot: Snapshot, helpers: Helpers, options:
     clock = Clock()
     try:
         answer = await _popup(request, snapshot, helpers, options, clock)
-    except Exception as error:
-        log.exception("popup failed")
+    except Exception as error:  # noqa: BLE001  an editor gets an answer, whatever happens
+        log.error("popup failed: %s", place_of(error))
         answer = Popup((), (_failure(error),))
     return replace(answer, timeline=tuple(clock.steps))
 
@@ -151,8 +152,8 @@ async def ghost(request: Request, snapshot: Snapshot, helpers: Helpers, options:
     clock = Clock()
     try:
         answer = await _ghost(request, snapshot, helpers, options, clock)
-    except Exception as error:
-        log.exception("ghost text failed")
+    except Exception as error:  # noqa: BLE001  an editor gets an answer, whatever happens
+        log.error("ghost text failed: %s", place_of(error))
         answer = Ghost(None, _failure(error))
     return replace(answer, timeline=tuple(clock.steps))
 
@@ -163,8 +164,8 @@ async def explain(
     """The popup and the ghost text with all that led to them."""
     try:
         context = read(request.text, request.offset, snapshot.tree(request.path))
-    except Exception:
-        log.exception("reading the context failed")
+    except Exception as error:  # noqa: BLE001  an editor gets an answer, whatever happens
+        log.error("reading the context failed: %s", place_of(error))
         context = None
     return Explanation(
         request,

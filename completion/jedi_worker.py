@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-class LateError(Exception):
+class LateError(TimeoutError):
     """The answer was found after its deadline."""
 
 

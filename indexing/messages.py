@@ -35,6 +35,9 @@ CANCELLED = "cancelled"
 SUPERSEDED = "superseded"
 """The error of a request that was given up because a newer one of its session arrived."""
 
+LATE = "the deadline passed"
+"""The error of a request whose handler raised TimeoutError."""
+
 Message = dict[str, Any]
 log = logging.getLogger(__name__)
 
@@ -167,11 +170,18 @@ def _answer(handlers: Mapping[str, Handler], call: Call) -> Message:
         encode(result)
     except StoppedError:
         return {"error": call.stopped or CANCELLED}
+    except TimeoutError:
+        log.debug("%s: %s", call.method, LATE)  # nothing is wrong: the question was too large
+        return {"error": LATE}
     except Exception as error:  # noqa: BLE001  the helper outlives every bad request
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        log.warning("%s failed: %s\n%s", call.method, type(error).__name__, frames)
+        log.warning("%s failed: %s", call.method, place_of(error))
         return {"error": f"{type(error).__name__}: {error}"}
     return {"result": result}
+
+
+def place_of(error: BaseException) -> str:
+    """An error's type and where it was raised, for the log: its text may quote source code."""
+    return "\n".join((type(error).__name__, *traceback.format_tb(error.__traceback__)))
 
 
 class _Inbox:

@@ -141,6 +141,8 @@ class Library:
         try:
             answer = await self.helper.request("complete", params, LIBRARY_LIMIT_S)
         except HelperError as error:
+            if error.late:
+                return LibraryAnswer(reason=Reason(Code.DEADLINE, str(error)))
             return LibraryAnswer(reason=Reason(Code.LIBRARY_FAILED, str(error)))
         return LibraryAnswer(tuple(_library_item(item) for item in answer["items"]))
 
@@ -198,7 +200,7 @@ class FolderHelpers:
 
 
 def _model_reason(error: HelperError, budget_ms: float) -> Reason:
-    if error.cause is Cause.LATE:
+    if error.late:
         return Reason(Code.DEADLINE, f"the model needs longer than {budget_ms:.0f} ms")
     if error.cause is Cause.REFUSED and error.detail in (messages.SUPERSEDED, messages.CANCELLED):
         return Reason(Code.SUPERSEDED, "a newer request took its place")

@@ -45,12 +45,16 @@ class Cause(StrEnum):
 
 
 class HelperError(Exception):
-    """A helper gave no answer; ``detail`` is its own error text where it sent one."""
+    """A helper gave no answer; ``detail`` is its own error text where it sent one.
+
+    ``late`` says that nothing is wrong but the time, by its clock or by ours.
+    """
 
     def __init__(self, name: str, cause: Cause, detail: str = "") -> None:
         super().__init__(f"{name} {cause}" + (f": {detail}" if detail else ""))
         self.cause = cause
         self.detail = detail
+        self.late = cause is Cause.LATE or detail == messages.LATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from completion.request import Code, Reason
-from indexing.messages import take_stdio
+from indexing.messages import place_of, take_stdio
 from lsp_server import convert, editor, settings
 from lsp_server.newest import Newest
 from lsp_server.progress import IndexingProgress
@@ -93,7 +93,7 @@ class Server(LanguageServer):
 
     def report_server_error(self, error: Exception, source: object) -> None:  # noqa: ARG002
         """Log what went wrong; pygls would show it to the person in a message box."""
-        log.error("a message could not be handled: %s", type(error).__name__, exc_info=error)
+        log.error("a message could not be handled: %s", place_of(error))
 
     def warn(self, message: str) -> None:
         """Say something where the person looks for the server's log."""
@@ -101,8 +101,8 @@ class Server(LanguageServer):
         self.window_log_message(types.LogMessageParams(types.MessageType.Warning, message))
 
     def tell_reason(self, feature: str, uri: str, reason: Reason) -> None:
-        """Say why a request ended with nothing."""
-        log.info("no %s: %s (%s)", feature, reason.message, reason.code.value)
+        """Say why a request ended with nothing; the log gets no message, which may quote code."""
+        log.info("no %s: %s", feature, reason.code.value)
         self.protocol.notify(
             "lancefill/reason",
             {"feature": feature, "uri": uri, "code": reason.code, "message": reason.message},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,13 +207,16 @@ async def test_a_defect_is_logged_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("broken")
+        raise RuntimeError(broken)
+
+    broken = "at line 1: pelican = 1"
 
     monkeypatch.setattr(engine, "gather", fail)
     monkeypatch.setattr(engine, "prompt", fail)
-    with caplog.at_level(logging.CRITICAL, "completion"):
-        found = await popup(CLIENT, tmp_path)
-        written = await ghost(CLIENT, tmp_path, Model("x"))
+    found = await popup(CLIENT, tmp_path)
+    written = await ghost(CLIENT, tmp_path, Model("x"))
+    assert "popup failed: RuntimeError" in caplog.text
+    assert "pelican" not in caplog.text
     assert codes(found) == [Code.FAILED]
     assert written.reason is not None
     assert written.reason.code is Code.FAILED

@@ -117,6 +117,18 @@ def test_each_request_gets_its_answer_and_a_bad_one_an_error() -> None:
     helper.close()
 
 
+def test_a_deadline_is_answered_and_not_worth_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    def slow(call: messages.Call) -> messages.Message:
+        raise TimeoutError
+
+    caplog.set_level("INFO")
+    helper = Helper({"slow": slow})
+    helper.request(1, "slow")
+    assert helper.answer() == {"id": 1, "error": messages.LATE}
+    helper.close()
+    assert caplog.text == ""
+
+
 def test_a_result_that_cannot_be_sent_becomes_an_error() -> None:
     helper = Helper({"bad": lambda call: {"value": float("nan")}})
     helper.request(1, "bad")

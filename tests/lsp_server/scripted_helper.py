@@ -22,6 +22,8 @@ def ghost(call: messages.Call) -> messages.Message:
     prefix = call.params["prefix"]
     if prefix == "die":
         os._exit(1)
+    if prefix == "late":
+        raise TimeoutError("in the middle of a secret")
     if prefix == "wait":
         while not call.stopped:
             time.sleep(0.002)

@@ -136,6 +136,9 @@ async def test_a_slow_a_superseded_and_a_dead_model_have_their_reasons() -> None
         late = await ghost(made, "wait", 30)
         assert isinstance(late, Reason)
         assert late.code is Code.DEADLINE
+        known_late = await ghost(made, "late", 3000)
+        assert isinstance(known_late, Reason)
+        assert known_late.code is Code.DEADLINE
         older = asyncio.create_task(ghost(made, "wait", 5000))
         await asyncio.sleep(0.05)
         assert isinstance(await ghost(made, "newer"), RawGhost)
