@@ -1,9 +1,9 @@
 """The corpus: named packages under permissive licences, filtered, deduplicated, split by package.
 
 ``packages.json`` names every package with version, licence, split and the most that is taken
-from it. Sources are the running Python's standard library, packages installed beside Lancefill,
-and wheels that pip fetches into an ignored folder. The manifest written beside the text records
-what went in, and how much of what was left out for which reason.
+from it. Sources are the running Python's standard library, wheels that pip fetches into an ignored
+folder, and the installed torch, whose wheel is too large to fetch for its text. The manifest
+written beside the text records what went in, and how much of what was left out for which reason.
 """
 
 from __future__ import annotations
@@ -216,13 +216,22 @@ def _raw_files(package: Package, wheels: Path) -> Iterator[tuple[str, bytes]]:
 def _installed_files(package: Package) -> Iterator[tuple[str, bytes]]:
     try:
         distribution = metadata.distribution(package.name)
-    except metadata.PackageNotFoundError:
-        LOG.warning("%s is not installed here and is left out", package.name)
-        return
+    except metadata.PackageNotFoundError as error:
+        raise CorpusError(f"{package.name} {package.version} is not installed here") from error
+    if _public(distribution.version) != _public(package.version):
+        raise CorpusError(
+            f"{package.name} {package.version} is in the manifest, "
+            f"{distribution.version} is installed here"
+        )
     for file in distribution.files or ():
         path = Path(str(file.locate()))
         if file.suffix == ".py" and ".." not in file.parts and path.is_file():
             yield file.as_posix(), path.read_bytes()
+
+
+def _public(version: str) -> str:
+    """A version without the name of its build: 2.13.0 of 2.13.0+cpu."""
+    return version.partition("+")[0]
 
 
 def _wheel_files(package: Package, wheels: Path) -> Iterator[tuple[str, bytes]]:

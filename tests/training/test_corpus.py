@@ -112,3 +112,12 @@ def test_no_package_gives_more_than_its_cap(
 def test_a_corpus_that_was_not_built_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no corpus"):
         corpus.read(tmp_path / "train.jsonl")
+
+
+def test_an_installed_package_of_another_version_is_an_error() -> None:
+    other = Package("rich", "0.1", "MIT", "installed", "train", 1.0)
+    with pytest.raises(CorpusError, match=r"rich 0\.1 is in the manifest, \d+"):
+        list(corpus._installed_files(other))
+    absent = Package("no-such-package", "1", "MIT", "installed", "train", 1.0)
+    with pytest.raises(CorpusError, match="not installed"):
+        list(corpus._installed_files(absent))
