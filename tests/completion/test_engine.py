@@ -176,16 +176,16 @@ class Scores(SilentHelpers):
         self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
     ) -> Sequence[float] | Reason:
         self.prompts.append(prompt)
-        return [0.0 if name == self.best else -16.0 for name in names]
+        return [0.0 if name == self.best else -20.0 for name in names]
 
 
 @pytest.mark.parametrize("best", ["describe", "pack", "wait"])
 async def test_the_models_scores_count(best: str, tmp_path: Path) -> None:
     helpers = Scores(best)
-    found = await popup(
-        CLIENT.replace(CURSOR, f"x{CURSOR}").replace("x‸", CURSOR), tmp_path, helpers
-    )
-    assert found.items[0].label == best
+    with_model, without = await popup(CLIENT, tmp_path, helpers), await popup(CLIENT, tmp_path)
+    assert item(with_model, best).score > item(without, best).score
+    assert item(with_model, "fetch").score == item(without, "fetch").score
+    assert "the model gives it 100%" in [each.text for each in item(with_model, best).evidence]
     assert helpers.prompts[0].prefix.endswith("client.")
 
 
