@@ -74,7 +74,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build did: files in the index now, parsed and removed by it, and those left out."""
+    """What a build did: files in the index now, parsed and removed by it, and those left out.
+
+    ``looking`` is the part of ``seconds`` that it took to see what changed.
+    """
 
     folder: Path
     files: int
@@ -82,6 +85,7 @@ class Summary:
     removed: int
     skipped: tuple[Skipped, ...]
     seconds: float
+    looking: float
     warning: str = ""
 
 
@@ -112,7 +116,7 @@ def build(root: Path, cache_folder: Path | None = None, report: Report | None = 
     seconds = time.monotonic() - started
     return Summary(
         place.folder, summary.files, summary.parsed, summary.removed, summary.skipped, seconds,
-        summary.warning,
+        summary.looking, summary.warning,
     )  # fmt: skip
 
 
@@ -142,6 +146,7 @@ def synchronise(
         found = [inspect(root, path) for path in sorted(looked_at) if exists(root / path)]
     if exclude is not None:
         found = [item for item in found if not exclude.match_file(item.path)]
+    looking = time.monotonic() - started
     gone = looked_at - {item.path for item in found}
     jobs = list(_changed(found, known))
     news = [item for item in found if isinstance(item, Skipped) and _is_news(item, known)]
@@ -151,7 +156,9 @@ def synchronise(
     skipped = writer.skipped()
     seconds = time.monotonic() - started
     files = len(on_record) - len(skipped)
-    return Summary(writer.path.parent, files, len(jobs), len(gone), skipped, seconds, warning)
+    return Summary(
+        writer.path.parent, files, len(jobs), len(gone), skipped, seconds, looking, warning
+    )
 
 
 Known = Mapping[str, tuple[store.Stat, bytes | None]]

@@ -69,9 +69,7 @@ def prepare(root: Path, cache: Path | None = None) -> Place:
     """Create the workspace's folder and note the use; a temporary folder when that fails."""
     folder = workspace_folder(root, cache)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        record = folder / "workspace"
-        record.write_text(os.path.realpath(root), "utf-8", errors="surrogateescape")
+        note_use(root, folder)
     except OSError as error:
         reason = error.strerror or str(error)
         warning = f"cannot write the cache {folder}: {reason}; the index will not be kept"
@@ -79,6 +77,13 @@ def prepare(root: Path, cache: Path | None = None) -> Place:
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
         return Place(Path(temporary), warning)
     return Place(folder)
+
+
+def note_use(root: Path, folder: Path) -> None:
+    """Record that the workspace's folder is in use now, creating it where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    record = folder / "workspace"
+    record.write_text(os.path.realpath(root), "utf-8", errors="surrogateescape")
 
 
 def entries(cache: Path | None = None) -> list[Entry]:

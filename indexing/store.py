@@ -78,6 +78,9 @@ HOMONYMS = """
 SELECT d.file, d.row FROM definitions d JOIN files f ON f.id = d.file
 WHERE d.name = ? AND d.top >= ? ORDER BY f.path, d.ordinal LIMIT ?
 """
+PASSING = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+"""Errors that say nothing about the file's contents, by the start of their name."""
+
 LAST_CHARACTER = "\U0010ffff"
 
 log = logging.getLogger(__name__)
@@ -85,6 +88,12 @@ log = logging.getLogger(__name__)
 
 class StoreError(Exception):
     """The file is missing, broken, or of another version; the remedy is to build it again."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the error, or the one it comes from, leaves the file as good as it was."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    return getattr(cause, "sqlite_errorname", "").startswith(PASSING)
 
 
 class Stat(NamedTuple):
@@ -437,13 +446,23 @@ class Writer:
 def open_writer(folder: Path) -> Writer:
     """Open the store for writing, building it anew where it is broken or of another version.
 
-    Reads the whole file for damage: 60 ms for the 27 MB of sympy.
+    Reads the whole file for damage: 60 ms for the 27 MB of sympy. Raises StoreError when it can be
+    neither read nor replaced now.
     """
     try:
-        writer = Writer(folder)
-        writer.check()
-        return writer
+        return _checked(Writer(folder))
     except (StoreError, sqlite3.DatabaseError) as error:
+        if is_passing(error):
+            raise
         log.warning("building the index anew: %s", error)
         remove(folder / FILE_NAME)
         return Writer(folder)
+
+
+def _checked(writer: Writer) -> Writer:
+    try:
+        writer.check()
+    except StoreError:
+        writer.close()
+        raise
+    return writer

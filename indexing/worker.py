@@ -6,14 +6,17 @@ system releases however the holder ends; the others wait, and tell their server 
 has written something.
 
 It looks at the named files when a ``changed`` message comes, and at all of them every few seconds,
-because not every editor tells about changes on disk. The store is checked for damage when it is
-opened and whenever its file changed without our doing; a damaged one is built again. Being killed
-at any moment loses at most the transaction under way.
+because not every editor tells about changes on disk; where looking is slow, less often, up to once
+a minute. The store is checked for damage when it is opened and whenever its file changed without
+our doing; a damaged one is built again. A workspace's folder that is deleted under us took the lock
+with it: it is created again, and an indexer is elected again. Being killed at any moment loses at
+most the transaction under way.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -32,7 +35,10 @@ from indexing import build, cache, messages, store
 
 POLL_SECONDS = 5.0
 POLL_SHARE = 50
-"""Looking at all files takes at most one part in this many of the time."""
+"""Looking at all files takes at most one part in this many of the time, but for the next limit."""
+
+POLL_LIMIT = 60.0
+"""All files are looked at at least this often, in seconds after the last time."""
 
 LOCK_SECONDS = 1.0
 RETRY_SECONDS = 30.0
@@ -42,9 +48,6 @@ SETTLE_SECONDS = 0.05
 
 NGRAM_SECONDS = 30.0
 """The n-grams are counted anew at most this often."""
-
-PASSING = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
-"""Errors that say nothing about the file's contents, by the start of their name."""
 
 log = logging.getLogger("indexing.worker")
 
@@ -138,6 +141,11 @@ def wait_for_lock(lock: filelock.BaseFileLock, folder: Path, channel: Channel) -
         channel.wait(LOCK_SECONDS)
 
 
+def poll_delay(looking: float) -> float:
+    """Seconds until all files are looked at again, after that took ``looking`` seconds."""
+    return min(POLL_LIMIT, max(POLL_SECONDS, looking * POLL_SHARE))
+
+
 class Indexer:
     """The process at work, holding the lock."""
 
@@ -149,34 +157,46 @@ class Indexer:
         self.channel = channel
         self.exclude = exclude
         self._writer: store.Writer | None = None
+        self._file = folder / store.FILE_NAME
         self._identity: tuple[int, ...] = ()
         self._counted = -NGRAM_SECONDS
+        self._due = 0.0  # when all files are looked at again
+        self._failed = False
+        self._lock = _identity(folder / build.LOCK_NAME)[:2]
 
     def run(self) -> None:
-        """Index until the server closes our input."""
-        paths: list[str] | None = None
-        while True:
-            started = time.monotonic()
-            delay = POLL_SECONDS
+        """Index until the lock that we hold is not the workspace's any more.
+
+        Raises EndedError when the server closes our input.
+        """
+        paths: Paths = ()
+        while not self._lost():
             try:
                 self._round(paths)
-            except (store.StoreError, sqlite3.DatabaseError) as error:
-                delay = self._recover(error)
-            except OSError as error:
-                self._close()
-                log.error("cannot index now: %s", error)
-                delay = RETRY_SECONDS
-            spent = time.monotonic() - started
-            paths = sorted(self.channel.wait(max(delay, spent * POLL_SHARE))) or None
+                self._failed = False
+            except (store.StoreError, sqlite3.DatabaseError, OSError) as error:
+                self._due = time.monotonic() + self._recover(error)
+            paths = sorted(self.channel.wait(self._due - time.monotonic()))
+        self._close()
 
-    def _round(self, paths: Paths | None) -> None:
+    def _lost(self) -> bool:
+        """Whether the folder was deleted: another process may create a lock of its own there."""
+        return _identity(self.folder / build.LOCK_NAME)[:2] != self._lock
+
+    def _round(self, paths: Paths) -> None:
+        """Look at ``paths``, or at all files when that is due: changes must not put it off."""
+        cache.note_use(self.root, self.folder)
         writer = self._writer
-        if writer is None or self._stat() != self._identity:
-            writer, paths = self._open(), None
+        new = writer is None or _identity(self._file) != self._identity
+        if writer is None or new:
+            writer = self._open()
+        named = paths if not new and time.monotonic() < self._due else None
         summary = build.synchronise(
-            self.root, writer, self.channel.report, paths, exclude=self.exclude
+            self.root, writer, self.channel.report, named, exclude=self.exclude
         )
-        self._identity = self._stat()
+        self._identity = _identity(self._file)
+        if named is None:
+            self._due = time.monotonic() + poll_delay(summary.looking)
         self._tell_ready(summary)
         if time.monotonic() - self._counted >= NGRAM_SECONDS:
             self._counted = time.monotonic()
@@ -195,13 +215,6 @@ class Indexer:
         self._writer = store.open_writer(self.folder)
         return self._writer
 
-    def _stat(self) -> tuple[int, ...]:
-        try:
-            status = (self.folder / store.FILE_NAME).stat()
-        except OSError:
-            return ()
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
     def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -210,13 +223,28 @@ class Indexer:
     def _recover(self, error: Exception) -> float:
         """Get ready to try again; the seconds to wait before."""
         self._close()
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(PASSING):
-            log.error("cannot write the index now: %s", error)
+        again, self._failed = self._failed, True
+        if self._lost():
+            return 0.0
+        if isinstance(error, OSError) or store.is_passing(error):
+            log.error("cannot index now: %s", error)
             return RETRY_SECONDS
         log.error("the index is damaged and will be built again: %s", error)
-        store.remove(self.folder / store.FILE_NAME)
-        return SETTLE_SECONDS
+        try:
+            store.remove(self._file)
+        except OSError as failure:
+            log.error("the damaged index cannot be removed: %s", failure)
+            return RETRY_SECONDS
+        return RETRY_SECONDS if again else SETTLE_SECONDS
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    """What tells files apart (the first two), and states of one; empty when there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def run(
@@ -238,14 +266,32 @@ def run(
     place = cache.prepare(root, cache_folder)
     if place.warning:
         log.warning(place.warning)
+    with contextlib.suppress(EndedError):
+        while True:
+            try:
+                cache.note_use(root, place.folder)
+                work(root, place.folder, cache_folder, channel, exclude)
+                log.warning("the folder of the index was deleted; creating it again")
+            except OSError as error:
+                log.error("cannot index now: %s", error)
+                channel.wait(RETRY_SECONDS)
+
+
+def work(
+    root: Path,
+    folder: Path,
+    cache_folder: Path | None,
+    channel: Channel,
+    exclude: pathspec.GitIgnoreSpec,
+) -> None:
+    """Index from when we are elected until the folder is deleted under us."""
+    lock = filelock.FileLock(folder / build.LOCK_NAME)
+    wait_for_lock(lock, folder, channel)
     try:
-        lock = filelock.FileLock(place.folder / build.LOCK_NAME)
-        wait_for_lock(lock, place.folder, channel)
-        with lock:
-            cache.trim(cache_folder, keep=place.folder)
-            Indexer(root, place.folder, channel, exclude).run()
-    except EndedError:
-        return
+        cache.trim(cache_folder, keep=folder)
+        Indexer(root, folder, channel, exclude).run()
+    finally:
+        lock.release()
 
 
 def excluded(patterns: Sequence[str]) -> pathspec.GitIgnoreSpec:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import filelock
+import pathspec
 import pytest
 
-from indexing import messages, store
-from indexing.build import build
+from indexing import messages, store, worker
+from indexing.build import LOCK_NAME, Summary, build
 from indexing.cache import workspace_folder
 from indexing.index import Index
 
@@ -73,10 +79,10 @@ def start(tmp_path: Path) -> Iterator[Callable[[Path], Worker]]:
         return workers[-1]
 
     yield start_one
-    for worker in workers:
-        worker.process.kill()
-        worker.process.wait(PATIENCE)
-        for stream in (worker.process.stdin, worker.process.stdout):
+    for one in workers:
+        one.process.kill()
+        one.process.wait(PATIENCE)
+        for stream in (one.process.stdin, one.process.stdout):
             if stream is not None:
                 stream.close()
 
@@ -156,3 +162,143 @@ def test_a_damaged_store_is_built_again(
     while len(names(root, tmp_path)) < len(FILES) + 1:
         worker.until("ready")
     assert worker.end() == 0
+
+
+def test_a_deleted_cache_is_built_again_by_one_indexer(
+    repository: Repository, tmp_path: Path, start: Callable[[Path], Worker]
+) -> None:
+    root = repository(FILES)
+    first = start(root)
+    first.until("ready")
+    shutil.rmtree(tmp_path / "cache")
+    (root / "new.py").write_text("def new(): ...\n")
+    first.send("changed", paths=["new.py"])
+    assert first.until("parse")["total"] == len(FILES) + 1
+    first.until("ready")
+    assert "new" in names(root, tmp_path)
+    folder = workspace_folder(root, tmp_path / "cache")
+    assert (folder / "workspace").read_text() == str(root.resolve())
+    second = start(root)
+    second.until("waiting")
+    assert first.end() == second.end() == 0
+
+
+class Script(worker.Channel):
+    """A server that lets time pass: what it says changed, after how many seconds; then it ends."""
+
+    def __init__(self, *steps: tuple[float, set[str]]) -> None:
+        super().__init__(io.BytesIO())
+        self.steps = list(steps)
+        self.asked: list[float] = []
+        self.now = 1000.0
+
+    def wait(self, seconds: float) -> set[str]:
+        self.asked.append(round(seconds, 3))
+        if not self.steps:
+            raise worker.EndedError
+        after, paths = self.steps.pop(0)
+        self.now += min(after, seconds)
+        return paths if after <= seconds else set()
+
+
+@pytest.fixture
+def scripted(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Script], worker.Indexer]]:
+    """An indexer at work for such a server."""
+    root = repository(FILES)
+    folder = build(root, tmp_path / "cache").folder
+
+    def at_work(script: Script) -> worker.Indexer:
+        monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: script.now))
+        return worker.Indexer(root, folder, script, pathspec.GitIgnoreSpec.from_lines([]))
+
+    with filelock.FileLock(folder / LOCK_NAME):
+        yield at_work
+
+
+def test_only_looking_makes_looks_rare_and_changes_do_not_put_them_off(
+    scripted: Callable[[Script], worker.Indexer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks: list[object] = []
+
+    def synchronise(*arguments: object, **_: object) -> Summary:
+        looks.append(arguments[3])
+        return Summary(tmp_path, 5, 5, 0, (), seconds=500.0, looking=0.2)
+
+    monkeypatch.setattr(worker.build, "synchronise", synchronise)
+    script = Script(*[(3.0, {"m0.py"})] * 7)
+    with pytest.raises(worker.EndedError):
+        scripted(script).run()
+    assert looks == [None, *[["m0.py"]] * 3, None, *[["m0.py"]] * 3]
+    assert script.asked == [10.0, 7.0, 4.0, 1.0, 10.0, 7.0, 4.0, 1.0]
+    assert [worker.poll_delay(seconds) for seconds in (0.0, 0.3, 100.0)] == [5.0, 15.0, 60.0]
+
+
+def failing(name: str) -> store.StoreError:
+    cause = sqlite3.OperationalError("as scripted")
+    cause.sqlite_errorname = name
+    error = store.StoreError("as scripted")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "delays", "kept"),
+    [
+        (failing("SQLITE_CANTOPEN"), [30.0, 30.0, 30.0], True),
+        (failing("SQLITE_FULL"), [30.0, 30.0, 30.0], True),
+        (PermissionError("as scripted"), [30.0, 30.0, 30.0], True),
+        (failing("SQLITE_CORRUPT"), [worker.SETTLE_SECONDS, 30.0, 30.0], False),
+    ],
+)
+def test_only_damage_costs_the_index_and_no_failure_is_tried_again_at_once_for_ever(
+    scripted: Callable[[Script], worker.Indexer],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    delays: list[float],
+    kept: bool,
+) -> None:
+    def open_writer(_: Path) -> store.Writer:
+        raise error
+
+    monkeypatch.setattr(store, "open_writer", open_writer)
+    script = Script((60.0, set()), (60.0, set()))
+    indexer = scripted(script)
+    with pytest.raises(worker.EndedError):
+        indexer.run()
+    assert script.asked == delays
+    assert (indexer.folder / store.FILE_NAME).exists() is kept
+
+
+def test_an_index_that_cannot_even_be_removed_is_tried_later(
+    scripted: Callable[[Script], worker.Indexer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script((60.0, set()))
+    indexer = scripted(script)
+    file = indexer.folder / store.FILE_NAME
+    file.unlink()
+    file.mkdir()  # not even root can unlink that
+    monkeypatch.setattr(store, "is_passing", lambda _: False)
+    with pytest.raises(worker.EndedError):
+        indexer.run()
+    assert script.asked == [30.0, 30.0]
+
+
+def test_a_store_that_cannot_be_read_now_is_not_replaced(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = build(repository(FILES), tmp_path / "cache").folder
+    before = (folder / store.FILE_NAME).read_bytes()
+
+    def check(_: store.Writer) -> None:
+        raise failing("SQLITE_IOERR_READ")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.Writer, "check", check)
+        with pytest.raises(store.StoreError):
+            store.open_writer(folder)
+    assert (folder / store.FILE_NAME).read_bytes() == before
+    with pytest.raises(store.StoreError) as missing:
+        store.connect(tmp_path / "nowhere" / "index")
+    assert store.is_passing(missing.value)
