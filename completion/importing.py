@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 
 from completion.request import TextEdit
@@ -11,8 +12,10 @@ from indexing.symbols import FileSymbols, Import, Kind
 _PREAMBLE = re.compile(rb"(?:[ \t\f]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))*")
 _DOCSTRING = re.compile(
     rb"[rRuU]?(?:\"\"\"(?:[^\"\\]|\\[\s\S]|\"(?!\"\"))*\"\"\"|'''(?:[^'\\]|\\[\s\S]|'(?!''))*'''"
-    rb"|\"[^\"\r\n]*\"|'[^'\r\n]*')[^\r\n]*(?:\r\n|\n|\r|\Z)"
+    rb"|\"[^\"\r\n]*\"|'[^'\r\n]*')"
 )
+_REST = re.compile(rb"[ \t\f]*(?:#[^\r\n]*)?(?:\r\n|\n|\r|\Z)")
+_STATEMENT_END = re.compile(rb"[ \t\f]*(?:[;#\r\n]|\Z)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -96,21 +99,34 @@ def _inserted(text: bytes, imports: Sequence[Import], line: str) -> TextEdit:
     eol = first[0].decode() if first else "\n"
     if imports:
         last = max(imports, key=lambda each: each.span)
-        at = _next_line(text, last.span[1])
-        before = eol if last.module == "__future__" else ""
-        after = ""
-    else:
-        preamble = _PREAMBLE.match(text)
-        at = preamble.end() if preamble else 0
-        docstring = _DOCSTRING.match(text, at)
-        at = docstring.end() if docstring else at
-        before = eol if docstring else ""
-        after = "" if _LINE_END.match(text, at) or at == len(text) else eol
-    if at == len(text) and at and text[-1:] not in (b"\n", b"\r"):
-        before = eol + before
+        gap = eol if last.module == "__future__" else ""
+        return _below(text, last.span[1], f"{gap}{line}", line, eol)
+    begin = len(BOM_UTF8) if text.startswith(BOM_UTF8) else 0
+    preamble = _PREAMBLE.match(text, begin)
+    at = preamble.end() if preamble else begin
+    docstring = _DOCSTRING.match(text, at)
+    if docstring and _STATEMENT_END.match(text, docstring.end()):
+        rest = _REST.match(text, docstring.end())
+        after = "" if rest is None or _blank_at(text, rest.end()) else eol
+        return _below(text, docstring.end(), f"{eol}{line}", line, eol, after)
+    after = "" if _blank_at(text, at) else eol
+    before = eol if at == len(text) > begin and text[-1:] not in (b"\n", b"\r") else ""
     return TextEdit(at, at, f"{before}{line}{eol}{after}")
 
 
-def _next_line(text: bytes, offset: int) -> int:
-    newline = _LINE_END.search(text, offset)
-    return newline.end() if newline else len(text)
+def _blank_at(text: bytes, at: int) -> bool:
+    return at == len(text) or _LINE_END.match(text, at) is not None
+
+
+def _below(text: bytes, end: int, below: str, beside: str, eol: str, after: str = "") -> TextEdit:
+    """``below`` on lines of its own below the statement that ends at ``end``.
+
+    Where another statement follows on the line, which may go on over many lines, ``beside`` is put
+    between the two.
+    """
+    rest = _REST.match(text, end)
+    if rest is None:
+        return TextEdit(end, end, f"; {beside}")
+    at = rest.end()
+    before = eol if at == len(text) and text[-1:] not in (b"\n", b"\r") else ""
+    return TextEdit(at, at, f"{before}{below}{eol}{after}")

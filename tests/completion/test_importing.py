@@ -86,6 +86,12 @@ NEW = "from pkg.things import Thing\n"
         ("import os\r\nx = 1\r\n", "import os\r\nfrom pkg.things import Thing\r\nx = 1\r\n"),
         ("import os\rx = 1\r", "import os\rfrom pkg.things import Thing\rx = 1\r"),
         ("é = 1\n", NEW + "\né = 1\n"),
+        ('import os; y = """\nfoo"""\n', "import os; " + NEW[:-1] + '; y = """\nfoo"""\n'),
+        ("import os;\nx = 1\n", "import os; " + NEW[:-1] + ";\nx = 1\n"),
+        ('"""Doc."""; y = """\nfoo"""\n', '"""Doc."""; ' + NEW[:-1] + '; y = """\nfoo"""\n'),
+        ("'a'.join(\n'b')\n", NEW + "\n'a'.join(\n'b')\n"),
+        ("\ufeffx = 1\n", "\ufeff" + NEW + "\nx = 1\n"),
+        ("\ufeff", "\ufeff" + NEW),
     ],
 )
 def test_placement(before: str, after: str, tmp_path: Path) -> None:
