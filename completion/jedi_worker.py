@@ -24,7 +24,12 @@ import jedi
 import jedi.cache
 import parso.cache
 from jedi.api.classes import Completion
-from jedi.api.environment import Environment, InterpreterEnvironment, create_environment
+from jedi.api.environment import (
+    Environment,
+    InterpreterEnvironment,
+    InvalidPythonEnvironment,
+    create_environment,
+)
 
 from indexing.cache import cache_root
 from indexing.messages import Call, Message, end_with_parent, serve, take_stdio
@@ -154,10 +159,13 @@ def _project(root: str, extra_paths: tuple[str, ...]) -> jedi.Project:
 
 @lru_cache(maxsize=4)
 def _environment(interpreter: str | None) -> Environment | InterpreterEnvironment:
-    """The Python whose installed packages count; without one our own, which runs nothing else."""
-    if interpreter is None:
-        return InterpreterEnvironment()
-    return create_environment(interpreter, safe=False)
+    """The Python whose installed packages count; without one that runs, our own."""
+    if interpreter is not None:
+        try:
+            return create_environment(interpreter, safe=False)
+        except InvalidPythonEnvironment:
+            log.warning("the project's Python does not run; its packages are not known")
+    return InterpreterEnvironment()
 
 
 def _forget() -> None:

@@ -34,13 +34,15 @@ LIBRARY_LIMIT_S = 15.0
 """How long jedi may work on one question; its answer is kept for the next keystroke."""
 LIBRARY_ANSWERS = 32
 """How many of jedi's answers are kept."""
+NICENESS = 5
+"""Of the processes that no keystroke waits for, or not for long: the model and the indexers."""
 JEDI = module("jedi", "completion.jedi_worker")
 LOADING = Reason(Code.MODEL_LOADING, "the model is being loaded")
 
 
 def model_program(device: str) -> Program:
     """The model process, on ``auto``, ``cpu`` or ``cuda``."""
-    return module("model", "completion.model.worker", "--device", device)
+    return module("model", "completion.model.worker", "--device", device, niceness=NICENESS)
 
 
 class Model:
@@ -95,7 +97,7 @@ class Library:
     ) -> LibraryAnswer:
         """What jedi knows at the start of the word at the cursor."""
         before = request.text[: context.start]
-        key = (root, request.path, before)
+        key = (root, environment, request.path, before)
         if key not in self._answers:
             self._drop_unfinished()
             text = before + request.text[request.offset :]

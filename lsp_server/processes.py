@@ -59,18 +59,23 @@ class HelperError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, and what to call it in the log."""
+    """What to run, and what to call it in the log; ``niceness`` as in ``nice(1)``, where there is.
+
+    The person's keystroke waits for the server and for jedi; who works longer should be nicer.
+    """
 
     name: str
     command: tuple[str, ...]
+    niceness: int = 0
 
 
-def module(name: str, module: str, *arguments: str) -> Program:
+def module(name: str, module: str, *arguments: str, niceness: int = 0) -> Program:
     """The program that runs one of our modules.
 
     ``-I`` keeps the user's workspace and ``PYTHON*`` variables out of ``sys.path``.
     """
-    return Program(name, (sys.executable, "-I", "-X", "utf8", "-m", module, *arguments))
+    command = (sys.executable, "-I", "-X", "utf8", "-m", module, *arguments)
+    return Program(name, command, niceness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,7 @@ class Helper:
 
     async def _run_once(self) -> None:
         """From the start of the process to its end. Raises OSError when it cannot be started."""
-        process, exited = await _spawn(self.program.command)
+        process, exited = await _spawn(self.program)
         self._process = process
         log.info("%s started (pid %d)", self.program.name, process.pid)
         reading = asyncio.gather(self._read_messages(process), self._read_log(process))
@@ -279,18 +284,25 @@ class _Streams(SubprocessStreamProtocol):
         self._exited.set()
 
 
-async def _spawn(command: Sequence[str]) -> tuple[Process, asyncio.Event]:
-    """Start a process in a group of its own; the event is set when it has ended."""
+async def _spawn(program: Program) -> tuple[Process, asyncio.Event]:
+    """Start a process in a group of its own; the event is set when it has ended.
+
+    It stays in the server's session: Linux shares the processor out among sessions first, and
+    niceness counts only within one.
+    """
     exited = asyncio.Event()
     loop = asyncio.get_running_loop()
     transport, streams = await loop.subprocess_exec(
         lambda: _Streams(exited),
-        *command,
+        *program.command,
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
-        start_new_session=True,
+        process_group=0,
     )
+    if program.niceness and os.name == "posix":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, transport.get_pid(), os.nice(0) + program.niceness)
     return Process(transport, streams, loop), exited
 
 

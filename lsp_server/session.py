@@ -31,7 +31,15 @@ from lsp_server.convert import name_in, path_of, relative_to
 from lsp_server.documents import Document
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
-from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, model_program, summary
+from lsp_server.helpers import (
+    LOADING,
+    NICENESS,
+    FolderHelpers,
+    Library,
+    Model,
+    model_program,
+    summary,
+)
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import Settings, options
 
@@ -174,9 +182,12 @@ class Session:
         kept = [folder for folder in self._folders if folder.root not in gone]
         known = {folder.root for folder in kept}
         new = [self._open_folder(root) for root in added if root not in known]
+        before = [self._place(document) for document in self._documents.values()]
         self._folders = kept + new
-        for document in self._documents.values():
-            self._take_up(document)
+        for document, (folder, name) in zip(self._documents.values(), before, strict=True):
+            if self._place(document) != (folder, name):
+                folder.index.forget(name)
+                self._take_up(document)
         if self._started:
             self._start_indexers()
         await stop_all([folder.indexer for folder in closed if folder.indexer])
@@ -377,7 +388,8 @@ class Session:
                 arguments = [f"--exclude={pattern}" for pattern in self.settings.exclude]
                 if self._cache:
                     arguments.append(f"--cache={self._cache}")
-                program = module("indexer", "indexing.worker", str(folder.root), *arguments)
+                root = str(folder.root)
+                program = module("indexer", "indexing.worker", root, *arguments, niceness=NICENESS)
                 folder.indexer = Helper(program, self._hears(folder))
                 folder.indexer.start()
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,14 @@ async def test_one_answer_serves_the_whole_word_and_a_late_one_the_next_keystrok
         assert answer.items[0].name == "slow."
         again = await made.library(*asked("slow.path"), 0.001)
         assert again == answer
+
+
+async def test_another_python_is_asked_anew() -> None:
+    async with helpers() as made:
+        await library(made, "os.")
+        other = replace(made, environment=replace(PYTHON, interpreter=Path("/other/python")))
+        answer = await library(other, "os.")
+        assert answer.items[1].name == "/other/python"
 
 
 async def test_a_failure_of_jedi_is_told_and_asked_again() -> None:

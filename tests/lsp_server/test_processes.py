@@ -53,6 +53,17 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came true")
 
 
+async def test_a_nice_helper_is_nicer_than_we_are_and_shares_our_session() -> None:
+    helper = Helper(Program(PROGRAM.name, PROGRAM.command, niceness=5))
+    helper.start()
+    await answering(helper)
+    pid = helper.health.pid
+    assert pid is not None
+    assert psutil.Process(pid).nice() == min(19, psutil.Process().nice() + 5)
+    assert (os.getsid(pid), os.getpgid(pid)) == (os.getsid(0), pid)
+    await helper.stop()
+
+
 async def test_requests_get_their_own_answers() -> None:
     async with running() as helper:
         answers = await asyncio.gather(

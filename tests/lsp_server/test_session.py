@@ -1,0 +1,48 @@
+"""A session without an editor or helper processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+
+from lsp_server import editor as editors
+from lsp_server.session import Listed, Session
+from lsp_server.settings import Settings
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setenv("LANCEFILL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    folder = types.WorkspaceFolder((tmp_path / "outer").as_uri(), "outer")
+    params = types.InitializeParams(types.ClientCapabilities(), workspace_folders=[folder])
+    editor = editors.from_initialize(params)
+    return Session(editor, Settings(), changed=lambda: None, progressed=lambda *_: None)
+
+
+def opened(session: Session, path: Path, text: str) -> str:
+    session.open_document(types.TextDocumentItem(path.as_uri(), "python", 1, text))
+    return path.as_uri()
+
+
+async def offered(session: Session, uri: str, character: int) -> set[str]:
+    listed = await session.popup(uri, types.Position(0, character), explicit=False)
+    assert isinstance(listed, Listed)
+    return {item.label for item in listed.popup.items}
+
+
+async def test_a_document_counts_in_its_innermost_folder_alone(
+    session: Session, tmp_path: Path
+) -> None:
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "inner"
+    opened(session, inner / "bird.py", "class Pelican: ...\n")
+    outside = opened(session, outer / "use.py", "x = Pel")
+    inside = opened(session, inner / "use.py", "x = Pel")
+    assert "Pelican" in await offered(session, outside, 7)
+    await session.change_folders([inner], [])
+    assert "Pelican" not in await offered(session, outside, 7)
+    assert "Pelican" in await offered(session, inside, 7)
+    await session.change_folders([], [inner])
+    assert "Pelican" in await offered(session, outside, 7)
