@@ -186,6 +186,7 @@ def _write(
 ) -> None:
     """Apply every change in as few transactions as memory allows."""
     skipped = 0
+    report(Progress("parse", 0, len(jobs), 0))  # also where there is nothing but to forget files
     writer.begin()
     for path in gone:
         writer.drop(path)

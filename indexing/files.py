@@ -7,6 +7,7 @@ entered. Secrets, oversized and binary files are left out in both.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -14,6 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pathspec
@@ -93,7 +95,7 @@ def discover(root: Path, limit: int = MAX_FILE_BYTES) -> Iterator[Found | Skippe
 
 
 def inspect(root: Path, path: str, limit: int = MAX_FILE_BYTES) -> Found | Skipped:
-    """Whether one file counts, from its name and its status; its bytes are not read."""
+    """Whether one file counts, from its name, status and permissions; no byte is read."""
     if is_secret(path):
         return Skipped(path, "may hold secrets")
     try:
@@ -102,6 +104,8 @@ def inspect(root: Path, path: str, limit: int = MAX_FILE_BYTES) -> Found | Skipp
         return Skipped(path, f"cannot be read: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, "not a regular file")
+    if not os.access(root / path, os.R_OK):  # a change of permissions leaves the status as it was
+        return Skipped(path, f"cannot be read: {os.strerror(errno.EACCES)}")
     if status.st_size > limit:
         reason = f"larger than {limit} bytes"
         return Skipped(path, reason, status.st_mtime_ns, status.st_size)
@@ -165,7 +169,7 @@ def _walk(folder: Path, path: str, rules: Rules) -> Iterator[str]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        log.warning("folder %s skipped: %s", path or ".", error.strerror)
+        _warn_of_folder(path or ".", error.strerror)
         return
     if any(entry.name == ".gitignore" for entry in entries):
         rules = (*rules, (path, _ignore_rules(folder / ".gitignore")))
@@ -176,6 +180,11 @@ def _walk(folder: Path, path: str, rules: Rules) -> Iterator[str]:
                 yield from _walk(Path(entry), inner, rules)
         elif not _ignored(path + entry.name, rules):
             yield path + entry.name
+
+
+@cache  # all folders are walked every few seconds: once is enough
+def _warn_of_folder(path: str, reason: str) -> None:
+    log.warning("folder %s skipped: %s", path, reason)
 
 
 def _is_entered(folder: Path) -> bool:

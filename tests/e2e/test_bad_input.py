@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +88,7 @@ async def test_a_workspace_full_of_odd_files(workspace: Path, serve: Serve) -> N
         "emoji": ("x = '👩\u200d💻'\n" + thing.format("Emoji")).encode(),
         "binary": os.urandom(64) + b"\0" * 64 + thing.format("Binary").encode(),
         "unknown": b"# coding: no-such-codec\n" + thing.format("Unknown").encode(),
+        "broken": b"# coding: no-such-codec\n# \xe9\n" + thing.format("Broken").encode(),
         "huge": thing.format("Huge").encode() + b"x = 1\n" * 3_500_000,
         "unclosed": thing.format("Unclosed").encode() + b"def f((((((\n" * 50,
     }
@@ -101,16 +103,19 @@ async def test_a_workspace_full_of_odd_files(workspace: Path, serve: Serve) -> N
         await session.indexed()
         await works(session)
         good = ("Latin", "Marked", "Carriage", "Windows", "Feed", "Separator", "Emoji", "Unclosed")
-        for name in good:
+        for name in (*good, "Undeclared", "Unknown"):
             session.open("use.py", f"{name}")
             labels = await session.labels("use.py", 0, len(name))
             assert name in labels
             session.close("use.py")
-        session.open("use.py", "Hug")
-        assert "Huge" not in await session.labels("use.py", 0, 3)
+        for name in ("Huge", "Binary", "Broken"):
+            session.open("use.py", name)
+            assert name not in await session.labels("use.py", 0, len(name))
+            session.close("use.py")
         for name, why in (
             ("huge", "larger than"),
             ("binary", "binary"),
+            ("broken", "cannot be decoded"),
             ("self", "cannot be read"),
         ):
             await session.logged(f"odd/{name}.py skipped: {why}")
@@ -159,7 +164,7 @@ async def test_a_file_that_disappears_while_it_is_open(workspace: Path, serve: S
 
         await session.until(moved)
         (workspace / "pkg" / "renamed.py").unlink()
-        (workspace / "pkg" / "renamed.py").mkdir()  # not even root can read that
+        (workspace / "pkg" / "renamed.py").mkdir()
         changes = [{"uri": session.uri("pkg/renamed.py"), "type": 2}]
         session.client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
 
@@ -170,6 +175,60 @@ async def test_a_file_that_disappears_while_it_is_open(workspace: Path, serve: S
         assert "an open file was deleted" in session.log
         session.open("self.py", "class A:\n    def inside(self): ...\n\nA().")
         assert "inside" in await session.labels("self.py", 3, 4)
+
+
+async def test_files_and_folders_that_are_not_ours_to_read(workspace: Path, serve: Serve) -> None:
+    for name in ("shut/inner.py", "shut/.venv/bin/python", "shut/__init__.py", "secret.py"):
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).write_text("class Hidden:\n    def unseen(self): ...\n")
+    (workspace / ".venv").symlink_to(workspace / "shut" / ".venv")
+    (workspace / "secret.py").chmod(0)
+    (workspace / "shut").chmod(0)
+    if os.access(workspace / "secret.py", os.R_OK):
+        pytest.skip("this user may read everything")
+    try:
+        async with serve(workspace) as session:
+            await session.indexed()
+            await works(session)
+            assert await _files(session) == 2
+            await session.logged("secret.py skipped: cannot be read: Permission denied")
+            await session.logged("folder shut/ skipped: Permission denied")
+            (workspace / "pkg" / "client.py").chmod(0)
+            saved = {"textDocument": {"uri": session.uri("pkg/client.py")}}
+            session.client.notify("textDocument/didSave", saved)
+
+            async def gone() -> bool:
+                return await _files(session) == 1
+
+            await session.until(gone)
+            session.open("self.py", "class A:\n    def inside(self): ...\n\nA().")
+            assert "inside" in await session.labels("self.py", 3, 4)
+            assert session.log.count("folder shut/ skipped") == 1
+    finally:
+        (workspace / "shut").chmod(0o700)
+
+
+async def test_a_cache_that_is_deleted_while_the_server_runs(workspace: Path, serve: Serve) -> None:
+    async with serve(workspace) as session:
+        await session.indexed()
+        (record,) = (workspace.parent / "cache").glob("*/workspace")
+        for number in range(2):
+            shutil.rmtree(record.parent)
+            name = f"Later{number}"
+            path = workspace / "pkg" / f"{name.lower()}.py"
+            path.write_text(f"class {name}:\n    def arrives(self): ...\n")
+            session.client.notify("textDocument/didSave", {"textDocument": {"uri": path.as_uri()}})
+            session.open("use.py", f"from pkg.{name.lower()} import {name}\n{name}().")
+
+            async def healed() -> bool:
+                return "arrives" in await session.members("use.py", 1, 9)
+
+            await session.until(healed)
+            session.close("use.py")
+            assert record.read_text() == str(workspace)
+        await works(session)
+        assert session.log.count("the folder of the index was deleted") == 2
+        assert len(session.log.splitlines()) < 60
 
 
 async def _files(session: Session) -> int:

@@ -15,7 +15,7 @@ from indexing import build as building
 from indexing.build import BusyError, Job, Progress, build, parse_all, parse_file
 from indexing.files import MAX_FILE_BYTES, Skipped
 from indexing.index import Index
-from indexing.store import Record
+from indexing.store import Record, Watch
 from indexing.symbols import Import
 
 Repository = Callable[[Mapping[str, str]], Path]
@@ -69,11 +69,40 @@ def test_a_file_that_becomes_unreadable_leaves_the_index(
     assert Index.open(root, tmp_path / "cache").snapshot().paths == {"b.py"}
 
 
+def test_permissions_are_noticed_and_nothing_is_written_while_they_stay(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository({"a.py": "x = 1\n", "b.py": "y = 1\n"})
+    folder = build(root, tmp_path / "cache").folder
+    index, watch = Index.open(root, tmp_path / "cache"), Watch(folder)
+    with monkeypatch.context() as denied:
+        denied.setattr(os, "access", lambda path, _: Path(path).name != "a.py")
+        for news in (True, False, False):
+            summary = build(root, tmp_path / "cache")
+            reasons = {item.path: item.reason for item in summary.skipped}
+            assert reasons == {"a.py": "cannot be read: Permission denied"}
+            assert (summary.parsed, watch.changed()) == (0, news)
+        assert index.refresh()
+        assert index.snapshot().paths == {"b.py"}
+    assert build(root, tmp_path / "cache").parsed == 1
+    assert index.refresh()
+    assert index.snapshot().paths == {"a.py", "b.py"}
+
+
 def test_two_builds_at_once_are_refused(repository: Repository, tmp_path: Path) -> None:
     root = repository({"a.py": ""})
     folder = build(root, tmp_path / "cache").folder
     with filelock.FileLock(folder / building.LOCK_NAME), pytest.raises(BusyError):
         build(root, tmp_path / "cache")
+
+
+def test_files_that_are_gone_are_progress_too(repository: Repository, tmp_path: Path) -> None:
+    root = repository({"a.py": "", "b.py": ""})
+    build(root, tmp_path / "cache")
+    (root / "a.py").unlink()
+    seen: list[Progress] = []
+    build(root, tmp_path / "cache", seen.append)
+    assert Progress("parse", 0, 0, 0) in seen
 
 
 def test_progress_goes_through_its_phases(repository: Repository, tmp_path: Path) -> None:
