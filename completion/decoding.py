@@ -34,7 +34,7 @@ BRANCHES = 4
 BRANCH_STEPS = 3
 """The most tokens of a branch, its leaf included, until its pre-token counts as finished."""
 
-UNSURE = 0.15
+UNSURE = 0.3
 """Where the likeliest token has less than this, the text ends at the last place where it may."""
 
 Interrupted = Callable[[], bool]

@@ -21,8 +21,11 @@ from completion.model.types import START, STATE_IDS, State, advance, advance_tok
 from completion.request import Prompt
 from completion.tree import CanonicalModel, Place
 
-PROMPT_TOKENS = 640
-"""Header, suffix and prefix together; every request on a new line pays for all of them."""
+PROMPT_TOKENS = 480
+"""Header, suffix and prefix together: with what is written, the window the model was trained on.
+
+Every request on a new line pays for all of them, and longer prompts were no better.
+"""
 
 FRESH_SHARE = 0.75
 """How much of the prefix's room a new window fills, so that it can stay while lines are added."""

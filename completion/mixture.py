@@ -30,7 +30,7 @@ PROPOSALS = 8
 SURE = 0.9
 """Where the model gives one token more than this, the n-gram is not asked: asking takes time."""
 
-WEIGHT = 0.7
+WEIGHT = 0.5
 """w. The n-gram's own smoothing already leaves to others what it is not sure of; weights that also
 grew with the evidence for the context, tuned on development repositories, were no better.
 """
