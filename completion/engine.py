@@ -132,6 +132,16 @@ class Clock:
         finally:
             self.steps.append(Timing(name, start, self.now()))
 
+    def book_within(self, step: str, laps: Mapping[str, float]) -> None:
+        """Add the steps of a helper process, in milliseconds, to the step that waited for it.
+
+        They are counted from its start: the ways there and back are put behind them.
+        """
+        start = next(each.start for each in self.steps if each.step == step)
+        for name, took in laps.items():
+            self.steps.append(Timing(f"{step}: {name}", start, start + took))
+            start += took
+
 
 async def popup(request: Request, snapshot: Snapshot, helpers: Helpers, options: Options) -> Popup:
     """The names that could stand at the cursor, best first; never raises, returns by its deadline.
@@ -344,12 +354,14 @@ async def _ghost(
         raw = await helpers.ghost(request, asked, wanted, options.ghost_deadline_ms - clock.now())
     if isinstance(raw, Reason):
         return Ghost(None, raw, prompt=asked)
+    clock.book_within("model", raw.timeline)
     with clock.step("filters"):
         kept = _filtered(raw, asked, request, context, snapshot, options)
     if isinstance(kept, Reason):
-        return Ghost(None, kept, raw.confidence, raw.tokens, asked)
-    edit = _ghost_edit(kept, request, context)
-    return Ghost(edit, None, raw.confidence, raw.tokens, asked)
+        edit, reason = None, kept
+    else:
+        edit, reason = _ghost_edit(kept, request, context), None
+    return Ghost(edit, reason, raw.confidence, raw.tokens, raw.stop, raw.reused, asked)
 
 
 def _gate(request: Request, context: Context, options: Options) -> Reason | None:

@@ -148,13 +148,16 @@ class Ghost:
     """One inline suggestion, or the reason for none.
 
     ``edit`` inserts (or replaces from the start of the half-typed word); ``confidence`` is the
-    geometric mean probability per token, in [0, 1]; ``tokens`` how many were generated.
+    geometric mean probability per token, in [0, 1]; ``tokens`` how many were generated, ``stop``
+    why no more were, ``reused`` how many of the prompt's were still in the cache.
     """
 
     edit: TextEdit | None
     reason: Reason | None = None
     confidence: float = 0.0
     tokens: int = 0
+    stop: str = ""
+    reused: int = 0
     prompt: Prompt | None = None
     timeline: tuple[Timing, ...] = field(default=())
 

@@ -109,11 +109,13 @@ def _prompt(prompt: Prompt) -> Group:
 
 
 def _ghost(ghost: Ghost) -> Text:
+    facts = f"  confidence {ghost.confidence:.2f}, {ghost.tokens} tokens, then {ghost.stop}; "
+    facts += f"{ghost.reused} tokens of the prompt were in the cache"
     if ghost.edit is None:
         reason = ghost.reason
-        return Text(f"none: {reason.code}: {reason.message}" if reason else "none", style="yellow")
-    facts = f"confidence {ghost.confidence:.2f}, {ghost.tokens} tokens"
-    return Text.assemble((repr(ghost.edit.text), "italic"), f"  {facts}")
+        text = Text(f"none: {reason.code}: {reason.message}" if reason else "none", style="yellow")
+        return text.append(facts if ghost.tokens else "")
+    return Text.assemble((repr(ghost.edit.text), "italic"), facts)
 
 
 def _timeline(timeline: Iterable[Timing], reasons: Iterable[Reason]) -> Group:

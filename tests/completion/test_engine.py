@@ -278,6 +278,19 @@ async def test_ghost_text_continues_at_the_cursor(tmp_path: Path) -> None:
     assert [each.step for each in written.timeline] == ["context", "prompt", "model", "filters"]
 
 
+async def test_what_the_model_process_did_is_in_the_answer(tmp_path: Path) -> None:
+    model = Model("fetch(3)")
+    model.raw = RawGhost("fetch(3)", 0.9, 3, "line", 7, {"prefill": 2.0, "decode": 30.0})
+    written = await ghost(CLIENT, tmp_path, model)
+    assert (written.stop, written.reused) == ("line", 7)
+    waited, prefill, decode = written.timeline[2:5]
+    assert [each.step for each in (waited, prefill, decode)] == [
+        "model", "model: prefill", "model: decode"
+    ]  # fmt: skip
+    assert (prefill.start, decode.start) == (waited.start, prefill.end)
+    assert decode.end - decode.start == pytest.approx(30.0)
+
+
 async def test_the_prompt_tells_what_the_variables_are(tmp_path: Path) -> None:
     model = Model("x")
     await ghost(CLIENT, tmp_path, model)
