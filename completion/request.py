@@ -13,14 +13,13 @@ class Request:
 
     ``text`` is the whole document as UTF-8; ``offset`` a byte offset into it, on a character
     boundary; ``path`` the file's path relative to the workspace root with ``/`` separators (it may
-    not exist on disk). ``explicit`` is true when the person asked (Ctrl-Space), false while typing.
-    ``selected`` is the popup item the editor currently previews (ghost text must extend it).
+    not exist on disk). ``selected`` is the popup item the editor currently previews (ghost text
+    must extend it).
     """
 
     path: str
     text: bytes
     offset: int
-    explicit: bool = False
     selected: str | None = None
 
 

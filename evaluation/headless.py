@@ -47,7 +47,7 @@ class Headless:
     async def explain(self, path: str, data: bytes, offset: int) -> Explanation:
         """Return everything about completing at a byte offset of ``data``, taken as ``path``."""
         self.index.update(path, data)
-        request = Request(path, data, offset, explicit=True)
+        request = Request(path, data, offset)
         patient = dataclasses.replace(
             self.options,
             popup_deadline_ms=PATIENT_POPUP_MS,

@@ -219,9 +219,8 @@ def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
 )
 async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
     """The popup."""
-    uri, context = params.text_document.uri, params.context
-    explicit = context is not None and context.trigger_kind == types.CompletionTriggerKind.Invoked
-    work = ls.session.popup(uri, params.position, explicit=explicit)
+    uri = params.text_document.uri
+    work = ls.session.popup(uri, params.position)
     listed = await ls.newest.run((uri, "popup"), work)
     if listed is None:
         listed = Reason(Code.SUPERSEDED, "a newer request took its place")
@@ -250,11 +249,9 @@ async def inline_completion(
     ls: Server, params: types.InlineCompletionParams
 ) -> types.InlineCompletionList:
     """The ghost text."""
-    uri, context = params.text_document.uri, params.context
-    explicit = context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    info = context.selected_completion_info
+    uri, info = params.text_document.uri, params.context.selected_completion_info
     selected = info.text if info else None
-    work = ls.session.ghost(uri, params.position, explicit=explicit, selected=selected)
+    work = ls.session.ghost(uri, params.position, selected=selected)
     answer = await ls.newest.run((uri, "ghost"), work)
     if answer is None:
         answer = Reason(Code.SUPERSEDED, "a newer request took its place")

@@ -225,11 +225,11 @@ class Session:
 
     # Questions ------------------------------------------------------------------------------------
 
-    async def popup(self, uri: str, position: types.Position, *, explicit: bool) -> Listed | Reason:
+    async def popup(self, uri: str, position: types.Position) -> Listed | Reason:
         """The names for the popup at a position."""
         if not self.settings.popup:
             return Reason(Code.DISABLED, "the popup is switched off (lancefill.popup)")
-        question = self._question(uri, position, explicit=explicit)
+        question = self._question(uri, position)
         if isinstance(question, Reason):
             return question
         popup = await engine.popup(*self._asked(question))
@@ -251,25 +251,25 @@ class Session:
         return (items[int(rank)], listed.document) if int(rank) < len(items) else None
 
     async def ghost(
-        self, uri: str, position: types.Position, *, explicit: bool, selected: str | None
+        self, uri: str, position: types.Position, *, selected: str | None
     ) -> tuple[Ghost, Question] | Reason:
         """The ghost text at a position, with the question that it answers."""
         if not self.settings.ghost_text:
             return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
-        question = self._question(uri, position, explicit=explicit, selected=selected)
+        question = self._question(uri, position, selected=selected)
         if isinstance(question, Reason):
             return question
         return await engine.ghost(*self._asked(question)), question
 
     async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:
         """Everything that a request at a position leads to."""
-        question = self._question(uri, position, explicit=True)
+        question = self._question(uri, position)
         if isinstance(question, Reason):
             return question
         return await engine.explain(*self._asked(question))
 
     def _question(
-        self, uri: str, position: types.Position, *, explicit: bool, selected: str | None = None
+        self, uri: str, position: types.Position, *, selected: str | None = None
     ) -> Question | Reason:
         document = self._documents.get(uri)
         if document is None:
@@ -284,7 +284,7 @@ class Session:
             return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
         folder.index.refresh()
         offset = documents.offset_at(document, position, self.editor.encoding)
-        return Question(Request(name, document.text, offset, explicit, selected), document, folder)
+        return Question(Request(name, document.text, offset, selected), document, folder)
 
     def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
         folder = question.folder

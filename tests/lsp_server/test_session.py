@@ -28,7 +28,7 @@ def opened(session: Session, path: Path, text: str) -> str:
 
 
 async def offered(session: Session, uri: str, character: int) -> set[str]:
-    listed = await session.popup(uri, types.Position(0, character), explicit=False)
+    listed = await session.popup(uri, types.Position(0, character))
     assert isinstance(listed, Listed)
     return {item.label for item in listed.popup.items}
 
