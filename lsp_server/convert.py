@@ -1,14 +1,10 @@
-"""LSP values from completion values, and paths from URIs."""
+"""LSP values from completion values."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types
 
@@ -16,10 +12,8 @@ from completion.ranking import telling
 from completion.request import Ghost, Popup, Suggestion, TextEdit
 from indexing.symbols import Kind
 from lsp_server.documents import Document, Encoding, position_at
+from lsp_server.editor import Editor
 from lsp_server.markdown import from_plain
-
-if TYPE_CHECKING:
-    from lsp_server.editor import Editor
 
 _KINDS = {
     Kind.MODULE: types.CompletionItemKind.Module,
@@ -33,50 +27,8 @@ _KINDS = {
     "keyword": types.CompletionItemKind.Keyword,
     "parameter": types.CompletionItemKind.Variable,
 }
-_PYTHON_SUFFIXES = (".py", ".pyi")
 _WORD = re.compile(rb"[\w\x80-\xff]*\Z")
 _SHOWN_EVIDENCE = 5
-
-
-def path_of(uri: str) -> Path | None:
-    """The file of a ``file:`` URI, or None for documents that are no local file."""
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return None
-    if parts.scheme != "file":
-        return None
-    path = os.fsdecode(unquote_to_bytes(parts.path))
-    if os.name == "nt":
-        path = path.lstrip("/")
-    elif parts.netloc not in ("", "localhost"):
-        path = f"//{parts.netloc}{path}"
-    return Path(path)
-
-
-def name_in(root: Path | None, uri: str, language: str) -> str:
-    """What a document is called inside: its path relative to ``root``, with ``/``.
-
-    Documents outside the root, or in no file at all (``untitled:``, ``vscode-remote:``), get a name
-    that no file under the root has. A suffix is added where the editor's language needs one.
-    """
-    path = path_of(uri)
-    relative = relative_to(path, root) if path and root else None
-    name = relative or re.sub(r"[:/]+", "/", uri).strip("/")
-    if language == "python" and PurePosixPath(name).suffix not in _PYTHON_SUFFIXES:
-        name += ".py"
-    return name
-
-
-def relative_to(path: Path, root: Path) -> str | None:
-    """A path below ``root``, with ``/``; None for one that is not below it.
-
-    Symbolic links are followed only where the names alone do not say so.
-    """
-    if path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
-    inner, outer = PurePath(os.path.realpath(path)), PurePath(os.path.realpath(root))
-    return inner.relative_to(outer).as_posix() if inner.is_relative_to(outer) else None
 
 
 def completion_list(

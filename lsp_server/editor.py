@@ -9,8 +9,8 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder, get_capability
 
-from lsp_server.convert import path_of
 from lsp_server.documents import Encoding
+from lsp_server.paths import path_of
 from lsp_server.settings import TRUST
 
 

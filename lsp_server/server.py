@@ -27,6 +27,7 @@ from completion.request import Code, Reason
 from indexing.messages import place_of, take_stdio
 from lsp_server import convert, editor, settings
 from lsp_server.newest import Newest
+from lsp_server.paths import path_of
 from lsp_server.progress import IndexingProgress
 from lsp_server.session import Folder, Session
 from lsp_server.settings import Settings
@@ -292,7 +293,7 @@ async def did_change_workspace_folders(
 ) -> None:
     """Workspace folders were opened or closed."""
     added, removed = (
-        [path for folder in folders if (path := convert.path_of(folder.uri))]
+        [path for folder in folders if (path := path_of(folder.uri))]
         for folders in (params.event.added, params.event.removed)
     )
     await ls.session.change_folders(added, removed)

@@ -27,7 +27,6 @@ from indexing.files import MAX_FILE_BYTES
 from indexing.index import Index, Snapshot
 from indexing.languages import language_of
 from lsp_server import documents, environment
-from lsp_server.convert import name_in, path_of, relative_to
 from lsp_server.documents import Document
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
@@ -40,6 +39,7 @@ from lsp_server.helpers import (
     model_program,
     summary,
 )
+from lsp_server.paths import name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import Settings, options
 

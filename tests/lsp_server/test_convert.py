@@ -11,9 +11,10 @@ from lsprotocol.types import PositionEncodingKind as Encoding
 
 from completion.request import Evidence, Ghost, Origin, Popup, Suggestion, TextEdit
 from lsp_server import editor as editors
-from lsp_server.convert import completion_list, inline_list, name_in, path_of, resolved
+from lsp_server.convert import completion_list, inline_list, resolved
 from lsp_server.documents import opened
 from lsp_server.editor import Editor
+from lsp_server.paths import name_in, path_of
 
 DOCUMENT = opened("file:///a.py", "python", 1, "import os\n'👩' + os.pa")
 END = len(DOCUMENT.text)
