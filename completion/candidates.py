@@ -19,8 +19,8 @@ from indexing.index import Snapshot
 from indexing.resolve import Target
 from indexing.symbols import Definition, Import, Kind, last_part
 
-MAX_IMPORTABLE = 200
-"""How many definitions elsewhere in the repository are looked at for one typed prefix."""
+MAX_IMPORTABLE = 64
+"""How many not yet imported names are looked at: those used most, a few more than a popup shows."""
 
 MAX_USED = 64
 """How many of the names used after receivers of the same name are offered, the most used first."""
@@ -396,13 +396,15 @@ def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Ite
     """Top-level definitions elsewhere in the repository."""
     snapshot = scope.snapshot
     expected = (located for name in predicted for located in snapshot.named(name, limit=4))
+    offered: set[str] = set()
     for located in (*expected, *snapshot.prefixed(context.prefix, MAX_IMPORTABLE, top=True)):
         definition = located.definition
-        if definition.container or located.path == scope.path:
+        if definition.name in offered or definition.container or located.path == scope.path:
             continue
         module = snapshot.module_name(located.path)
         if not _can_be_written(module):
             continue
+        offered.add(definition.name)
         yield Candidate(
             definition.name,
             str(definition.kind),
