@@ -91,7 +91,7 @@ def syntax_of(path: str) -> Syntax:
 @cache
 def _pattern(syntax: Syntax) -> re.Pattern[bytes]:
     """Match one lexeme and what is skipped around it; group 1 is the lexeme, unset at the end."""
-    skip = rb"(?:[ \t\f]|\xef\xbb\xbf|\\%b|%b)*+" % (_EOL, syntax.comment)
+    skip = rb"(?:[ \t\f\v]|\xef\xbb\xbf|\\%b|%b)*+" % (_EOL, syntax.comment)
     string = rb"(?:%b)" % syntax.string
     newline = rb"%b(?:%b(?:%b|%b))*+" % (_EOL, skip, _EOL, string)
     lexeme = rb"|".join((string, _WORD, newline, _NUMBER, _OPERATOR))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from indexing import lexemes
@@ -140,6 +140,7 @@ def test_relexing_reads_only_the_edited_line() -> None:
 
 
 @given(SOURCES, SYNTAXES)
+@example(b"A\x0b", PYTHON)
 @settings(max_examples=300)
 def test_locate_at_the_end_agrees_with_context(source: bytes, syntax: Syntax) -> None:
     lexed = lexemes.relex(None, source, syntax, counting())
