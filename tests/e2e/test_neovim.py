@@ -119,11 +119,9 @@ def test_popups_follow_the_typing(repository: Path) -> None:
 
 def test_ghost_text_continues_the_line(repository: Path) -> None:
     """An explicit range that holds the cursor, so that accepting continues what is typed."""
-    session = drive(
-        repository, [{"keys": "Goimport os, sys; x = os.pa", "method": INLINE, "accept": True}]
-    )
+    session = drive(repository, [{"keys": "Gofor index in ran", "method": INLINE, "accept": True}])
     (answer,) = session.answers
     assert len(answer["items"]) == 1
     last = session.text.splitlines()[-1]
-    assert last.startswith("import os, sys; x = os.pa")
-    assert len(last) > len("import os, sys; x = os.pa")
+    assert last.startswith("for index in ran")
+    assert len(last) > len("for index in ran")
