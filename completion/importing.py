@@ -40,8 +40,8 @@ def import_edit(
 
 def _top_imports(symbols: FileSymbols) -> list[Import]:
     """The plain imports of the module's own level above its first class or function."""
-    definitions = (each.span[0] for each in symbols.definitions if _is_block(each.kind))
-    limit = min(definitions, default=None)
+    blocks = (each.span[0] for each in symbols.definitions if _is_block(each.kind))
+    limit = next(blocks, None)  # definitions are ordered by position
     plain = (each for each in symbols.imports if not each.scope and not each.guarded)
     return [each for each in plain if limit is None or each.span[0] < limit]
 

@@ -13,16 +13,14 @@ import time
 
 import torch
 
-from completion.model import checkpoint
+from completion.model.checkpoint import Loaded, load
 from completion.model.codefill import KVCache
 
 WARM_UP = 8
 
 
 @torch.inference_mode()
-def milliseconds_per_token(
-    loaded: checkpoint.Loaded, context: int, tokens: int, seed: int = 0
-) -> list[float]:
+def milliseconds_per_token(loaded: Loaded, context: int, tokens: int, seed: int = 0) -> list[float]:
     """Return what each of ``tokens`` one-token steps takes after ``context`` cached tokens.
 
     The tokens are random: the work does not depend on which they are. The first steps, which warm
@@ -48,7 +46,7 @@ def milliseconds_per_token(
 def main(arguments: list[str]) -> None:
     """Measure and print."""
     context, tokens = map(int, arguments)
-    loaded = checkpoint.load()
+    loaded = load()
     print(
         json.dumps(
             {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, partial
 from heapq import nsmallest
 from itertools import chain
@@ -35,6 +35,12 @@ DECODED_FILES = 1024
 
 SAME_NAME = 4
 """How many definitions of one name a prefix query returns: homonyms, not every local ``x``."""
+
+KEPT_PREFIXES = 64
+"""How many prefix queries are remembered: the first letters of names come again and again."""
+
+MOST_HIDDEN = 8
+"""How many open files a remembered prefix query allows for."""
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +124,7 @@ class Disk:
     def __init__(self, view: store.View, decoded: dict[int, FileSymbols]) -> None:
         self.view = view
         self.decoded = decoded
+        self._prefixed: dict[tuple[str, int, bool], list[tuple[int, Definition]]] = {}
         self._after: dict[str, dict[str, int]] = {}
         self._used: dict[str, int] = {}
         self._counted: dict[int, Counts] = {}
@@ -130,6 +137,25 @@ class Disk:
             while len(self.decoded) > DECODED_FILES:
                 self.decoded.pop(next(iter(self.decoded)), None)
         return found
+
+    def prefixed(
+        self, folded: str, limit: int, hidden: Collection[int], *, top: bool
+    ) -> list[tuple[int, Definition]]:
+        """`store.View.prefixed`, remembered for the prefixes asked about last.
+
+        What is kept leaves nothing out; it is only used while so few files are hidden that every
+        name still has `SAME_NAME` definitions beside theirs.
+        """
+        if len(hidden) > MOST_HIDDEN:
+            return self.view.prefixed(folded, limit, SAME_NAME, hidden, top=top)
+        key = (folded, limit, top)
+        rows = self._prefixed.pop(key, None)
+        if rows is None:
+            rows = self.view.prefixed(folded, limit, SAME_NAME + MOST_HIDDEN, (), top=top)
+        self._prefixed[key] = rows  # the most recently used last
+        if len(self._prefixed) > KEPT_PREFIXES:
+            self._prefixed.pop(next(iter(self._prefixed)))
+        return [row for row in rows if row[0] not in hidden]
 
     def used_after(self, part: str) -> dict[str, int]:
         if part not in self._after:
@@ -247,7 +273,7 @@ class Snapshot:
         each at most `SAME_NAME` definitions, are returned.
         """
         folded = prefix.casefold()
-        rows = self._disk.view.prefixed(folded, limit, SAME_NAME, self._hidden, top=top)
+        rows = self._disk.prefixed(folded, limit, self._hidden, top=top)
         by_name: dict[str, list[Located]] = {}
         for file, definition in rows:
             located = Located(self._paths_by_id[file], definition)

@@ -288,7 +288,9 @@ async def _spawn(program: Program) -> tuple[Process, asyncio.Event]:
     """Start a process in a group of its own; the event is set when it has ended.
 
     It stays in the server's session: Linux shares the processor out among sessions first, and
-    niceness counts only within one.
+    niceness counts only within one. It gets no ``PYTHON*`` variable: ``-I`` keeps it from reading
+    them itself, but jedi starts the project's interpreter, which would take the workspace's modules
+    for its own where ``PYTHONPATH`` names the workspace.
     """
     exited = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -299,6 +301,7 @@ async def _spawn(program: Program) -> tuple[Process, asyncio.Event]:
         stdout=PIPE,
         stderr=PIPE,
         process_group=0,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
     )
     if program.niceness and os.name == "posix":
         with contextlib.suppress(OSError):
