@@ -143,6 +143,20 @@ class Clock:
             start += took
 
 
+def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
+    """Do for a file that was just opened what its first popup would otherwise wait for.
+
+    The words of ``text`` are read for the n-gram, and what the file's imports bind is resolved; both
+    are kept where they are found again. Never raises.
+    """
+    try:
+        snapshot.bindings(path)
+        if snapshot.ngrams is not None:
+            snapshot.ngrams.with_buffer(path, text)
+    except Exception as error:  # noqa: BLE001  the popup will meet it again and answer
+        log.error("preparing a file failed: %s", place_of(error))
+
+
 async def popup(request: Request, snapshot: Snapshot, helpers: Helpers, options: Options) -> Popup:
     """The names that could stand at the cursor, best first; never raises, returns by its deadline.
 

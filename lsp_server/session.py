@@ -137,6 +137,9 @@ class Session:
         document = documents.opened(item.uri, item.language_id, item.version, item.text)
         self._documents[item.uri] = document
         self._take_up(document)
+        folder, name = self._place(document)
+        if len(document.text) <= MAX_FILE_BYTES:
+            engine.prepare(name, document.text, folder.index.snapshot())
 
     def change_document(
         self, uri: str, version: int, changes: Iterable[types.TextDocumentContentChangeEvent]

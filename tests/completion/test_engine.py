@@ -399,3 +399,25 @@ async def test_explain_tells_everything(tmp_path: Path) -> None:
     assert told.context.receiver == "client"
     assert told.popup.items
     assert told.ghost.prompt is not None
+
+
+async def test_preparing_a_file_changes_no_popup(tmp_path: Path) -> None:
+    request, snapshot = asked({**FILES, "m.py": CLIENT}, "m.py", tmp_path / "prepared")
+    engine.prepare(request.path, request.text, snapshot)
+    prepared = await engine.popup(request, snapshot, SilentHelpers(), OPTIONS)
+    fresh = await popup(CLIENT, tmp_path / "fresh")
+    assert prepared.items == fresh.items
+
+
+def test_preparing_survives_what_it_meets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    request, snapshot = asked({"m.py": "x = 1\n"}, "m.py", tmp_path)
+
+    def damaged(_path: str) -> None:
+        raise IndexError("secret words of the file")
+
+    monkeypatch.setattr(snapshot, "bindings", damaged)
+    engine.prepare(request.path, request.text, snapshot)
+    assert "preparing a file failed" in caplog.text
+    assert "secret words" not in caplog.text
