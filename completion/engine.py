@@ -146,8 +146,8 @@ class Clock:
 def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
     """Do for a file that was just opened what its first popup would otherwise wait for.
 
-    The words of ``text`` are read for the n-gram, and what the file's imports bind is resolved; both
-    are kept where they are found again. Never raises.
+    The words of ``text`` are read for the n-gram, and what the file's imports bind is resolved;
+    both are kept where they are found again. Never raises.
     """
     try:
         snapshot.bindings(path)
