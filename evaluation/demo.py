@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -62,8 +63,13 @@ def main(
     root, title = (repo, str(repo)) if repo else _default(console)
     run(root, title, console, per_place, seed)
     if svg is not None:  # before what names paths of this machine
-        svg.write_text(console.export_svg(title="lancefill demo"), "utf-8")
+        svg.write_text(without_fonts(console.export_svg(title="lancefill demo")), "utf-8")
     console.print(connect(), highlight=False)
+
+
+def without_fonts(picture: str) -> str:
+    """The picture without rich's links to web fonts: whoever opens it asks nobody for anything."""
+    return re.sub(r"\s*@font-face \{.*?\}\n", "", picture, flags=re.DOTALL)
 
 
 def _default(console: Console) -> tuple[Path, str]:
