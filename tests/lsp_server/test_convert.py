@@ -196,16 +196,16 @@ def test_paths_of_uris(uri: str, path: str | None) -> None:
 @pytest.mark.parametrize(
     ("uri", "name"),
     [
-        ("file:///work/pkg/mod.py", "pkg/mod.py"),
-        ("file:///work/bin/tool", "bin/tool.py"),
-        ("file:///work/stub.pyi", "stub.pyi"),
+        ("file:///project/pkg/mod.py", "pkg/mod.py"),
+        ("file:///project/bin/tool", "bin/tool.py"),
+        ("file:///project/stub.pyi", "stub.pyi"),
         ("file:///usr/lib/os.py", "file/usr/lib/os.py"),
         ("untitled:Untitled-1", "untitled/Untitled-1.py"),
         ("vscode-remote://host/home/a.py", "vscode-remote/host/home/a.py"),
     ],
 )
 def test_every_document_has_a_name(uri: str, name: str) -> None:
-    assert name_in(Path("/work"), uri, "python") == name
+    assert name_in(Path("/project"), uri, "python") == name
 
 
 def test_a_workspace_behind_a_symbolic_link_is_the_same_workspace(tmp_path: Path) -> None:

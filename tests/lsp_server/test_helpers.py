@@ -27,7 +27,7 @@ from lsp_server.helpers import LOADING, FolderHelpers, Library, Model
 from lsp_server.processes import Program
 
 SCRIPT = str(Path(__file__).with_name("scripted_helper.py"))
-ROOT = Path("/work")
+ROOT = Path("/project")
 PYTHON = Environment(Path("/venv/bin/python"), "the setting", (ROOT,))
 OPTIONS = GhostOptions(max_tokens=3, ngrams="/cache/x")
 
@@ -122,7 +122,7 @@ async def test_the_model_is_asked_once_it_is_ready() -> None:
         assert made.model
         await until(lambda: made.model.reason is None)
         answer = await ghost(made, "x = ", 100)
-        assert answer == RawGhost("/work:pkg/a.py 90 /cache/x", 0.5, 3)
+        assert answer == RawGhost("/project:pkg/a.py 90 /cache/x", 0.5, 3)
         scores = await made.scores(asked("x")[0], Prompt("", "", ""), ["a", "bcd"], 100)
         assert scores == [-1.0, -3.0]
 
