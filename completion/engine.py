@@ -216,12 +216,12 @@ async def _popup(
     if context.place in _NO_POPUP:
         return Popup((), (Reason(Code.GATED, f"no names are offered here: {context.place}"),))
     with clock.step("candidates"):
-        view = _view(request, context, snapshot)
+        view = view_of(request, context, snapshot)
         found = gather(
             context,
             request.path,
             snapshot,
-            partial(_predicted, view, context),
+            partial(predicted, view, context),
             imports=options.auto_import,
         )
 
@@ -230,7 +230,7 @@ async def _popup(
 
     async with _Pending() as pending:
         library = scores = None
-        if _needs_library(context, found):
+        if needs_library(context, found):
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
         with clock.step("ranking"):
@@ -258,19 +258,20 @@ async def _popup(
 _NO_POPUP = frozenset((Place.STRING, Place.COMMENT, Place.NUMBER, Place.DEFINITION))
 
 
-def _needs_library(context: Context, found: Candidates) -> bool:
+def needs_library(context: Context, found: Candidates) -> bool:
     """jedi is asked only for what the repository does not define."""
     asked = context.place in (Place.MEMBER, Place.IMPORTED, Place.MODULE)
     return asked and not found.complete
 
 
-def _view(request: Request, context: Context, snapshot: Snapshot) -> View | None:
+def view_of(request: Request, context: Context, snapshot: Snapshot) -> View | None:
     """The repository's n-gram with the buffer in it, but for the name being typed."""
     model = snapshot.ngrams
     return None if model is None else model.with_buffer(request.path, request.text, context.start)
 
 
-def _predicted(view: View | None, context: Context) -> list[str]:
+def predicted(view: View | None, context: Context) -> list[str]:
+    """The names that the n-gram proposes at the cursor, best first."""
     if view is None:
         return []
     before, _ = view.context(context.start)

@@ -82,5 +82,6 @@ def _make(folder: Path) -> None:
         log.seek(0)
         said = log.read().decode("utf-8", "replace").strip().splitlines()
     if done.returncode:
-        raise PeersError(f"the peers cannot be installed: {said[-1] if said else 'pip said nothing'}")
+        last = said[-1] if said else "pip said nothing"
+        raise PeersError(f"the peers cannot be installed: {last}")
     (folder / "complete").touch()

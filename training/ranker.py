@@ -10,15 +10,16 @@ without it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from completion.features import FEATURES
-from completion.ranker import NODE_FIELDS, Floats, Forest, forest
+from completion.ranker import FILE_NAME, NODE_FIELDS, Floats, Forest, forest
 
 PLACES = ("member", "name")
 NAMES = tuple(feature.name for feature in FEATURES)
@@ -43,6 +44,9 @@ PARAMETERS: Mapping[str, Any] = {
 TREES = 150
 """Trees of each forest."""
 
+FOLDS = 5
+"""Groups of repositories that take turns at being left out."""
+
 READ_WEIGHT, TYPED_WEIGHT = 0.4, 0.5
 """What an attribute read counts against a call, and a popup after letters against one before."""
 
@@ -59,13 +63,15 @@ Tree = dict[str, list[Any]]
 class List:
     """One popup: ``matrix`` ``(candidates, features)`` and which row was right (-1: none).
 
-    ``kind`` is ``call``, ``read`` or ``bare``; ``typed`` how many letters were typed.
+    ``kind`` is ``call``, ``read`` or ``bare``; ``typed`` how many letters were typed; ``scored``
+    whether the model's scores are among the features.
     """
 
     repository: str
     place: str
     kind: str
     typed: int
+    scored: bool
     matrix: Floats
     right: int
     share: float = 1.0
@@ -93,7 +99,7 @@ def load(path: Path) -> list[List]:
     ends = np.cumsum(columns["sizes"])
     matrices = np.split(columns["matrix"].astype(np.float64), ends[:-1])
     rows = zip(
-        *(columns[name].tolist() for name in ("repository", "place", "kind", "typed")),
+        *(columns[name].tolist() for name in ("repository", "place", "kind", "typed", "scored")),
         matrices,
         columns["right"].tolist(),
         strict=True,
@@ -175,10 +181,17 @@ def ranks(trees: Forest, lists: Sequence[List], without: Collection[str] = ()) -
 def cross_validated(
     lists: Sequence[List], without: Collection[str] = ()
 ) -> Iterator[tuple[List, int]]:
-    """Each list with the rank that trees fitted without its repository give the right name."""
-    for repository in sorted({each.repository for each in lists}):
-        held = [each for each in lists if each.repository == repository]
-        others = [each for each in lists if each.repository != repository]
+    """Each list with the rank that trees fitted without its repository give the right name.
+
+    Repositories are left out in `FOLDS` groups: one fit each.
+    """
+    repositories = sorted({each.repository for each in lists})
+    for fold in range(FOLDS):
+        out = set(repositories[fold::FOLDS])
+        held = [each for each in lists if each.repository in out]
+        others = [each for each in lists if each.repository not in out]
+        if not held or not others:
+            continue
         trees = forest(fit(others, without), NAMES)
         yield from zip(held, ranks(trees, held, without), strict=True)
 
@@ -189,6 +202,48 @@ def groups() -> dict[str, tuple[str, ...]]:
     for feature in FEATURES:
         found.setdefault(feature.group, []).append(feature.name)
     return {group: tuple(names) for group, names in found.items()}
+
+
+SITUATIONS = (("call", 0), ("call", 1), ("call", 3), ("read", 0), ("bare", 1), ("bare", 3))
+"""What is reported on: kind of list, letters typed."""
+
+
+def run(samples: Path, target: Path | None, told: Callable[[str], None], *, ablate: bool) -> Path:
+    """Cross-validate, fit to everything, write; return the file. Raises SamplesError."""
+    lists = load(samples)
+    figures = _figures(lists, ())
+    for situation, line in figures.items():
+        told(f"{situation:8}  {line}")
+    for group, names in groups().items() if ablate else ():
+        for situation, line in _figures(lists, names).items():
+            told(f"without {group}: {situation:8}  {line}")
+    file = target or Path(str(resources.files("completion"))) / "weights" / FILE_NAME
+    repositories = sorted({each.repository for each in lists})
+    about = {"fitted_to": repositories, "lists": len(lists), "cross_validated": figures}
+    write(file, lists, about)
+    return file
+
+
+def _figures(lists: Sequence[List], without: Collection[str]) -> dict[str, str]:
+    """Cross-validated shares of right names at the first place and the first five."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for place in PLACES:
+        for each, rank in cross_validated([one for one in lists if one.place == place], without):
+            if not each.scored:
+                found.setdefault((each.kind, each.typed), []).append(rank)
+    return {
+        f"{kind} {typed}": _line_of(found[kind, typed])
+        for kind, typed in SITUATIONS
+        if (kind, typed) in found
+    }
+
+
+def _line_of(ranks: Sequence[int]) -> str:
+    places = np.array(ranks)
+    some = places > 0
+    first, five = (some & (places <= 1)).mean(), (some & (places <= 5)).mean()
+    reciprocal = np.where(some, 1 / np.maximum(places, 1), 0.0).mean()
+    return f"n={len(ranks)} top1={first:.3f} top5={five:.3f} mrr={reciprocal:.3f}"
 
 
 def write(path: Path, lists: Sequence[List], about: Mapping[str, Any]) -> None:
