@@ -369,12 +369,12 @@ def _as_binding(parameter: Parameter, offset: int) -> Binding:
 def _element(type_: Type, scope: Scope) -> Type | None:
     """What iterating gives."""
     if type_.local and type_.role is Role.INSTANCE:
-        for method in ("__iter__", "__aiter__", "__next__", "__anext__"):
+        for method in ("__next__", "__anext__", "__iter__", "__aiter__"):
             found = attribute(type_, method, scope)
             if found is not None and found.role is Role.FUNCTION:
                 result = _result(found, (), scope)
-                is_self = method.endswith("next__") or result == type_
-                return result if result is None or is_self else _element(result, scope)
+                done = method.endswith("next__") or result in (None, type_)
+                return result if done or result is None else _element(result, scope)
         return first_known(type_.arguments)
     if type_.local and type_.role is Role.CLASS:
         return replace(type_, role=Role.INSTANCE)  # iterating an enumeration
