@@ -9,9 +9,10 @@ from itertools import chain
 from keyword import iskeyword
 
 from completion import builtin_types
-from completion.annotations import Role, Scope, Type, definitions_of
+from completion.annotations import Evidence, Role, Scope, Type, definitions_of
 from completion.context import Context, Place
 from completion.dataflow import infer, of_binding
+from completion.likeness import guesses
 from completion.matching import match_quality
 from completion.request import LibraryItem, Origin
 from completion.scope import How
@@ -33,7 +34,7 @@ class Candidate:
     ``definition`` and ``path`` say where the repository defines it, ``depth`` how far up the
     inheritance, ``module`` where it must be imported from (empty: it is visible here). ``bound`` is
     the byte offset of its latest binding in the enclosing functions, -1 outside them. ``tie`` says
-    in words why it is offered.
+    in words why it is offered, ``how`` what kind of evidence that is (``Evidence.certain``).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Candidate:
     bound: int = -1
     detail: str = ""
     documentation: str = ""
+    how: Evidence = Evidence.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ def _members(context: Context, scope: Scope, predicted: Callable[[], Iterable[st
         known = list(members_of(receiver, scope, tie))
         complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
     if not complete:
-        known += _resembling(context, scope)
+        for guess in guesses(context, scope):
+            known += members_of(replace(guess.type, how=guess.how), scope, guess.words)
         known += _used(context, scope, predicted(), {each.name for each in known})
     return Candidates(_unique(known, context.prefix), receiver, complete)
 
@@ -164,7 +167,7 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
         return
     if not type_.local:
         if type_.target.module == "builtins":
-            yield from _builtin_members(type_.target.qualname, tie)
+            yield from _builtin_members(type_.target.qualname, tie, type_.how)
         return
     for member in scope.snapshot.members(type_.target):
         if not _can_be_written(member.name):
@@ -177,13 +180,14 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             member.definition,
             member.path,
             member.depth,
+            how=type_.how,
         )
     if type_.role is not Role.MODULE:
         for base in (*_outside_bases(type_.target, scope.snapshot), "object"):
-            yield from _builtin_members(base, tie)
+            yield from _builtin_members(base, tie, type_.how)
 
 
-def _builtin_members(name: str, tie: str) -> Iterator[Candidate]:
+def _builtin_members(name: str, tie: str, how: Evidence) -> Iterator[Candidate]:
     for member in builtin_types.members(name):
         yield Candidate(
             member,
@@ -192,6 +196,7 @@ def _builtin_members(name: str, tie: str) -> Iterator[Candidate]:
             tie,
             detail=builtin_types.signature(name, member),
             documentation=builtin_types.documentation(name, member),
+            how=how,
         )
 
 
@@ -238,59 +243,35 @@ def _bound_name(
     return Candidate(name, str(kind), origin, tie, path=target.path or "")
 
 
-def _resembling(context: Context, scope: Scope) -> Iterator[Candidate]:
-    """Members of the classes that the receiver is named after: ``http_client``, ``HttpClient``."""
-    part = last_part(context.receiver).strip("_")
-    if not part.isidentifier() or part in ("self", "cls"):
-        return
-    words = part.split("_")
-    names = dict.fromkeys(("".join(map(_capital, words)), _capital(words[-1])))
-    for name in names:
-        classes = [
-            each for each in scope.snapshot.named(name) if each.definition.kind is Kind.CLASS
-        ]
-        for located in classes[:2]:
-            module = scope.snapshot.module_name(located.path)
-            type_ = Type(Role.INSTANCE, Target(located.path, located.definition.qualname, module))
-            tie = f"`{context.receiver}` is named like the class `{name}`"
-            yield from members_of(type_, scope, tie)
-        if classes:
-            return
-
-
-def _capital(word: str) -> str:
-    return word[:1].upper() + word[1:]
-
-
 def _used(
     context: Context, scope: Scope, predicted: Iterable[str], known: Collection[str]
 ) -> Iterator[Candidate]:
     """Names that follow receivers of this name elsewhere, then what the n-gram expects."""
     part = last_part(context.receiver)
     after = scope.snapshot.used_after(part) if part else {}
-    ties = dict.fromkeys(
-        sorted(after, key=lambda name: -after[name])[:MAX_USED], f"used after `{part}` elsewhere"
-    )
+    most = sorted(after, key=lambda name: -after[name])[:MAX_USED]
+    ties = dict.fromkeys(most, (f"used after `{part}` elsewhere", Evidence.USED_AFTER))
     for name in predicted:
         if name.isidentifier() and name not in builtin_types.KEYWORDS:
-            ties.setdefault(name, "follows similar code elsewhere")
+            ties.setdefault(name, ("follows similar code elsewhere", Evidence.PREDICTED))
     # A half-typed word is in the open buffer, and so counts as a use of itself.
     unfinished = context.prefix if scope.snapshot.use_count(context.prefix) <= 1 else ""
-    for name, tie in ties.items():
+    for name, (tie, how) in ties.items():
         if name in known or name == unfinished:
             continue
         if match_quality(name, context.prefix) is not None:
-            yield _somewhere(name, scope.snapshot, tie)
+            yield replace(_somewhere(name, scope.snapshot), tie=tie, how=how)
 
 
-def _somewhere(name: str, snapshot: Snapshot, tie: str) -> Candidate:
+def _somewhere(name: str, snapshot: Snapshot) -> Candidate:
     """A name whose owner is not known; its definition is told where there is only one."""
     located = snapshot.named(name, limit=2)
     if len(located) == 1:
         definition = located[0].definition
-        return Candidate(name, str(definition.kind), Origin.USED, tie, definition, located[0].path)
-    kind = located[0].definition.kind if located else Kind.ATTRIBUTE
-    return Candidate(name, str(kind), Origin.USED, tie)
+        kind = str(definition.kind)
+        return Candidate(name, kind, Origin.USED, "", definition, located[0].path)
+    some = located[0].definition.kind if located else Kind.ATTRIBUTE
+    return Candidate(name, str(some), Origin.USED)
 
 
 # A bare name
