@@ -26,7 +26,7 @@ class Role(StrEnum):
     FUNCTION = "function"
 
 
-class Evidence(StrEnum):
+class Tie(StrEnum):
     """What ties a candidate to the place it is offered at; the last five are statistics."""
 
     NONE = ""
@@ -51,8 +51,8 @@ class Evidence(StrEnum):
 
 _STATISTICS = frozenset(
     (
-        *(Evidence.NONE, Evidence.STRUCTURAL, Evidence.NAMED_LIKE, Evidence.SHORTENED),
-        *(Evidence.USED_AFTER, Evidence.PREDICTED),
+        *(Tie.NONE, Tie.STRUCTURAL, Tie.NAMED_LIKE, Tie.SHORTENED),
+        *(Tie.USED_AFTER, Tie.PREDICTED),
     )
 )
 
@@ -70,7 +70,7 @@ class Type:
     target: Target
     arguments: tuple[Type | None, ...] = ()
     receiver: Type | None = None
-    how: Evidence = field(default=Evidence.DECLARED, compare=False)
+    how: Tie = field(default=Tie.DECLARED, compare=False)
 
     @property
     def local(self) -> bool:
@@ -151,7 +151,7 @@ def foreign(target: Target) -> Type:
     return Type(Role.CLASS if is_class else Role.FUNCTION, target)
 
 
-def known_by(type_: Type | None, how: Evidence) -> Type | None:
+def known_by(type_: Type | None, how: Tie) -> Type | None:
     """The same type, known in another way."""
     return None if type_ is None else replace(type_, how=how)
 
@@ -166,7 +166,7 @@ def own_instance(scope: Scope, role: Role = Role.INSTANCE) -> Type:
     if scope.receiver is not None:
         return replace(scope.receiver, role=role)
     module = scope.snapshot.module_name(scope.path)
-    return Type(role, Target(scope.path, scope.owner, module), how=Evidence.OWN)
+    return Type(role, Target(scope.path, scope.owner, module), how=Tie.OWN)
 
 
 def definitions_of(snapshot: Snapshot, target: Target) -> tuple[Definition, ...]:

@@ -9,7 +9,7 @@ from itertools import chain
 from keyword import iskeyword
 
 from completion import builtin_types
-from completion.annotations import Evidence, Role, Scope, Type, definitions_of
+from completion.annotations import Role, Scope, Tie, Type, definitions_of
 from completion.context import Context, Place
 from completion.dataflow import infer, of_binding
 from completion.likeness import guesses
@@ -34,7 +34,7 @@ class Candidate:
     ``definition`` and ``path`` say where the repository defines it, ``depth`` how far up the
     inheritance, ``module`` where it must be imported from (empty: it is visible here). ``bound`` is
     the byte offset of its latest binding in the enclosing functions, -1 outside them. ``tie`` says
-    in words why it is offered, ``how`` what kind of evidence that is (``Evidence.certain``).
+    in words why it is offered, ``how`` what kind of evidence that is (``Tie.certain``).
     """
 
     name: str
@@ -48,7 +48,7 @@ class Candidate:
     bound: int = -1
     detail: str = ""
     documentation: str = ""
-    how: Evidence = Evidence.NONE
+    how: Tie = Tie.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             yield from _builtin_members(base, tie, type_.how)
 
 
-def _builtin_members(name: str, tie: str, how: Evidence) -> Iterator[Candidate]:
+def _builtin_members(name: str, tie: str, how: Tie) -> Iterator[Candidate]:
     for member in builtin_types.members(name):
         yield Candidate(
             member,
@@ -250,10 +250,10 @@ def _used(
     part = last_part(context.receiver)
     after = scope.snapshot.used_after(part) if part else {}
     most = sorted(after, key=lambda name: -after[name])[:MAX_USED]
-    ties = dict.fromkeys(most, (f"used after `{part}` elsewhere", Evidence.USED_AFTER))
+    ties = dict.fromkeys(most, (f"used after `{part}` elsewhere", Tie.USED_AFTER))
     for name in predicted:
         if name.isidentifier() and name not in builtin_types.KEYWORDS:
-            ties.setdefault(name, ("follows similar code elsewhere", Evidence.PREDICTED))
+            ties.setdefault(name, ("follows similar code elsewhere", Tie.PREDICTED))
     # A half-typed word is in the open buffer, and so counts as a use of itself.
     unfinished = context.prefix if scope.snapshot.use_count(context.prefix) <= 1 else ""
     for name, (tie, how) in ties.items():

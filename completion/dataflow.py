@@ -16,9 +16,9 @@ from typing import Any
 
 from completion import builtin_types
 from completion.annotations import (
-    Evidence,
     Role,
     Scope,
+    Tie,
     Type,
     annotated,
     annotation,
@@ -140,7 +140,7 @@ def of_binding(binding: Binding, scope: Scope) -> Type | None:
     if binding.how is How.IMPORTED:
         return of_target(imported_target(binding, scope), scope)
     if binding.how is How.NARROWED:
-        return known_by(annotated(binding.annotation, scope), Evidence.NARROWED)
+        return known_by(annotated(binding.annotation, scope), Tie.NARROWED)
     if binding.how is How.PARAMETER:
         return _parameter(binding, scope)
     if binding.how is How.ASSIGNED and binding.annotation:
@@ -183,7 +183,7 @@ def _fixture(name: str, scope: Scope) -> Type | None:
     result = _result(Type(Role.FUNCTION, target), (), scope)
     if result is not None and result.is_builtin(*_GENERATORS) and result.arguments:
         result = result.arguments[0]
-    return known_by(result, Evidence.FIXTURE)
+    return known_by(result, Tie.FIXTURE)
 
 
 _GENERATORS = ("Generator", "Iterator", "Iterable", "AsyncGenerator", "AsyncIterator")
@@ -222,7 +222,7 @@ def _call(node: ast.Call, scope: Scope) -> Type | None:
     if callee is None:
         return None
     if callee.role is Role.CLASS:
-        return replace(callee, role=Role.INSTANCE, how=Evidence.CONSTRUCTED)
+        return replace(callee, role=Role.INSTANCE, how=Tie.CONSTRUCTED)
     if callee.role is Role.INSTANCE:
         method = attribute(callee, "__call__", scope) if callee.local else None
         return None if method is None else _result(method, node.args, scope)
@@ -289,7 +289,7 @@ def _from_notation(node: ast.expr, receiver: Type | None) -> Type | None:
 
 def _returned(definition: Definition, inner: Scope) -> Type | None:
     if definition.returns:
-        return known_by(annotated(definition.returns, inner), Evidence.RETURNED)
+        return known_by(annotated(definition.returns, inner), Tie.RETURNED)
     read = _read(definition, inner)
     if read is None and any("classmethod" in decorator for decorator in definition.decorators):
         return own_instance(inner)
@@ -317,7 +317,7 @@ def _read(function: Definition, inner: Scope) -> Type | None:
     result = next((type_ for type_ in known if type_.local), first_known(known))
     if found and found[0].yields:
         return builtin("Generator", result)
-    return known_by(result, Evidence.READ)
+    return known_by(result, Tie.READ)
 
 
 def _inside(inner: Scope, bindings: Mapping[str, tuple[Binding, ...]], self_name: str) -> Scope:
@@ -457,7 +457,7 @@ def _super(_arguments: Sequence[ast.expr], scope: Scope) -> Type | None:
         return None
     bases = scope.snapshot.mro(own_instance(scope).target)[1:]
     base = next((each for each in bases if each.path is not None), bases[0] if bases else None)
-    return None if base is None else Type(Role.INSTANCE, base, how=Evidence.OWN)
+    return None if base is None else Type(Role.INSTANCE, base, how=Tie.OWN)
 
 
 def _cast(arguments: Sequence[ast.expr], scope: Scope) -> Type | None:

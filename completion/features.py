@@ -18,7 +18,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from completion.annotations import Role
+from completion.annotations import Role, Tie
 from completion.candidates import Candidate, Candidates
 from completion.context import Context, Place
 from completion.matching import EXACT, match_quality
@@ -264,6 +264,10 @@ def _each(value: Callable[[Candidate, Facts], float]) -> Column:
 
 def _origin(origin: Origin) -> Column:
     return lambda items, _facts: [float(each.origin is origin) for each in items]
+
+
+def _tied_by(*ties: Tie) -> Column:
+    return lambda items, _facts: [float(each.how in ties) for each in items]
 
 
 def _kind(*kinds: str) -> Column:
@@ -545,6 +549,9 @@ FEATURES = (
     Feature("used", "receiver", _origin(Origin.USED), _tie_words),
     Feature("keyword", "receiver", _origin(Origin.KEYWORD), _tie_words),
     Feature("argument", "shape", _each(lambda c, _: float(c.name.endswith("="))), _tie_words),
+    Feature("certain", "receiver", _each(lambda c, _: float(c.how.certain))),
+    Feature("structural", "receiver", _tied_by(Tie.STRUCTURAL)),
+    Feature("named_like", "receiver", _tied_by(Tie.NAMED_LIKE, Tie.SHORTENED)),
     # the repository's n-gram
     Feature("ngram", "ngram", _opinion(_ngram), _percent_words(_ngram, "n-gram"), grows=1),
     Feature("ngram_behind", "ngram", _behind(_ngram), grows=1),
@@ -664,6 +671,24 @@ FEATURES = (
     Feature("testing", "place", _everywhere(lambda f, _: float(is_test(f.path)))),
     Feature("starts", "place", _everywhere(lambda f, _: float(_starts(f.context)))),
 )
+
+
+SHORTLIST = 120
+"""How many candidates are looked at closely; a popup shows 50."""
+
+
+def shortlist(found: Candidates, known: Facts) -> Candidates:
+    """The candidates that cost the closer look: all, or those that the counts speak for most."""
+    if len(found.items) <= SHORTLIST:
+        return found
+
+    def promise(candidate: Candidate) -> float:
+        counts = known.after.get(candidate.name, 0) + known.in_file.get(candidate.name, 0)
+        own = candidate.how.certain or candidate.origin is Origin.SCOPE
+        return known.ngram.get(candidate.name, 0.0) + math.log1p(counts) + 3.0 * own
+
+    best = sorted(found.items, key=promise, reverse=True)[:SHORTLIST]
+    return replace(found, items=tuple(best))
 
 
 def matrix(found: Candidates, known: Facts) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from completion.annotations import Evidence, Role, Scope, Type
+from completion.annotations import Role, Scope, Tie, Type
 from completion.context import Context
 from indexing.resolve import Located, Target
 from indexing.symbols import FileSymbols, Kind, last_part
@@ -63,7 +63,7 @@ class Guess:
     """A class that the receiver may be an instance of, and why, for the ranker and for people."""
 
     type: Type
-    how: Evidence
+    how: Tie
     words: str
 
 
@@ -96,7 +96,7 @@ def _structural(context: Context, scope: Scope) -> Iterator[Guess]:
         type_ = Type(Role.INSTANCE, owner)
         yield Guess(
             type_,
-            Evidence.STRUCTURAL,
+            Tie.STRUCTURAL,
             f"`{context.receiver}` is used like a `{type_.name}`: {words}",
         )
 
@@ -183,14 +183,14 @@ def _singular(word: str) -> str:
     return word[:-2] if word.endswith(("sses", "xes", "ches")) else word[:-1]
 
 
-def _spellings(words: list[str]) -> Iterator[tuple[str, Evidence]]:
+def _spellings(words: list[str]) -> Iterator[tuple[str, Tie]]:
     """Folded class names to look for, best first."""
-    yield "".join(words), Evidence.NAMED_LIKE
+    yield "".join(words), Tie.NAMED_LIKE
     long = [ABBREVIATIONS.get(word, word) for word in words]
     if long != words:
-        yield "".join(long), Evidence.SHORTENED
+        yield "".join(long), Tie.SHORTENED
     for first in range(1, min(len(words), 4)):
-        yield "".join(long[first:]), Evidence.SHORTENED
+        yield "".join(long[first:]), Tie.SHORTENED
 
 
 def _classes(folded: str, scope: Scope) -> list[Located]:

@@ -17,7 +17,7 @@ import numpy as np
 from completion import ranker
 from completion.candidates import Candidate, Candidates
 from completion.context import Place
-from completion.features import FEATURES, Facts, matrix
+from completion.features import FEATURES, Facts, matrix, shortlist
 from completion.request import Evidence, Origin
 from indexing.lazy import Lazy
 
@@ -40,6 +40,7 @@ def forest_for(place: Place) -> ranker.Forest:
 
 def rank(found: Candidates, known: Facts, limit: int) -> list[Ranked]:
     """The best ``limit`` candidates, best first; ties by name."""
+    found = shortlist(found, known)
     if not found.items:
         return []
     forest = forest_for(known.context.place)

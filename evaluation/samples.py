@@ -22,7 +22,7 @@ from rich.console import Console
 from completion.candidates import gather, with_library
 from completion.context import Place, read
 from completion.engine import SCORED_NAMES, needs_library, predicted, view_of
-from completion.features import Facts, facts, matrix, over_unseen
+from completion.features import Facts, facts, matrix, over_unseen, shortlist
 from completion.prompting import prompt
 from completion.ranking import NAMES, rank
 from completion.request import Reason, Request
@@ -144,6 +144,7 @@ async def _lists(
         answer = await running.helpers.library(request, context, PATIENT_MS)
         found = with_library(found, answer.items, context)
     known = facts(request, context, found, snapshot, view)
+    found = shortlist(found, known)
     names = [each.name for each in found.items]
 
     def listed(known: Facts, *, scored: bool) -> List:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from completion import builtin_types
-from completion.annotations import Evidence
+from completion.annotations import Tie
 from completion.candidates import Candidates, gather, with_library
 from completion.context import read
 from completion.request import LibraryItem, Origin
@@ -223,16 +223,16 @@ class Category:
 @pytest.mark.parametrize(
     ("code", "name", "how"),
     [
-        ("x.dial()\n    x.", "hang_up", Evidence.STRUCTURAL),
-        ("http_socket.", "dial", Evidence.NAMED_LIKE),
-        ("self._http_socket.", "dial", Evidence.NAMED_LIKE),
-        ("conn.", "commit_all", Evidence.SHORTENED),
-        ("old_conn.", "commit_all", Evidence.SHORTENED),
-        ("categories[0].", "rename_to", Evidence.NAMED_LIKE),
-        ("get_connection().", "commit_all", Evidence.SHORTENED),
+        ("x.dial()\n    x.", "hang_up", Tie.STRUCTURAL),
+        ("http_socket.", "dial", Tie.NAMED_LIKE),
+        ("self._http_socket.", "dial", Tie.NAMED_LIKE),
+        ("conn.", "commit_all", Tie.SHORTENED),
+        ("old_conn.", "commit_all", Tie.SHORTENED),
+        ("categories[0].", "rename_to", Tie.NAMED_LIKE),
+        ("get_connection().", "commit_all", Tie.SHORTENED),
     ],
 )
-def test_guesses_say_what_they_rest_on(code: str, name: str, how: Evidence, tmp_path: Path) -> None:
+def test_guesses_say_what_they_rest_on(code: str, name: str, how: Tie, tmp_path: Path) -> None:
     files = {**GUESSED, "m.py": f"def f(x):\n    {code}{CURSOR}\n"}
     found = found_in(files, "m.py", tmp_path)
     assert found.receiver is None
@@ -245,20 +245,20 @@ def test_guesses_say_what_they_rest_on(code: str, name: str, how: Evidence, tmp_
 def test_a_class_without_all_that_is_used_is_no_guess(tmp_path: Path) -> None:
     files = {**GUESSED, "m.py": f"def f(x):\n    x.dial()\n    x.rename_to()\n    x.{CURSOR}\n"}
     hows = {each.how for each in found_in(files, "m.py", tmp_path).items}
-    assert Evidence.STRUCTURAL not in hows
+    assert Tie.STRUCTURAL not in hows
 
 
 @pytest.mark.parametrize(
     ("code", "how"),
     [
-        ("def f(x: Connection):\n    x.", Evidence.DECLARED),
-        ("def f():\n    Connection().", Evidence.CONSTRUCTED),
-        ("def g() -> Connection: ...\ndef f():\n    g().", Evidence.RETURNED),
-        ("def g(): return Connection()\ndef f():\n    g().", Evidence.READ),
-        ("def f(x):\n    assert isinstance(x, Connection)\n    x.", Evidence.NARROWED),
+        ("def f(x: Connection):\n    x.", Tie.DECLARED),
+        ("def f():\n    Connection().", Tie.CONSTRUCTED),
+        ("def g() -> Connection: ...\ndef f():\n    g().", Tie.RETURNED),
+        ("def g(): return Connection()\ndef f():\n    g().", Tie.READ),
+        ("def f(x):\n    assert isinstance(x, Connection)\n    x.", Tie.NARROWED),
     ],
 )
-def test_known_receivers_say_how(code: str, how: Evidence, tmp_path: Path) -> None:
+def test_known_receivers_say_how(code: str, how: Tie, tmp_path: Path) -> None:
     files = {**GUESSED, "m.py": f"from shapes import Connection\n{code}{CURSOR}\n"}
     found = found_in(files, "m.py", tmp_path)
     member = next(each for each in found.items if each.name == "commit_all")
