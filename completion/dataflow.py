@@ -68,7 +68,7 @@ def _got(type_: Type, scope: Scope) -> Type | None:
         return type_
     inner = scope.at(getter, type_)
     found = (_returned(each, inner) for each in definitions_of(scope.snapshot, getter))
-    return first_known(each for each in found if each != type_)
+    return first_known(each for each in found if each is None or each.target != type_.target)
 
 
 def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Type | None:
