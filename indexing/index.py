@@ -169,6 +169,14 @@ class Disk:
             self._used[name] = self.view.use_count(name)
         return self._used[name]
 
+    @cached_property
+    def importers(self) -> dict[str, dict[str, dict[str, int]]]:
+        """`store.View.importers` by the first letter of the name, in lower case."""
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for name, folders in self.view.importers().items():
+            found.setdefault(name[:1].casefold(), {})[name] = folders
+        return found
+
     def counts(self, file: int) -> Counts:
         """What one file contributes to the sums over the repository."""
         if file not in self._counted:
@@ -408,6 +416,21 @@ class Snapshot:
             return buffer.counts.names
         file = self._disk.view.files.get(path)
         return {} if file is None else self._disk.counts(file).names
+
+    def importers(self, letter: str) -> Mapping[str, Mapping[str, int]]:
+        """For imported names that begin with ``letter``, how many files of each folder import them.
+
+        Open files do not count, nor what they said on disk. Names in either case are among them.
+        """
+        found = self._disk.importers.get(letter.casefold(), {})
+        for path in self._buffers:
+            file = self._disk.view.files.get(path)
+            symbols = None if file is None else self._disk.symbols(file)
+            names = {each.name for each in symbols.imports if each.name} if symbols else set()
+            folder = path.rpartition("/")[0]
+            for name in names & found.keys():
+                found = {**found, name: {**found[name], folder: found[name].get(folder, 1) - 1}}
+        return found
 
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""

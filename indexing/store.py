@@ -45,7 +45,7 @@ from indexing.symbols import Definition, FileSymbols
 from indexing.uses import pack_uses, packed_pairs, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
-VERSION = 2
+VERSION = 3
 FILE_NAME = "index.sqlite3"
 WRITER_PATIENCE = 5.0
 READER_PATIENCE = 0.25
@@ -279,6 +279,16 @@ class View:
         return frozenset(
             row[0].partition(".")[0] for (text,) in rows for row in json.loads(text) if not row[3]
         )
+
+    def importers(self) -> dict[str, dict[str, int]]:
+        """For every imported name, how many files of each folder (``""``: the root) import it."""
+        found: dict[str, dict[str, int]] = {}
+        for path, text in self._rows("SELECT path, imports FROM files"):
+            folder = path.rpartition("/")[0]
+            for name in {row[1] for row in json.loads(text) if row[1]}:
+                counts = found.setdefault(name, {})
+                counts[folder] = counts.get(folder, 0) + 1
+        return found
 
     def skipped(self) -> list[tuple[str, str]]:
         """Files that were found and not indexed, with the reason."""
