@@ -94,11 +94,12 @@ def required_by(value: Node | None) -> tuple[str, str | None] | None:
     if value is None:
         return None
     attribute: str | None = None
+    call = value
     if value.type == "member_expression":
         attribute = nodes.text(prop) if (prop := value.child_by_field_name("property")) else None
-        value = value.child_by_field_name("object") or value
-    function, arguments = (value.child_by_field_name(f) for f in ("function", "arguments"))
-    if value.type != "call_expression" or function is None or arguments is None:
+        call = value.child_by_field_name("object") or value
+    function, arguments = (call.child_by_field_name(f) for f in ("function", "arguments"))
+    if call.type != "call_expression" or function is None or arguments is None:
         return None
     if function.text != b"require" or not arguments.named_child_count:
         return None
@@ -166,7 +167,7 @@ def _given_away(statement: Node, where: Where) -> Iterator[ImportRow]:
 
 
 def _innermost(left: Node, right: Node) -> tuple[Node, Node]:
-    """``exports = module.exports = value``: the value, and of the targets one that gives it away."""
+    """``exports = module.exports = value``: the value, and a target that gives it away."""
     while right.type == "assignment_expression":
         inner, value = (right.child_by_field_name(side) for side in ("left", "right"))
         if inner is None or value is None:
