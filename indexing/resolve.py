@@ -426,8 +426,9 @@ class Resolver:
         path = module.path or ""
         symbols = self._symbols(path)
         exported = symbols.exports if symbols else None
-        closed = self._is_closed(path)
-        bound = self._given_names(path, set()) if closed else self.bindings(path)
+        exports_are_all = self.layout(path).exports_are_all
+        closed = exports_are_all and exported is not None
+        bound = self._given_names(path, set()) if exports_are_all else self.bindings(path)
         for name, target in bound.items():
             definition = self.definition(target)
             if definition is None or target.path is None:
@@ -441,22 +442,17 @@ class Resolver:
             if definition is not None:
                 yield Member(definition, submodule, 0, name)
 
-    def _is_closed(self, path: str) -> bool:
-        """Whether others see only what the file exports (an ES module)."""
-        symbols = self._symbols(path)
-        return (
-            symbols is not None
-            and symbols.exports is not None
-            and self.layout(path).exports_are_all
-        )
-
     def _given_names(self, path: str, seen: set[str]) -> dict[str, Target]:
-        """What an ES module exports, what it passes on with ``export *`` last."""
+        """What a module exports and passes on; of one that lists no exports, all it binds."""
         symbols, table = self._symbols(path), self.table(path)
         if symbols is None or table is None or path in seen:
             return {}
         seen.add(path)
-        own = {name: self.attribute(path, name) for name in symbols.exports or table.bound}
+        aliases = (item.alias for item in table.exported if item.alias not in ("*", DEFAULT))
+        names = dict.fromkeys(
+            (*table.bound, *aliases) if symbols.exports is None else symbols.exports
+        )
+        own = {name: self.attribute(path, name) for name in names}
         found = {name: target for name, target in own.items() if target is not None}
         for item in table.exported:
             base = self._base(path, item) if item.name == "*" else None

@@ -162,8 +162,8 @@ def _given_away(statement: Node, where: Where) -> Iterator[ImportRow]:
                 yield from _given(nodes.text(name), value, where)
         elif (required := required_by(right)) is not None and required[1] is None:
             yield (required[0], "*", "*", 0, *where)
-    elif (name := exported_name(left)) is not None:
-        yield from _given(nodes.text(name), right, where)
+    elif (own := exported_name(left)) is not None:
+        yield from _given(nodes.text(own), right, where)
 
 
 def _innermost(left: Node, right: Node) -> tuple[Node, Node]:
