@@ -19,7 +19,7 @@ import tree_sitter
 
 from indexing import cache, parsing, store
 from indexing.extract import Outline, outline, symbols
-from indexing.files import MAX_FILE_BYTES
+from indexing.files import MAX_FILE_BYTES, is_minified
 from indexing.languages import Language, Piece, family_of, language_of
 from indexing.layouts import Layouts
 from indexing.modules import PACKAGE_FILES
@@ -452,10 +452,10 @@ class Index:
         """The text of an open buffer: from now on it hides the file on disk.
 
         Costs what the edit touched. Files of no known language, and texts larger than a file may
-        be, are left out of the index.
+        be, are left out of the index, and so are minified ones.
         """
         language = language_of(path)
-        if language is None or len(data) > MAX_FILE_BYTES:
+        if language is None or len(data) > MAX_FILE_BYTES or is_minified(path, data):
             self.forget(path)
             return
         previous = self._buffers.get(path)
