@@ -87,6 +87,8 @@ def imports(part: Part, statement: Node, captures: Captures, scopes: Scopes) -> 
         yield from _re_exported(part.node, statement, where)
     elif part.node.type == "expression_statement":
         yield from _given_away(statement, where)
+    elif _declares_variables(statement):
+        yield from _given_on_the_way(statement, where)
 
 
 def required_by(value: Node | None) -> tuple[str, str | None] | None:
@@ -164,6 +166,17 @@ def _given_away(statement: Node, where: Where) -> Iterator[ImportRow]:
             yield (required[0], "*", "*", 0, *where)
     elif (own := exported_name(left)) is not None:
         yield from _given(nodes.text(own), right, where)
+
+
+def _given_on_the_way(statement: Node, where: Where) -> Iterator[ImportRow]:
+    """``const app = module.exports = ...``."""
+    for declarator in statement.named_children:
+        name, value = (declarator.child_by_field_name(field) for field in ("name", "value"))
+        while name is not None and value is not None and value.type == "assignment_expression":
+            left = value.child_by_field_name("left")
+            if left is not None and left.text == b"module.exports":
+                yield ("", nodes.text(name), DEFAULT, 0, *where)
+            value = value.child_by_field_name("right")
 
 
 def _innermost(left: Node, right: Node) -> tuple[Node, Node]:
@@ -282,9 +295,11 @@ def _declares_variables(statement: Node) -> bool:
 
 
 def _bare(value: Node | None) -> Node | None:
-    """An expression without ``as const`` or ``satisfies X``."""
+    """An expression without ``as const``, ``satisfies X`` and ``module.exports =``."""
     while value is not None and value.type in ("as_expression", "satisfies_expression"):
         value = value.named_children[0] if value.named_child_count else None
+    while value is not None and value.type == "assignment_expression":
+        value = value.child_by_field_name("right")
     return value
 
 
