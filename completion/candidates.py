@@ -14,7 +14,7 @@ from completion.matching import match_quality
 from completion.request import LibraryItem, Origin
 from completion.scope import How
 from indexing.index import Snapshot
-from indexing.resolve import Located, Target
+from indexing.resolve import Located, Member, Target
 from indexing.symbols import Definition, Kind, last_part
 
 MAX_IMPORTABLE = 64
@@ -169,6 +169,8 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
     for member in scope.snapshot.members(type_.target):
         if not language.is_name(member.name):
             continue
+        if not language.visible(member.definition, type_.role, _is_inside(member, scope)):
+            continue
         yield Candidate(
             member.name,
             str(member.definition.kind),
@@ -181,6 +183,12 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
     if type_.role is not Role.MODULE:
         for base in (*_outside_bases(type_.target, scope.snapshot), *language.roots):
             yield from _native_members(language, base, tie)
+
+
+def _is_inside(member: Member, scope: Scope) -> bool:
+    """Whether the cursor is in the outermost class that the member belongs to."""
+    outermost = member.definition.container.partition(".")[0]
+    return member.path == scope.path and scope.owner.partition(".")[0] == outermost
 
 
 def _native_members(language: Language, type_name: str, tie: str) -> Iterator[Candidate]:

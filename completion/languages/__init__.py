@@ -14,7 +14,7 @@ from functools import cache
 
 from tree_sitter import Tree
 
-from completion.annotations import Scope, Type
+from completion.annotations import Role, Scope, Type
 from completion.context import Context
 from completion.request import TextEdit
 from completion.scope import Binding
@@ -48,7 +48,8 @@ class Language:
     ``members(type name)`` are those of a built-in type, and ``roots`` the built-in types that every
     class inherits from; ``plain_bases`` name bases outside the repository that add no member worth
     offering. ``words(context)``: keywords and built-in names that fit. ``is_name``: whether code
-    can write the (dotted) name. ``arguments(definition)``: the names of its parameters, and
+    can write the (dotted) name. ``visible(member, role, inside)``: whether it can follow a receiver
+    of that role; ``inside``: the cursor is in the file's class that declares it. ``arguments(definition)``: the names of its parameters, and
     ``self_parameter`` says that the first one of a method is the receiver; ``required`` are those
     that a caller must pass, ``signature(definition)`` what follows the name in the list.
     ``importable(located, path, snapshot)``: the module that the file ``path`` imports the
@@ -69,6 +70,7 @@ class Language:
     plain_bases: Collection[str]
     words: Callable[[Context], Iterable[Native]]
     is_name: Callable[[str], bool]
+    visible: Callable[[Definition, Role, bool], bool]
     arguments: Callable[[Definition], list[str]]
     required: Callable[[Definition], list[str]]
     signature: Callable[[Definition], str]
@@ -84,9 +86,12 @@ class Language:
 @cache
 def languages() -> dict[str, Language]:
     """Every language by file suffix."""
+    from completion.languages.java import JAVA
+    from completion.languages.javascript import JAVASCRIPT, TSX, TYPESCRIPT
     from completion.languages.python import PYTHON
 
-    return {suffix: language for language in (PYTHON,) for suffix in language.suffixes}
+    every = (PYTHON, JAVA, JAVASCRIPT, TYPESCRIPT, TSX)
+    return {suffix: language for language in every for suffix in language.suffixes}
 
 
 def language_for(path: str) -> Language:

@@ -106,6 +106,7 @@ PYTHON = Language(
     plain_bases=frozenset(("ABC", "Protocol", "Generic")),
     words=_words,
     is_name=_is_name,
+    visible=lambda _member, _role, _inside: True,
     arguments=_arguments,
     required=required,
     signature=signature,
