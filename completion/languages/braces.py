@@ -27,7 +27,7 @@ from completion.languages.lexing import (
     skeleton,
     tokens,
 )
-from completion.scope import Binding
+from completion.scope import Binding, How
 from completion.tokens import Lexeme, Token
 from indexing.parsing import normalise
 
@@ -102,7 +102,7 @@ def read(reader: Reader, text: bytes, offset: int) -> Context:
         qualname=path,
         owner=owner,
         self_name="this" if owner else "",
-        bindings=_bindings(reader, text, start, found, blocks),
+        bindings=_bindings(reader, text, start, found, blocks, statement),
         target=_target(statement),
         before=_before(statement),
         starts_statement=not statement,
@@ -245,7 +245,7 @@ def _place(
         return imported[0], "", imported[1]
     if found[-1].kind is Lexeme.DOT:
         first = primary_start(found, len(found) - 2)
-        receiver = "" if first is None else source_of(found[first : len(found) - 1])
+        receiver = "" if first is None else source_of(found[first : len(found) - 1]).rstrip("!")
         return Place.MEMBER, receiver, ""
     defines = reader.defines(found, blocks[-1] if blocks else None)
     return (Place.DEFINITION if defines else Place.NAME), "", ""
@@ -313,15 +313,26 @@ def _assigned(found: Sequence[Token]) -> str:
 
 
 def _bindings(
-    reader: Reader, text: bytes, start: int, found: Skeleton, blocks: Sequence[Block]
+    reader: Reader,
+    text: bytes,
+    start: int,
+    found: Skeleton,
+    blocks: Sequence[Block],
+    statement: Sequence[Token],
 ) -> Mapping[str, tuple[Binding, ...]]:
     """The names in scope, from the text before the cursor made whole again."""
     code = _kept(text, start, found, blocks) + PLACEHOLDER + _closers(text, found)
     names: dict[str, list[Binding]] = {}
     for binding in reader.bindings(code, start):
-        if binding.offset != start:
+        if not _unfinished(binding, statement, start):
             names.setdefault(binding.name, []).append(binding)
     return {name: tuple(each) for name, each in names.items()}
+
+
+def _unfinished(binding: Binding, statement: Sequence[Token], start: int) -> bool:
+    """Whether it is being written at the cursor: the last ``x`` in ``x = x.|`` is still the old."""
+    assigned = binding.how is How.ASSIGNED and bool(statement)
+    return binding.offset == start or (assigned and binding.offset >= statement[0].start)
 
 
 def _kept(text: bytes, start: int, found: Skeleton, blocks: Sequence[Block]) -> bytes:

@@ -106,7 +106,7 @@ def _if(node: Node, around: Around) -> Iterator[Binding]:
 
 def _logical(node: Node, around: Around) -> Iterator[Binding]:
     right = node.child_by_field_name("right")
-    if right is not None and around.holds(right):
+    if right is not None and around.holds(right) and _is_conjunction(node):
         yield from _narrowed(node.child_by_field_name("left"))
 
 
@@ -120,10 +120,14 @@ def _narrowed(test: Node | None) -> Iterator[Binding]:
         yield from _named(test, right, How.NARROWED)
         if left is not None and pattern is None:
             yield Binding(text_of(left), How.NARROWED, left.start_byte, annotation=right)
-    elif test.type in ("parenthesized_expression", "binary_expression"):
-        if text_of(test.child_by_field_name("operator")) != "||":
-            for part in test.named_children:
-                yield from _narrowed(part)
+    elif test.type == "parenthesized_expression" or _is_conjunction(test):
+        for part in test.named_children:
+            yield from _narrowed(part)
+
+
+def _is_conjunction(node: Node) -> bool:
+    operator = node.child_by_field_name("operator")
+    return node.type == "binary_expression" and text_of(operator) == "&&"
 
 
 def _class(node: Node, around: Around) -> Iterator[Binding]:

@@ -58,14 +58,14 @@ def specifier(module: str, path: str, snapshot: Snapshot) -> str:
 
 
 def import_edit(
-    text: bytes, symbols: FileSymbols, path: str, snapshot: Snapshot, module: str, name: str
+    text: bytes, _symbols: FileSymbols, path: str, snapshot: Snapshot, module: str, name: str
 ) -> TextEdit:
     """``import { name } from "module"``, merged into an import of the same module."""
     by_default = _is_default(path, snapshot, module, name)
     statements = list(_STATEMENT.finditer(text))
     for statement in statements:
         if statement["module"].decode("utf-8", "replace") == module and not by_default:
-            extended = _extended(text, statement, name)
+            extended = _extended(statement, name)
             if extended is not None:
                 return extended
     required = [] if statements else list(_REQUIRE.finditer(text))
@@ -82,7 +82,7 @@ def _is_default(path: str, snapshot: Snapshot, module: str, name: str) -> bool:
     return definition is not None and definition.name == name and not named
 
 
-def _extended(text: bytes, statement: re.Match[bytes], name: str) -> TextEdit | None:
+def _extended(statement: re.Match[bytes], name: str) -> TextEdit | None:
     """One more name between the braces of an import; None where it has none or only types."""
     clause = statement["clause"]
     closing = clause.rfind(b"}")

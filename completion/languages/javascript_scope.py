@@ -74,11 +74,22 @@ def _destructured(pattern: Node, value: str) -> Iterator[Binding]:
 
 
 def _declarator(node: Node, _around: Around) -> Iterator[Binding]:
+    name = node.child_by_field_name("name")
+    if name is not None and name.type == "identifier" and _is_global(node.parent):
+        return
     value = text_of(node.child_by_field_name("value"))
     annotation = _annotation(node.child_by_field_name("type"))
     if not annotation and (typed := _TYPE.search(_documentation(node))):
         annotation = typed[1]
-    yield from _pattern(node.child_by_field_name("name"), How.ASSIGNED, value, annotation)
+    yield from _pattern(name, How.ASSIGNED, value, annotation)
+
+
+def _is_global(node: Node | None) -> bool:
+    """Whether a declaration stands at the top of the file, where the index sees it."""
+    parent = node.parent if node is not None else None
+    if parent is not None and parent.type == "export_statement":
+        parent = parent.parent
+    return parent is not None and parent.type == "program"
 
 
 def _assignment(node: Node, _around: Around) -> Iterator[Binding]:
@@ -95,7 +106,7 @@ def _loop(node: Node, _around: Around) -> Iterator[Binding]:
 def _function(node: Node, around: Around) -> Iterator[Binding]:
     """The parameters of a function around the cursor; its name where it is declared."""
     name = node.child_by_field_name("name")
-    if node.type == "function_declaration" and name is not None:
+    if node.type == "function_declaration" and name is not None and not _is_global(node):
         yield Binding(text_of(name), How.DEFINED, name.start_byte, "function")
     if not around.holds(node):
         return
@@ -148,7 +159,7 @@ def _catch(node: Node, around: Around) -> Iterator[Binding]:
 
 def _class(node: Node, _around: Around) -> Iterator[Binding]:
     name = node.child_by_field_name("name")
-    if name is not None:
+    if name is not None and not _is_global(node):
         yield Binding(text_of(name), How.DEFINED, name.start_byte, "class")
 
 

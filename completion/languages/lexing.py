@@ -18,9 +18,13 @@ _CLOSED_BY = {b")": b"(", b"]": b"[", b"}": b"{"}
 CLOSER = {b"(": b")", b"[": b"]", b"{": b"}", HOLE: b"}`"}
 
 _STRING = rb"\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?"
+_SCRIPT_STRING = rb"\"(?:\\.|[^\"\\\n])*\"?|(?<![A-Za-z])'(?:\\.|[^'\\\n])*'?"
+"""An apostrophe behind a letter is one in JSX text."""
+
 _COMMENT = rb"//[^\n]*|/\*.*?(?:\*/|\Z)"
 _TEXT_BLOCK = rb"\"\"\"(?:\\.|[^\\])*?(?:\"\"\"|\Z)"
 _REGEX = rb"/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*"
+_REGEX_LITERAL = re.compile(_REGEX)
 _TEMPLATE_TEXT = re.compile(rb"(?:\\.|\$(?!\{)|[^\\`$])*", re.DOTALL)
 
 _GOES_ON = re.compile(
@@ -41,16 +45,18 @@ _OBJECT = re.compile(
 class Syntax:
     """How a language with braces writes its literals.
 
-    ``skeleton`` finds what the scan for brackets must look at, ``token`` matches one token.
+    ``skeleton`` finds what the scan for brackets must look at, ``token`` matches one token;
+    ``regexes``: a slash may begin a regular expression.
     """
 
     skeleton: re.Pattern[bytes]
     token: re.Pattern[bytes]
+    regexes: bool
 
 
 def syntax(*, script: bool) -> Syntax:
     """JavaScript's literals (templates, regular expressions) or Java's (text blocks)."""
-    literals = _STRING if script else _TEXT_BLOCK + rb"|" + _STRING
+    literals = _SCRIPT_STRING if script else _TEXT_BLOCK + rb"|" + _STRING
     skeleton = rb"(?P<comment>" + _COMMENT + rb")|(?P<string>" + literals + rb")"
     skeleton += rb"|(?P<template>`)|(?P<regex>/)" if script else b""
     whole = (rb"`(?:\\.|[^`\\])*`?|" if script else b"") + literals
@@ -61,7 +67,8 @@ def syntax(*, script: bool) -> Syntax:
         rb"|(?P<operator>\.\.\.|=>|->|[=!]==?|&&|\|\||\?\?|[<>]=|.)"
     )
     flags = re.DOTALL
-    return Syntax(re.compile(skeleton + rb"|[{}()\[\];]", flags), re.compile(token, flags))
+    brackets = rb"|[{}()\[\];]"
+    return Syntax(re.compile(skeleton + brackets, flags), re.compile(token, flags), script)
 
 
 @dataclass(slots=True)
@@ -139,7 +146,7 @@ def _after_slash(text: bytes, at: int, end: int) -> int:
     """Behind a regular expression, or behind the division sign that ``/`` is."""
     if not _BEFORE_REGEX.search(text, max(0, at - 16), at):
         return at + 1
-    match = re.compile(_REGEX).match(text, at, end)
+    match = _REGEX_LITERAL.match(text, at, end)
     return match.end() if match else at + 1
 
 
@@ -191,11 +198,16 @@ _KINDS = {
 def tokens(text: bytes, start: int, end: int, rules: Syntax) -> list[Token]:
     """The tokens of ``text`` between two offsets, comments left out."""
     found: list[Token] = []
-    for match in rules.token.finditer(text, start, end):
+    position = start
+    while match := rules.token.match(text, position, end):
         kind = match.lastgroup or ""
+        if rules.regexes and match[0] == b"/" and not (found and ends_operand(found[-1])):
+            literal = _REGEX_LITERAL.match(text, position, end)
+            match, kind = (literal, "string") if literal else (match, kind)
+        position = match.end()
         if kind != "comment":
             lexeme = _KINDS.get(kind, Lexeme.OPERATOR)
-            found.append(Token(lexeme, match[0], match.start(), match.end()))
+            found.append(Token(lexeme, match[0], match.start(), position))
     return found
 
 

@@ -37,7 +37,7 @@ Natives = Mapping[str, NativeType]
 
 
 def natives(table: str, *, script: bool) -> Natives:
-    """Read a table: ``class Name<T> : Base<T>``, then one member a line as the language writes it."""
+    """Read a table: ``class Name<T> : Base<T>``, then a member a line as the language writes it."""
     found: dict[str, NativeType] = {}
     for block in table.strip().split("\n\n"):
         header, *lines = block.strip().splitlines()

@@ -47,7 +47,7 @@ _DEPTH = 12
 @lru_cache(maxsize=8192)
 def written(source: str) -> Written:
     """The type that ``source`` is; :data:`UNKNOWN` where it cannot be read."""
-    parts = [
+    parts: list[tuple[str | None, str]] = [
         (match.lastgroup, re.sub(r"\s", "", match[0]))
         for match in _TOKEN.finditer(source[:2000])
         if match.lastgroup
