@@ -42,16 +42,17 @@ class Language:
 
     Types that the language itself brings are targets of the module ``builtins`` without a path.
 
-    ``suffixes``: the files it owns. ``family``: files of the same family can import each other.
+    ``suffixes``: the files it owns. ``family``: files of one family can import each other.
     ``read(text, offset, tree)``: what stands at the cursor. ``infer(source, scope)``: what an
     expression is; ``of_binding`` the same for a name that the enclosing functions bind.
     ``members(type name)`` are those of a built-in type, and ``roots`` the built-in types that every
     class inherits from; ``plain_bases`` name bases outside the repository that add no member worth
     offering. ``words(context)``: keywords and built-in names that fit. ``is_name``: whether code
     can write the (dotted) name. ``visible(member, role, inside)``: whether it can follow a receiver
-    of that role; ``inside``: the cursor is in the file's class that declares it. ``arguments(definition)``: the names of its parameters, and
-    ``self_parameter`` says that the first one of a method is the receiver; ``required`` are those
-    that a caller must pass, ``signature(definition)`` what follows the name in the list.
+    of that role; ``inside``: the cursor is in the class that declares it.
+    ``arguments(definition)``: the names of its parameters; ``self_parameter``: the first one of a
+    method is the receiver. ``required(definition)``: the names of those that a caller must pass.
+    ``signature(definition)``: what follows the name in the list.
     ``importable(located, path, snapshot)``: the module that the file ``path`` imports the
     definition from, ``""`` where it cannot. ``import_edit(text, symbols, path, snapshot, module,
     name)`` brings it in. ``module_at(written, offset, scope)``: what a module path in an import

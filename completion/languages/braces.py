@@ -40,8 +40,11 @@ _WORD_BEFORE = re.compile(rb"#?[\w$\x80-\xff]*\Z")
 _CLASS = re.compile(
     rb"\b(?:class|interface|enum|record|namespace|module|@interface)\s+([\w$.\x80-\xff]+)"
 )
-LONGEST_HEADER = 4096
+LONGEST_HEADER = 1024
 """How many bytes before an open brace are searched for what it belongs to."""
+
+LONGEST_STATEMENT = 4096
+"""How many bytes of an unfinished statement are read."""
 
 _CONTROL = frozenset(b"if for while switch catch with synchronized try else do return".split())
 _TRY = re.compile(rb"\btry\s*(?:\([^{]*\))?\s*\Z")
@@ -209,7 +212,7 @@ def _statement(text: bytes, start: int, found: Skeleton, reader: Reader) -> list
         if level.bracket == HOLE or is_block(text, level):
             boundary = level.boundary
             break
-    begin = max(boundary, start - 4 * LONGEST_HEADER)
+    begin = max(boundary, start - LONGEST_STATEMENT)
     whole = tokens(text, begin, start, reader.syntax)
     return whole[_line_end(text, whole, start) :] if reader.newline_ends else whole
 

@@ -606,8 +606,7 @@ def _new(flow: Flow, node: Node, scope: Scope) -> Type | None:
 
 def _creation(flow: Flow, node: Node, scope: Scope) -> Type | None:
     """Java's ``new C<>(x)``."""
-    made = flow.declared(text_of(node.child_by_field_name("type")), scope)
-    return made
+    return flow.declared(text_of(node.child_by_field_name("type")), scope)
 
 
 def _array_creation(flow: Flow, node: Node, scope: Scope) -> Type | None:

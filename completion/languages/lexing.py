@@ -28,7 +28,7 @@ _REGEX_LITERAL = re.compile(_REGEX)
 _TEMPLATE_TEXT = re.compile(rb"(?:\\.|\$(?!\{)|[^\\`$])*", re.DOTALL)
 
 _GOES_ON = re.compile(
-    rb"\s*(?:[.,)\]?:&|=+*%]|(?:as|satisfies|from|instanceof|in|of|else|catch|finally|while)\b)"
+    rb"\s*(?:[.,)\]?:&|=+*%]|(?:as|satisfies|from|instanceof|in|of|else|catch|finally)\b)"
 )
 """What follows a closing brace that does not end a statement."""
 

@@ -1,0 +1,3 @@
+package org.bank;
+
+public record Point(int x, org.bank.model.Account account) {}
