@@ -181,7 +181,7 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             member.depth,
         )
     if type_.role is not Role.MODULE:
-        for base in (*_outside_bases(type_.target, scope.snapshot), *language.roots):
+        for base in (*_outside_bases(type_.target, scope.snapshot), *language.roots(type_.role)):
             yield from _native_members(language, base, tie)
 
 
@@ -209,7 +209,7 @@ def is_closed(type_: Type, scope: Scope) -> bool:
     if type_.role is Role.MODULE:
         return True
     language = language_for(scope.path)
-    known = {*language.roots, *language.plain_bases}
+    known = {*language.roots(type_.role), *language.plain_bases}
     return all(
         base in known or any(language.members(base))
         for base in _outside_bases(type_.target, snapshot)
@@ -306,11 +306,11 @@ def _names(context: Context, scope: Scope) -> Iterator[Candidate]:
     if context.call is not None and context.call.naming:
         yield from _keyword_arguments(context, scope)
     yield from _locals(context, scope)
+    yield from _class_names(context, scope)
     for name, target in scope.snapshot.bindings(scope.path).items():
         local = target.path == scope.path
         tie = "defined in this file" if local else "imported in this file"
         yield _bound_name(name, target, scope.snapshot, Origin.SCOPE, tie)
-    yield from _class_names(context, scope)
     yield from _words(context, scope)
 
 
@@ -335,7 +335,9 @@ def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:
 
 
 def _class_names(context: Context, scope: Scope) -> Iterator[Candidate]:
-    """In a class body its own names are visible."""
+    """In a class body its own names are visible, in some languages in its methods too."""
+    if context.owner and language_for(scope.path).bare_members:
+        yield from _bare_members(context.owner, scope)
     if not context.owner or context.qualname != context.owner:
         return
     symbols = scope.snapshot.symbols(scope.path)
@@ -349,6 +351,20 @@ def _class_names(context: Context, scope: Scope) -> Iterator[Candidate]:
                 definition,
                 scope.path,
             )
+
+
+def _bare_members(owner: str, scope: Scope) -> Iterator[Candidate]:
+    """The members of the classes around the cursor, the innermost first."""
+    while owner:
+        around = Type(Role.INSTANCE, Target(scope.path, owner, ""))
+        for member in scope.snapshot.members(around.target):
+            if language_for(scope.path).is_name(member.name):
+                kind = str(member.definition.kind)
+                tie = f"a member of `{around.name}`"
+                yield Candidate(
+                    member.name, kind, Origin.SCOPE, tie, member.definition, member.path
+                )
+        owner = owner.rpartition(".")[0]
 
 
 def _words(context: Context, scope: Scope) -> Iterator[Candidate]:

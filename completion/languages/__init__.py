@@ -45,13 +45,14 @@ class Language:
     ``suffixes``: the files it owns. ``family``: files of one family can import each other.
     ``read(text, offset, tree)``: what stands at the cursor. ``infer(source, scope)``: what an
     expression is; ``of_binding`` the same for a name that the enclosing functions bind.
-    ``members(type name)`` are those of a built-in type, and ``roots`` the built-in types that every
-    class inherits from; ``plain_bases`` name bases outside the repository that add no member worth
+    ``members(type name)`` are those of a built-in type, and ``roots(role)`` the built-in types whose
+    members every class or instance has; ``plain_bases`` name bases outside the repository that add no member worth
     offering. ``words(context)``: keywords and built-in names that fit. ``is_name``: whether code
     can write the (dotted) name. ``visible(member, role, inside)``: whether it can follow a receiver
     of that role; ``inside``: the cursor is in the class that declares it.
     ``arguments(definition)``: the names of its parameters; ``self_parameter``: the first one of a
-    method is the receiver. ``required(definition)``: the names of those that a caller must pass.
+    method is the receiver; ``bare_members``: methods see their class's members by bare names.
+    ``required(definition)``: the names of those that a caller must pass.
     ``signature(definition)``: what follows the name in the list.
     ``importable(located, path, snapshot)``: the module that the file ``path`` imports the
     definition from, ``""`` where it cannot. ``import_edit(text, symbols, path, snapshot, module,
@@ -67,7 +68,7 @@ class Language:
     infer: Callable[[str, Scope], Type | None]
     of_binding: Callable[[Binding, Scope], Type | None]
     members: Callable[[str], Iterable[Native]]
-    roots: tuple[str, ...]
+    roots: Callable[[Role], tuple[str, ...]]
     plain_bases: Collection[str]
     words: Callable[[Context], Iterable[Native]]
     is_name: Callable[[str], bool]
@@ -80,6 +81,7 @@ class Language:
     module_at: Callable[[str, int, Scope], Target]
     modules: Callable[[Context, Scope], Iterable[Native]]
     self_parameter: bool = False
+    bare_members: bool = False
     jedi: bool = False
     model: bool = False
 

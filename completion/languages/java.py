@@ -192,8 +192,10 @@ JAVA = Language(
     infer=FLOW.infer,
     of_binding=FLOW.of_binding,
     members=lambda name: members(NATIVES, name),
-    roots=("Object",),
-    plain_bases=frozenset(("Serializable", "Cloneable", "AutoCloseable", "Closeable")),
+    roots=lambda role: ("Object",) if role is Role.INSTANCE else (),
+    plain_bases=frozenset(
+        ("Serializable", "Cloneable", "AutoCloseable", "Closeable", "Comparable", "Runnable")
+    ),
     words=_words,
     is_name=_is_name,
     visible=_visible,
@@ -204,4 +206,5 @@ JAVA = Language(
     import_edit=import_edit,
     module_at=_module_at,
     modules=_modules,
+    bare_members=True,
 )

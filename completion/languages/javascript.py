@@ -202,7 +202,7 @@ def _language(
         infer=flow.infer,
         of_binding=flow.of_binding,
         members=lambda type_name: members(NATIVES, SAME_AS.get(type_name, type_name)),
-        roots=("Object",),
+        roots=lambda role: ("Object",) if role is Role.INSTANCE else ("Function",),
         plain_bases=frozenset(),
         words=words,
         is_name=_is_name,

@@ -140,7 +140,7 @@ class Basket extends Customer {
     super.
   }
   total() {
-    //? orders2 #count store line current name total secret
+    //? orders2 #count store line current name total !secret
     this.
     //? total
     this.orders2[0].
@@ -166,5 +166,6 @@ class Basket extends Customer {
 }
 
 export const arrow = (order: Order): void => {
+  //? total
   if (order.‸
 };

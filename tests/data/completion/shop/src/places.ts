@@ -20,7 +20,7 @@ export function places(order: string, count: number) {
   const local = 1;
   //? local order count connect places return const
   ‸
-  //? local order !return
+  //? local !order !return
   const more = l‸;
   //? connect
   connect(con‸)

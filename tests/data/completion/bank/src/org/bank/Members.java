@@ -35,7 +35,7 @@ public class Members extends Base {
         new Account("a").
         //? OPEN CLOSED
         Account.State.
-        //? isOpen name ordinal
+        //? isOpen
         Account.State.OPEN.
         //? newest find all each
         accounts.
@@ -138,6 +138,7 @@ public class Members extends Base {
             //? deposit
             list.get(0).
         };
+        //? deposit
         if (list.get(0).‸
     }
 }

@@ -1,3 +1,5 @@
 package org.bank;
 
-public record Point(int x, org.bank.model.Account account) {}
+import org.bank.model.Account;
+
+public record Point(int x, Account account) {}
