@@ -145,6 +145,8 @@ def _members(context: Context, scope: Scope, predicted: Callable[[], Iterable[st
     if receiver is not None:
         tie = _receiver_words(context, receiver)
         known = list(members_of(receiver, scope, tie))
+        if context.reference:
+            known += members_of(replace(receiver, role=Role.INSTANCE), scope, tie)
         complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
     if not complete:
         known += _resembling(context, scope)

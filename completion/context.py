@@ -59,7 +59,8 @@ class Context:
     definitions; ``owner`` that of the class whose method the cursor is in, ``self_name`` the
     method's first parameter. ``bindings`` are the names bound by the enclosing functions
     (:func:`completion.scope.bindings`). ``target`` is what the statement assigns to, ``before`` the
-    token before the identifier or its receiver. ``called``: a ``(`` follows already.
+    token before the identifier or its receiver. ``called``: a ``(`` follows already;
+    ``reference``: the dot is Java's ``::``, which takes instance methods from the class.
     """
 
     place: Place
@@ -79,6 +80,7 @@ class Context:
     before: str = ""
     starts_statement: bool = False
     called: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)

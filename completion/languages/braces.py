@@ -109,6 +109,7 @@ def read(reader: Reader, text: bytes, offset: int) -> Context:
         target=_target(statement),
         before=_before(statement),
         starts_statement=not statement,
+        reference=bool(statement) and statement[-1].text == b"::",
         called=text[end : end + 16].lstrip(b" \t")[:1] == b"(",
     )
 
@@ -281,6 +282,8 @@ def _call(found: Sequence[Token]) -> Call | None:
         last = angle(found, last) - 1
     first = primary_start(found, last) if last >= 0 else None
     if first is None or found[first].text in _CONTROL:
+        return None
+    if first and found[first - 1].text == b"function":
         return None
     if first and found[first - 1].text == b"new":
         first -= 1

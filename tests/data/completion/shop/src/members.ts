@@ -24,7 +24,7 @@ export async function receivers(order: Order, maybe?: Customer, point: Point, to
   shop.open().open().
   //? Customer Order Level
   models.
-  //? created create !name
+  //? created create !tags
   Customer.
   //? name initials
   Customer.create("a").

@@ -16,9 +16,9 @@ public class Members extends Base {
     public Members(Account given) {
         //? getBalance deposit getId !open !LIMIT !balance
         given.
-        //? accounts plain list helper shared
+        //? accounts plain list helper balance !shared
         this.
-        //? helper shared
+        //? helper balance
         super.
     }
 
@@ -57,11 +57,11 @@ public class Members extends Base {
         account.getId().
         //? deposit getBalance
         ((Account) null).
-        //? shared
+        //? helper
         shared.
         //? deposit
         helper().
-        //? open deposit
+        //? open deposit getBalance
         Account::
     }
 
@@ -141,22 +141,4 @@ public class Members extends Base {
         //? deposit
         if (list.get(0).‸
     }
-}
-
-class Base {
-    protected static Shared shared;
-
-    Account helper() {
-        return null;
-    }
-}
-
-class Shared extends Base {}
-
-class Resource implements AutoCloseable {
-    int read() {
-        return 0;
-    }
-
-    public void close() {}
 }
