@@ -411,6 +411,11 @@ _TRANSPARENT = frozenset(
 """Nodes whose names are bound in the scope that they stand in."""
 
 
+def first_of(node: Node | None) -> Node | None:
+    """The node's first named child."""
+    return node.named_child(0) if node is not None and node.named_child_count else None
+
+
 def text_of(node: Node | None) -> str:
     """The node's source; empty for None."""
     return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")

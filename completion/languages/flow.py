@@ -26,7 +26,7 @@ from completion.annotations import (
     instance_of,
     own_instance,
 )
-from completion.languages.braces import text_of
+from completion.languages.braces import first_of, text_of
 from completion.languages.natives import NativeMember, Natives, find
 from completion.languages.written import Form, Written, written
 from completion.scope import Binding, How
@@ -78,9 +78,7 @@ class Flow:
     def _parse(self, source: str) -> Node | None:
         """The expression that ``source`` is."""
         root = self._parser.parse(b"(" + source.strip().encode() + b");").root_node
-        statement = root.named_child(0)
-        outer = statement.named_child(0) if statement is not None else None
-        return outer.named_child(0) if outer is not None else None
+        return first_of(first_of(first_of(root)))
 
     def infer(self, source: str, scope: Scope) -> Type | None:
         """What the expression ``source`` is; None where that is not known."""
@@ -316,7 +314,7 @@ class Flow:
         variables = [each for each in (returned, *returned.parts) if _is_variable(each)]
         given = node.child_by_field_name("type_arguments")
         if variables and given is not None and given.named_child_count:
-            passed = written(text_of(given.named_child(0)))
+            passed = written(text_of(first_of(given)))
             return {variables[0].name: self.type_of(passed, scope, {})}
         arguments = _arguments(node)
         names: dict[str, Type | None] = {}
@@ -373,7 +371,7 @@ class Flow:
         body = function.child_by_field_name("body")
         if body is not None and body.type in ("statement_block", "block"):
             returned = next((e for e in body.named_children if e.type == "return_statement"), None)
-            body = returned.named_child(0) if returned is not None else None
+            body = first_of(returned)
         callee = _callee_text(call)
         bound = dict(scope.bindings)
         for position, name in enumerate(_parameter_names(function)):
@@ -615,7 +613,7 @@ def _array_creation(flow: Flow, node: Node, scope: Scope) -> Type | None:
 
 
 def _inner(flow: Flow, node: Node, scope: Scope) -> Type | None:
-    return flow.expression(node.named_child(0), scope)
+    return flow.expression(first_of(node), scope)
 
 
 def _awaited(flow: Flow, node: Node, scope: Scope) -> Type | None:
@@ -649,9 +647,9 @@ def _cast(flow: Flow, node: Node, scope: Scope) -> Type | None:
     type_ = node.child_by_field_name("type")
     if type_ is not None:
         return flow.declared(text_of(type_), scope)
-    value, *declared = node.named_children
+    declared = node.named_children[1:]
     if not declared:
-        return flow.expression(value, scope)
+        return flow.expression(first_of(node), scope)
     return flow.declared(text_of(declared[0]), scope)
 
 
@@ -681,13 +679,13 @@ def _number(flow: Flow, _node: Node, _scope: Scope) -> Type | None:
 
 def _class_literal(flow: Flow, node: Node, scope: Scope) -> Type | None:
     """``C.class``."""
-    return builtin("Class", flow.declared(text_of(node.named_child(0)), scope))
+    return builtin("Class", flow.declared(text_of(first_of(node)), scope))
 
 
 def _reference(flow: Flow, node: Node, scope: Scope) -> Type | None:
     """``C::m`` and ``C::new``."""
-    base = flow.expression(node.named_child(0), scope)
-    name = text_of(node.child(node.child_count - 1))
+    base = flow.expression(first_of(node), scope)
+    name = text_of(node.children[-1])
     return base if base is None or name == "new" else flow.attribute(base, name, scope)
 
 

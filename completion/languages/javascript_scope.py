@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from completion.languages.braces import Around, Handler, text_of
+from completion.languages.braces import Around, Handler, first_of, text_of
 from completion.scope import Binding, How
 
 _FUNCTIONS = frozenset(
@@ -128,7 +128,7 @@ def _parameter(node: Node, function: Node | None, index: int) -> Iterator[Bindin
     annotation = _annotation(node.child_by_field_name("type"))
     default = text_of(node.child_by_field_name("value"))
     if pattern.type == "rest_pattern":
-        pattern, annotation = pattern.named_children[0], f"({annotation})" if annotation else ""
+        pattern, annotation = first_of(pattern) or pattern, f"({annotation})" if annotation else ""
     if not annotation and function is not None:
         documented = re.search(_PARAM % re.escape(text_of(pattern)), _documentation(function))
         annotation = documented[1] if documented else ""
@@ -181,7 +181,7 @@ def _narrowed(test: Node | None) -> Iterator[Binding]:
     if test is None:
         return
     if test.type == "parenthesized_expression":
-        yield from _narrowed(test.named_child(0))
+        yield from _narrowed(first_of(test))
     elif test.type == "binary_expression":
         left, right = test.child_by_field_name("left"), test.child_by_field_name("right")
         operator = text_of(test.child_by_field_name("operator"))

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from completion.annotations import Scope, Type
-from completion.languages import Language, language_for
-from completion.languages import java_library, javascript_library
+from completion.languages import Language, java_library, javascript_library, language_for
 from completion.languages.natives import Natives, find, members
 from completion.languages.written import Form, Written, written
 from completion.scope import Binding, How
