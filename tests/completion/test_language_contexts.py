@@ -167,8 +167,10 @@ def test_every_cut_of_real_code_has_an_answer(path: Path) -> None:
             assert found.start <= found.offset <= found.end <= len(whole)
 
 
-FRAGMENTS = ("a", ".", "?.", "(", ")", "{", "}", "[", "]", "`", "${", '"', "'", "/", "//", "/*",
-             "*/", "\n", ";", "=>", "class A ", "<", ">", "import ", "é", "😀", " ", "new ")  # fmt: skip
+FRAGMENTS = (
+    *("a", ".", "?.", "(", ")", "{", "}", "[", "]", "`", "${", '"', "'", "/", "//", "/*", "*/"),
+    *("\n", ";", "=>", "class A ", "<", ">", "import ", "é", "😀", " ", "new ", "::"),
+)
 
 
 @given(
