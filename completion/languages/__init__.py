@@ -49,7 +49,7 @@ class Language:
     whose members every class or instance has; ``plain_bases`` name bases outside the repository
     that add no member worth offering. ``words(context)``: keywords and built-in names that fit.
     ``is_name``: whether code can write the (dotted) name. ``visible(member, role, inside)``: whether
-    it can follow a receiver of that role; ``inside``: the cursor is in the class that declares it.
+    it can follow a receiver of that role; ``inside``: the cursor is in the class declaring it.
     ``arguments(definition)``: the names of its parameters; ``self_parameter``: the first one of a
     method is the receiver; ``bare_members``: methods see their class's members by bare names.
     ``required(definition)``: the names of those that a caller must pass.

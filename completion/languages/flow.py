@@ -176,11 +176,10 @@ class Flow:
         if declared and declared != TYPE_ALIAS:
             return self.declared(declared, inner)
         value = (definition.value or "").strip()
-        if value.startswith("{") or (not value and inner.owner and self.dialect.bare_members):
-            holder = inner.owner if not value else target.qualname
-            return Type(Role.INSTANCE, Target(target.path, holder, target.module))
-        if not value:
-            return None
+        if value.startswith("{") and _has_members(target, inner):
+            return Type(Role.INSTANCE, target)
+        if not value:  # a constant of a Java enumeration is an instance of it
+            return own_instance(inner) if inner.owner and self.dialect.bare_members else None
         return self.infer(value, replace(inner, bindings=_parameters_around(definition, inner)))
 
     # Declared types
@@ -507,6 +506,13 @@ def _parameter_names(function: Node) -> list[str]:
         return [text_of(single or listed)]
     parts = (each.child_by_field_name("pattern") or each for each in listed.named_children)
     return [text_of(part) for part in parts]
+
+
+def _has_members(target: Target, scope: Scope) -> bool:
+    """Whether the index lists the parts of the object that a variable is bound to."""
+    symbols = scope.snapshot.symbols(target.path or "")
+    definitions = symbols.definitions if symbols else ()
+    return any(each.container == target.qualname for each in definitions)
 
 
 def _parameters_around(definition: Definition, inner: Scope) -> Mapping[str, tuple[Binding, ...]]:
