@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from completion.annotations import Role, Scope, Type, definitions_of
-from completion.context import Context, Place
+from completion.context import Call, Context, Place
 from completion.languages import Language, Native, language_for
 from completion.matching import match_quality
 from completion.request import LibraryItem, Origin
-from completion.scope import How
+from completion.scope import Binding, How
 from indexing.index import Snapshot
 from indexing.resolve import Located, Member, Target
 from indexing.symbols import Definition, Kind, last_part
@@ -307,6 +307,8 @@ def _somewhere(name: str, snapshot: Snapshot, tie: str) -> Candidate:
 def _names(context: Context, scope: Scope) -> Iterator[Candidate]:
     if context.call is not None and context.call.naming:
         yield from _keyword_arguments(context, scope)
+    if context.keys is not None:
+        yield from _object_keys(context.keys, scope)
     yield from _locals(context, scope)
     yield from _class_names(context, scope)
     for name, target in scope.snapshot.bindings(scope.path).items():
@@ -314,6 +316,26 @@ def _names(context: Context, scope: Scope) -> Iterator[Candidate]:
         tie = "defined in this file" if local else "imported in this file"
         yield _bound_name(name, target, scope.snapshot, Origin.SCOPE, tie)
     yield from _words(context, scope)
+
+
+def _object_keys(call: Call, scope: Scope) -> Iterator[Candidate]:
+    """The fields of what a call expects where an object literal is passed to it."""
+    language = language_for(scope.path)
+    callee = language.infer(call.callee, scope)
+    target = callee.target if callee is not None else None
+    if callee is not None and callee.role is Role.CLASS:
+        target = scope.snapshot.lookup(callee.target, "__init__")
+    definitions = definitions_of(scope.snapshot, target) if target is not None else ()
+    parameters = definitions[0].parameters if definitions else ()
+    if callee is None or target is None or call.position >= len(parameters):
+        return
+    parameter = parameters[call.position]
+    declared = Binding(parameter.name, How.PARAMETER, 0, annotation=parameter.annotation or "")
+    expected = language.of_binding(declared, scope.at(target, callee.receiver))
+    if expected is not None and expected.local:
+        for member in members_of(expected, scope, f"a part of `{expected.name}`"):
+            if member.name not in call.keywords and member.origin is Origin.MEMBER:
+                yield replace(member, origin=Origin.SCOPE)
 
 
 def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:

@@ -48,7 +48,7 @@ class Language:
     ``members(type name)`` are those of a built-in type, and ``roots(role)`` the built-in types
     whose members every class or instance has; ``plain_bases`` name bases outside the repository
     that add no member worth offering. ``words(context)``: keywords and built-in names that fit.
-    ``is_name``: whether code can write the (dotted) name. ``visible(member, role, inside)``: whether
+    ``is_name``: whether code can write the (dotted) name. ``visible(member, role, inside)``: if
     it can follow a receiver of that role; ``inside``: the cursor is in the class declaring it.
     ``arguments(definition)``: the names of its parameters; ``self_parameter``: the first one of a
     method is the receiver; ``bare_members``: methods see their class's members by bare names.

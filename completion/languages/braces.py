@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tree_sitter import Node
 
@@ -102,6 +103,7 @@ def read(reader: Reader, text: bytes, offset: int) -> Context:
         receiver=receiver,
         module=module,
         call=_call(statement),
+        keys=_keys(statement),
         qualname=path,
         owner=owner,
         self_name="this" if owner else "",
@@ -269,12 +271,7 @@ def _before(found: Sequence[Token]) -> str:
 
 def _call(found: Sequence[Token]) -> Call | None:
     """The call whose arguments hold the end of the tokens."""
-    opened: list[int] = []
-    for index, token in enumerate(found):
-        if token.kind is Lexeme.OPEN:
-            opened.append(index)
-        elif token.kind is Lexeme.CLOSE and opened:
-            opened.pop()
+    opened = open_brackets(found)
     if not opened or found[opened[-1]].text != b"(" or not opened[-1]:
         return None
     last = opened[-1] - 1
@@ -285,10 +282,38 @@ def _call(found: Sequence[Token]) -> Call | None:
         return None
     if first and found[first - 1].text == b"function":
         return None
-    if first and found[first - 1].text == b"new":
-        first -= 1
     position = _commas(found[opened[-1] + 1 :])
-    return Call(source_of(found[first : opened[-1]]), position, (), naming=False)
+    if found[first].text == b"new":
+        first += 1  # the class is what is called
+    return Call(source_of(found[first : last + 1]), position, (), naming=False)
+
+
+def open_brackets(found: Sequence[Token]) -> list[int]:
+    """The indices of the brackets that nothing closes, the outermost first."""
+    opened: list[int] = []
+    for index, token in enumerate(found):
+        if token.kind is Lexeme.OPEN:
+            opened.append(index)
+        elif token.kind is Lexeme.CLOSE and opened:
+            opened.pop()
+    return opened
+
+
+def _keys(found: Sequence[Token]) -> Call | None:
+    """The call whose argument is the object literal in which a key may begin."""
+    opened = open_brackets(found)
+    if not opened or found[opened[-1]].text != b"{" or found[-1].text not in (b"{", b","):
+        return None
+    call = _call(found[: opened[-1]])
+    if call is None:
+        return None
+    keys: list[str] = []
+    depth = 0
+    for before, token in pairwise(found[opened[-1] :]):
+        if depth == 0 and token.kind is Lexeme.NAME and before.text in (b"{", b","):
+            keys.append(token.text.decode("utf-8", "replace"))
+        depth += (token.kind is Lexeme.OPEN) - (token.kind is Lexeme.CLOSE)
+    return replace(call, keywords=tuple(keys))
 
 
 def _commas(found: Sequence[Token]) -> int:

@@ -14,7 +14,7 @@ from tree_sitter import Tree
 from completion.annotations import Role, Scope
 from completion.context import Context, Place
 from completion.languages import Language, Native, braces
-from completion.languages.braces import Around, Block, Reader, walk
+from completion.languages.braces import Around, Block, Reader, open_brackets, walk
 from completion.languages.flow import Dialect, Flow
 from completion.languages.javascript_imports import SUFFIXES, import_edit, importable
 from completion.languages.javascript_library import (
@@ -31,7 +31,7 @@ from completion.languages.javascript_scope import HANDLERS
 from completion.languages.lexing import syntax
 from completion.languages.natives import members
 from completion.scope import Binding
-from completion.tokens import Lexeme, Token
+from completion.tokens import Token
 from indexing.resolve import Target
 from indexing.symbols import Definition, Import, Kind, Parameter
 
@@ -79,12 +79,7 @@ def _defines(found: Sequence[Token], block: Block | None) -> bool:
 
 def _in_parameters(found: Sequence[Token], block: Block | None) -> bool:
     """Whether the innermost open bracket is that of a function's parameters."""
-    opened: list[int] = []
-    for index, token in enumerate(found):
-        if token.kind is Lexeme.OPEN:
-            opened.append(index)
-        elif token.kind is Lexeme.CLOSE and opened:
-            opened.pop()
+    opened = open_brackets(found)
     parens = [index for index in opened if found[index].text == b"("]
     if len(parens) != 1 or not parens[0]:
         return False

@@ -116,7 +116,7 @@ def test_nesting(path: str, text: str, qualname: str, owner: str) -> None:
     ("path", "text", "callee", "position"),
     [
         ("a.ts", "foo(a, {b: 1, c}, ‸", "foo", 2),
-        ("a.ts", "new Foo<A>(‸", "new Foo<A>", 0),
+        ("a.ts", "new Foo<A>(‸", "Foo", 0),
         ("A.java", "class A { void f() { x.y(a(1, 2), ‸", "x.y", 1),
     ],
 )

@@ -1,7 +1,13 @@
 import Store, { CustomerRepository, OrderRepository, Repository, connect, settings } from "./store";
 import * as models from "./models";
-import { Audience, Customer, Level, Line, Order, Point } from "./models";
+import { Address, Audience, Customer, Level, Line, Order, Point } from "./models";
 import { Client, format } from "./util";
+
+function save(address: Address): void {}
+
+class Shelf {
+  constructor(size: number, first: Line) {}
+}
 
 const shop = new Store(undefined as any);
 
@@ -169,3 +175,14 @@ export const arrow = (order: Order): void => {
   //? total
   if (order.‸
 };
+
+export function keys(line: Line, other: string) {
+  //? street city other
+  save({ ‸ });
+  //? city !street
+  save({ street: "a", ‸ });
+  //? quantity !product
+  new Shelf(1, { product, ‸
+  //? !city other
+  save({ street: ‸ });
+}
