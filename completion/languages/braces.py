@@ -283,8 +283,6 @@ def _call(found: Sequence[Token]) -> Call | None:
     if first and found[first - 1].text == b"function":
         return None
     position = _commas(found[opened[-1] + 1 :])
-    if found[first].text == b"new":
-        first += 1  # the class is what is called
     return Call(source_of(found[first : last + 1]), position, (), naming=False)
 
 

@@ -117,6 +117,7 @@ def test_nesting(path: str, text: str, qualname: str, owner: str) -> None:
     [
         ("a.ts", "foo(a, {b: 1, c}, ‸", "foo", 2),
         ("a.ts", "new Foo<A>(‸", "Foo", 0),
+        ("a.ts", "new A().b(1, ‸", "new A().b", 1),
         ("A.java", "class A { void f() { x.y(a(1, 2), ‸", "x.y", 1),
     ],
 )

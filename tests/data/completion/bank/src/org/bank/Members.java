@@ -138,7 +138,5 @@ public class Members extends Base {
             //? deposit
             list.get(0).
         };
-        //? deposit
-        if (list.get(0).‸
     }
 }
