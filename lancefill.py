@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from completion.engine import Explanation
 
 FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -319,29 +320,105 @@ ITEMS = click.option(
 )
 
 
-@evaluate.command()
-@REPOSITORY
-@COUNT
-@SEED
-@ITEMS
-@click.option(
-    "--model/--no-model", default=True, show_default=True, help="Let the model's scores in."
+SOURCES = click.option(
+    "--repo",
+    "names",
+    multiple=True,
+    metavar="NAME|PATH",
+    help="A pinned repository or a folder (repeat it); by default those of --role.",
 )
+ROLE = click.option(
+    "--role",
+    type=click.Choice(["report", "seen", "dev"]),
+    default="report",
+    show_default=True,
+    help="Which pinned repositories: reported on, reported on but looked at, or tuned on.",
+)
+MEMBER = click.option(
+    "--member", type=click.IntRange(0), default=120, show_default=True, help="Items after a dot."
+)
+BARE = click.option(
+    "--bare", type=click.IntRange(0), default=60, show_default=True, help="Items at bare names."
+)
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@MEMBER
+@BARE
+@SEED
+@click.option("--from", "given", type=FILE, help="Items from this file, of the folder --repo.")
+@click.option("--items", type=OUTPUT, help="Write the items to this file, as JSONL.")
+@click.option("--label-only", is_flag=True, help="Label and write the items, ask nobody.")
+@click.option(
+    "--arm",
+    "arm_names",
+    multiple=True,
+    help="Arms: lancefill, lancefill+model, LANCE, LANCE+model, alphabetical (repeat it).",
+)
+@click.option("--peer", "peer_names", multiple=True, help="basedpyright, pyrefly, ty or jedi.")
+@click.option("--server", "commands", multiple=True, help="Any language server, by its command.")
+@click.option(
+    "--peer-count",
+    type=click.IntRange(1),
+    default=25,
+    show_default=True,
+    help="Items per repository and shape that other servers are asked about.",
+)
+@click.option("--above", is_flag=True, help="Also with the code below the cut line gone.")
+@click.option("--failures", type=click.IntRange(0), default=0, help="Show this many of each kind.")
+@click.option("--json", "json_file", type=OUTPUT, help="Write all figures to this file.")
+@click.option("--answers", type=OUTPUT, help="Write every answer to this file, as JSONL.")
+@click.option("--plots", type=click.Path(path_type=Path), help="Draw pictures into this folder.")
 @one_line()
-def apieval(name: str, count: int, seed: int, items: Path | None, model: bool) -> None:
+def apieval(**chosen: Any) -> None:  # noqa: ANN401 - click checks them, apirun.Choice names them
     """Are the repository's own APIs ranked first where they are called?
 
-    Calls of APIs that another file defines, cut after the dot and after one letter; the index is
-    built from the cut text. Top 1, top 5 and MRR within the items that the server sends.
-    """
-    from evaluation import apieval, report
+    Calls of APIs that another file defines, by the word of two independent resolvers, cut after
+    the dot and at bare names, with 0, 1 and 3 letters typed; everything that is learnt from a
+    repository is learnt from the cut text. Top 1, top 5, MRR and milliseconds, beside others'.
 
-    root, title = _pinned(name)
+    \b
+      lancefill eval apieval
+      lancefill eval apieval --peer pyrefly --peer ty --plots plots
+      lancefill eval apieval --repo ~/code/project --server "my-server --stdio"
+    """
+    from evaluation import apirun, report
+
     console = report.console()
-    result, asked = apieval.run(root, title, console, count=count, seed=seed, model=model)
-    if items is not None:
-        report.write_jsonl(items, asked)
-    report.print_json(console, result)
+    report.print_json(console, apirun.run(apirun.Choice(**chosen), console))
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@MEMBER
+@BARE
+@SEED
+@click.option(
+    "--reads", type=click.IntRange(0), default=60, show_default=True, help="Attribute reads."
+)
+@click.option("--model", is_flag=True, help="With the model's scores of the best names.")
+@click.option("--out", type=OUTPUT, required=True, help="The file to write, .npz.")
+@one_line()
+def samples(
+    names: tuple[str, ...], role: str, member: int, bare: int, seed: int, reads: int,
+    model: bool, out: Path,
+) -> None:  # fmt: skip
+    """Write down popups with the features of their candidates, to fit the ranker to.
+
+    \b
+      lancefill eval samples --role dev --out samples.npz
+      lancefill train-ranker samples.npz
+    """
+    from evaluation import apirun, report
+    from evaluation import samples as sampling
+
+    console = report.console()
+    counts = apirun.counts(member, bare)
+    found = apirun.sources(names, role)
+    sampling.run(found, counts, seed, reads, out, console, model=model)
 
 
 @evaluate.command()
@@ -399,6 +476,24 @@ def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
         raise Problem(str(error)) from error
     report.print_json(console, result)
     sys.exit(1 if result["failed"] else 0)
+
+
+@main.command(name="train-ranker")
+@click.argument("samples", type=FILE)
+@click.option("--target", type=OUTPUT, help="Where the ranker goes; by default into the package.")
+@click.option("--ablate", is_flag=True, help="Also leave out each group of features in turn.")
+def train_ranker(samples: Path, target: Path | None, ablate: bool) -> None:
+    """Fit the ranker of popups to SAMPLES (`lancefill eval samples`), cross-validated.
+
+    Every repository is ranked by trees that were fitted without it; the trees that are written are
+    fitted to all.
+    """
+    from training.ranker import SamplesError, run
+
+    try:
+        click.echo(f"the ranker is in {run(samples, target, click.echo, ablate=ablate)}")
+    except SamplesError as error:
+        raise Problem(str(error)) from error
 
 
 @main.command()

@@ -26,18 +26,51 @@ class Role(StrEnum):
     FUNCTION = "function"
 
 
+class Tie(StrEnum):
+    """What ties a candidate to the place it is offered at; the last five are statistics."""
+
+    NONE = ""
+    DECLARED = "declared"  # an annotation, or a class or module named outright
+    OWN = "own"  # self, cls, super()
+    CONSTRUCTED = "constructed"  # the class was called
+    RETURNED = "returned"  # a function says what it returns
+    READ = "read"  # a function's return statements were read
+    NARROWED = "narrowed"  # isinstance, a class pattern
+    FIXTURE = "fixture"  # a test's parameter is what the fixture of its name gives
+    STRUCTURAL = "structural"  # a class has what is used on the same variable nearby
+    NAMED_LIKE = "named like"  # the receiver is named after a class
+    SHORTENED = "shortened"  # the receiver's name abbreviates that of a class, or is its end
+    USED_AFTER = "used after"  # follows receivers of the same name elsewhere
+    PREDICTED = "predicted"  # follows similar code elsewhere
+
+    @property
+    def certain(self) -> bool:
+        """Whether code says so; False for what statistics suggest."""
+        return self not in _STATISTICS
+
+
+_STATISTICS = frozenset(
+    (
+        *(Tie.NONE, Tie.STRUCTURAL, Tie.NAMED_LIKE, Tie.SHORTENED),
+        *(Tie.USED_AFTER, Tie.PREDICTED),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """What an expression is: an instance of a class, the class itself, a module, or a function.
 
     ``arguments`` are the type arguments of a container (elements; key and value), ``receiver`` what
     a bound method was taken from. ``target.path`` is None for what this repository does not define.
+    ``how`` says how it is known; two types that differ only in that are equal.
     """
 
     role: Role
     target: Target
     arguments: tuple[Type | None, ...] = ()
     receiver: Type | None = None
+    how: Tie = field(default=Tie.DECLARED, compare=False)
 
     @property
     def local(self) -> bool:
@@ -118,6 +151,11 @@ def foreign(target: Target) -> Type:
     return Type(Role.CLASS if is_class else Role.FUNCTION, target)
 
 
+def known_by(type_: Type | None, how: Tie) -> Type | None:
+    """The same type, known in another way."""
+    return None if type_ is None else replace(type_, how=how)
+
+
 def instance_of(type_: Type | None) -> Type | None:
     """An instance of a class; anything else as it is."""
     return replace(type_, role=Role.INSTANCE) if type_ and type_.role is Role.CLASS else type_
@@ -128,7 +166,7 @@ def own_instance(scope: Scope, role: Role = Role.INSTANCE) -> Type:
     if scope.receiver is not None:
         return replace(scope.receiver, role=role)
     module = scope.snapshot.module_name(scope.path)
-    return Type(role, Target(scope.path, scope.owner, module))
+    return Type(role, Target(scope.path, scope.owner, module), how=Tie.OWN)
 
 
 def definitions_of(snapshot: Snapshot, target: Target) -> tuple[Definition, ...]:

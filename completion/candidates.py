@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from completion.annotations import Role, Scope, Type, definitions_of
+from completion.annotations import Role, Scope, Tie, Type, definitions_of
 from completion.context import Call, Context, Place
 from completion.languages import Language, Native, language_for
+from completion.likeness import guesses
 from completion.matching import match_quality
 from completion.request import LibraryItem, Origin
 from completion.scope import Binding, How
@@ -31,7 +32,7 @@ class Candidate:
     ``definition`` and ``path`` say where the repository defines it, ``depth`` how far up the
     inheritance, ``module`` where it must be imported from (empty: it is visible here). ``bound`` is
     the byte offset of its latest binding in the enclosing functions, -1 outside them. ``tie`` says
-    in words why it is offered.
+    in words why it is offered, ``how`` what kind of evidence that is (``Tie.certain``).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Candidate:
     bound: int = -1
     detail: str = ""
     documentation: str = ""
+    how: Tie = Tie.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ def _members(context: Context, scope: Scope, predicted: Callable[[], Iterable[st
             known += members_of(replace(receiver, role=Role.INSTANCE), scope, tie)
         complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
     if not complete:
-        known += _resembling(context, scope)
+        for guess in guesses(context, scope):
+            known += members_of(replace(guess.type, how=guess.how), scope, guess.words)
         known += _used(context, scope, predicted(), {each.name for each in known})
     return Candidates(_unique(known, context.prefix), receiver, complete)
 
@@ -166,7 +169,7 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
     language = language_for(scope.path)
     if not type_.local:
         if type_.target.module == "builtins":
-            yield from _native_members(language, type_.target.qualname, tie)
+            yield from _native_members(language, type_.target.qualname, tie, type_.how)
         return
     for member in scope.snapshot.members(type_.target):
         if not language.is_name(member.name):
@@ -181,10 +184,11 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             member.definition,
             member.path,
             member.depth,
+            how=type_.how,
         )
     if type_.role is not Role.MODULE:
         for base in (*_outside_bases(type_.target, scope.snapshot), *language.roots(type_.role)):
-            yield from _native_members(language, base, tie)
+            yield from _native_members(language, base, tie, type_.how)
 
 
 def _is_inside(member: Member, scope: Scope) -> bool:
@@ -193,8 +197,9 @@ def _is_inside(member: Member, scope: Scope) -> bool:
     return member.path == scope.path and scope.owner.partition(".")[0] == outermost
 
 
-def _native_members(language: Language, type_name: str, tie: str) -> Iterator[Candidate]:
-    return (_native(member, Origin.LIBRARY, tie) for member in language.members(type_name))
+def _native_members(language: Language, type_name: str, tie: str, how: Tie) -> Iterator[Candidate]:
+    for member in language.members(type_name):
+        yield replace(_native(member, Origin.LIBRARY, tie), how=how)
 
 
 def _native(each: Native, origin: Origin, tie: str) -> Candidate:
@@ -246,59 +251,35 @@ def _bound_name(
     return Candidate(name, str(kind), origin, tie, path=target.path or "")
 
 
-def _resembling(context: Context, scope: Scope) -> Iterator[Candidate]:
-    """Members of the classes that the receiver is named after: ``http_client``, ``HttpClient``."""
-    part = last_part(context.receiver).strip("_")
-    if not part.isidentifier() or part in ("self", "cls"):
-        return
-    words = part.split("_")
-    names = dict.fromkeys(("".join(map(_capital, words)), _capital(words[-1])))
-    for name in names:
-        classes = [
-            each for each in scope.snapshot.named(name) if each.definition.kind is Kind.CLASS
-        ]
-        for located in classes[:2]:
-            module = scope.snapshot.module_name(located.path)
-            type_ = Type(Role.INSTANCE, Target(located.path, located.definition.qualname, module))
-            tie = f"`{context.receiver}` is named like the class `{name}`"
-            yield from members_of(type_, scope, tie)
-        if classes:
-            return
-
-
-def _capital(word: str) -> str:
-    return word[:1].upper() + word[1:]
-
-
 def _used(
     context: Context, scope: Scope, predicted: Iterable[str], known: Collection[str]
 ) -> Iterator[Candidate]:
     """Names that follow receivers of this name elsewhere, then what the n-gram expects."""
     part = last_part(context.receiver)
     after = scope.snapshot.used_after(part) if part else {}
-    ties = dict.fromkeys(
-        sorted(after, key=lambda name: -after[name])[:MAX_USED], f"used after `{part}` elsewhere"
-    )
+    most = sorted(after, key=lambda name: -after[name])[:MAX_USED]
+    ties = dict.fromkeys(most, (f"used after `{part}` elsewhere", Tie.USED_AFTER))
     for name in predicted:
         if language_for(scope.path).is_name(name):
-            ties.setdefault(name, "follows similar code elsewhere")
+            ties.setdefault(name, ("follows similar code elsewhere", Tie.PREDICTED))
     # A half-typed word is in the open buffer, and so counts as a use of itself.
     unfinished = context.prefix if scope.snapshot.use_count(context.prefix) <= 1 else ""
-    for name, tie in ties.items():
+    for name, (tie, how) in ties.items():
         if name in known or name == unfinished:
             continue
         if match_quality(name, context.prefix) is not None:
-            yield _somewhere(name, scope.snapshot, tie)
+            yield replace(_somewhere(name, scope.snapshot), tie=tie, how=how)
 
 
-def _somewhere(name: str, snapshot: Snapshot, tie: str) -> Candidate:
+def _somewhere(name: str, snapshot: Snapshot) -> Candidate:
     """A name whose owner is not known; its definition is told where there is only one."""
     located = snapshot.named(name, limit=2)
     if len(located) == 1:
         definition = located[0].definition
-        return Candidate(name, str(definition.kind), Origin.USED, tie, definition, located[0].path)
-    kind = located[0].definition.kind if located else Kind.ATTRIBUTE
-    return Candidate(name, str(kind), Origin.USED, tie)
+        kind = str(definition.kind)
+        return Candidate(name, kind, Origin.USED, "", definition, located[0].path)
+    some = located[0].definition.kind if located else Kind.ATTRIBUTE
+    return Candidate(name, str(some), Origin.USED)
 
 
 # A bare name

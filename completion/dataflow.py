@@ -18,6 +18,7 @@ from completion import builtin_types
 from completion.annotations import (
     Role,
     Scope,
+    Tie,
     Type,
     annotated,
     annotation,
@@ -27,10 +28,13 @@ from completion.annotations import (
     foreign,
     imported_target,
     instance_of,
+    known_by,
     last_name,
     own_instance,
     parse,
 )
+from completion.bodies import results
+from completion.fixtures import fixture
 from completion.scope import Binding, How
 from indexing.resolve import Target
 from indexing.symbols import Definition, Kind, Parameter
@@ -50,7 +54,21 @@ def attribute(base: Type, name: str, scope: Scope) -> Type | None:
         return _foreign_attribute(base, name, scope)
     found = scope.snapshot.lookup(base.target, name)
     receiver = None if base.role is Role.MODULE else base
-    return None if found is None else of_target(found, scope, receiver)
+    type_ = None if found is None else of_target(found, scope, receiver)
+    return _got(type_, scope) if base.role is Role.INSTANCE and type_ is not None else type_
+
+
+def _got(type_: Type, scope: Scope) -> Type | None:
+    """What an attribute gives: of a descriptor (https://docs.python.org/3/howto/descriptor.html)
+    what its ``__get__`` returns, else itself."""
+    if not type_.local or type_.role is not Role.INSTANCE:
+        return type_
+    getter = scope.snapshot.lookup(type_.target, "__get__")
+    if getter is None or getter.path is None:
+        return type_
+    inner = scope.at(getter, type_)
+    found = (_returned(each, inner) for each in definitions_of(scope.snapshot, getter))
+    return first_known(each for each in found if each != type_)
 
 
 def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Type | None:
@@ -122,7 +140,7 @@ def of_binding(binding: Binding, scope: Scope) -> Type | None:
     if binding.how is How.IMPORTED:
         return of_target(imported_target(binding, scope), scope)
     if binding.how is How.NARROWED:
-        return annotated(binding.annotation, scope)
+        return known_by(annotated(binding.annotation, scope), Tie.NARROWED)
     if binding.how is How.PARAMETER:
         return _parameter(binding, scope)
     if binding.how is How.ASSIGNED and binding.annotation:
@@ -152,7 +170,23 @@ def _parameter(binding: Binding, scope: Scope) -> Type | None:
         return builtin("tuple", declared)
     if declared is None and binding.expression:
         return infer(binding.expression, scope)
+    if declared is None and not annotation:
+        return _fixture(binding.name, scope)
     return declared
+
+
+def _fixture(name: str, scope: Scope) -> Type | None:
+    """What pytest passes to a test's parameter."""
+    target = fixture(name, scope)
+    if target is None or target.path is None:
+        return None
+    result = _result(Type(Role.FUNCTION, target), (), scope)
+    if result is not None and result.is_builtin(*_GENERATORS) and result.arguments:
+        result = result.arguments[0]
+    return known_by(result, Tie.FIXTURE)
+
+
+_GENERATORS = ("Generator", "Iterator", "Iterable", "AsyncGenerator", "AsyncIterator")
 
 
 def _stars(annotation: str) -> tuple[str, str]:
@@ -188,7 +222,7 @@ def _call(node: ast.Call, scope: Scope) -> Type | None:
     if callee is None:
         return None
     if callee.role is Role.CLASS:
-        return replace(callee, role=Role.INSTANCE)
+        return replace(callee, role=Role.INSTANCE, how=Tie.CONSTRUCTED)
     if callee.role is Role.INSTANCE:
         method = attribute(callee, "__call__", scope) if callee.local else None
         return None if method is None else _result(method, node.args, scope)
@@ -255,10 +289,39 @@ def _from_notation(node: ast.expr, receiver: Type | None) -> Type | None:
 
 def _returned(definition: Definition, inner: Scope) -> Type | None:
     if definition.returns:
-        return annotated(definition.returns, inner)
-    if any("classmethod" in decorator for decorator in definition.decorators):
+        return known_by(annotated(definition.returns, inner), Tie.RETURNED)
+    read = _read(definition, inner)
+    if read is None and any("classmethod" in decorator for decorator in definition.decorators):
         return own_instance(inner)
-    return None
+    return read
+
+
+BODY_COST = 40
+"""What reading a function's body takes of :class:`Fuel`, in steps."""
+
+
+def _read(function: Definition, inner: Scope) -> Type | None:
+    """What the function's return statements give, the classes of this repository first."""
+    inner.fuel.steps -= BODY_COST
+    if inner.fuel.steps <= 0:
+        return None
+    first = next((each.name for each in function.parameters), "")
+    static = "staticmethod" in function.decorators
+    self_name = first if inner.owner and not static else ""
+    found = results(inner.snapshot, inner.path, function)
+    known = [
+        type_
+        for each in found
+        if (type_ := infer(each.expression, _inside(inner, each.bindings, self_name))) is not None
+    ]
+    result = next((type_ for type_ in known if type_.local), first_known(known))
+    if found and found[0].yields:
+        return builtin("Generator", result)
+    return known_by(result, Tie.READ)
+
+
+def _inside(inner: Scope, bindings: Mapping[str, tuple[Binding, ...]], self_name: str) -> Scope:
+    return replace(inner, bindings=bindings, self_name=self_name)
 
 
 def _attribute_value(definition: Definition, inner: Scope) -> Type | None:
@@ -306,12 +369,12 @@ def _as_binding(parameter: Parameter, offset: int) -> Binding:
 def _element(type_: Type, scope: Scope) -> Type | None:
     """What iterating gives."""
     if type_.local and type_.role is Role.INSTANCE:
-        for method in ("__iter__", "__aiter__", "__next__", "__anext__"):
+        for method in ("__next__", "__anext__", "__iter__", "__aiter__"):
             found = attribute(type_, method, scope)
             if found is not None and found.role is Role.FUNCTION:
                 result = _result(found, (), scope)
-                is_self = method.endswith("next__") or result == type_
-                return result if result is None or is_self else _element(result, scope)
+                done = method.endswith("next__") or result in (None, type_)
+                return result if done or result is None else _element(result, scope)
         return first_known(type_.arguments)
     if type_.local and type_.role is Role.CLASS:
         return replace(type_, role=Role.INSTANCE)  # iterating an enumeration
@@ -393,7 +456,8 @@ def _super(_arguments: Sequence[ast.expr], scope: Scope) -> Type | None:
     if not scope.owner:
         return None
     bases = scope.snapshot.mro(own_instance(scope).target)[1:]
-    return Type(Role.INSTANCE, bases[0]) if bases else None
+    base = next((each for each in bases if each.path is not None), bases[0] if bases else None)
+    return None if base is None else Type(Role.INSTANCE, base, how=Tie.OWN)
 
 
 def _cast(arguments: Sequence[ast.expr], scope: Scope) -> Type | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +19,12 @@ from typing import Any, Protocol, TypeVar
 from completion import filters
 from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.context import Context, Place
+from completion.features import facts, over_unseen, with_counts
 from completion.languages import language_for
 from completion.naming import known_part
 from completion.presenting import present
 from completion.prompting import prompt
-from completion.ranking import UNSEEN, Facts, Ranked, facts, over_unseen, rank
+from completion.ranking import Ranked, rank
 from completion.request import (
     Code,
     Ghost,
@@ -192,10 +192,12 @@ async def explain(
     except Exception as error:  # noqa: BLE001  an editor gets an answer, whatever happens
         log.error("reading the context failed: %s", place_of(error))
         context = None
+    listed = await popup(request, snapshot, helpers, options)
+    told = tuple(replace(item, evidence=tuple(item.evidence)) for item in listed.items)
     return Explanation(
         request,
         context,
-        await popup(request, snapshot, helpers, options),
+        replace(listed, items=told),
         await ghost(request, snapshot, helpers, options),
     )
 
@@ -221,12 +223,12 @@ async def _popup(
     if context.place in _NO_POPUP:
         return Popup((), (Reason(Code.GATED, f"no names are offered here: {context.place}"),))
     with clock.step("candidates"):
-        view = _view(request, context, snapshot)
+        view = view_of(request, context, snapshot)
         found = gather(
             context,
             request.path,
             snapshot,
-            partial(_predicted, view, context),
+            partial(predicted, view, context),
             imports=options.auto_import,
         )
 
@@ -235,11 +237,11 @@ async def _popup(
 
     async with _Pending() as pending:
         library = scores = None
-        if language.jedi and _needs_library(context, found):
+        if language.jedi and needs_library(context, found):
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
         with clock.step("ranking"):
-            known = with_ngram(facts(request, context, found, snapshot), found, view)
+            known = facts(request, context, found, snapshot, view)
             ranked = rank(found, known, MAX_ITEMS)
         if options.model_scores and language.model and ranked:
             names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
@@ -251,7 +253,7 @@ async def _popup(
     with clock.step("items"):
         if answer or model:
             found = with_library(found, answer, context)
-            known = replace(with_ngram(known, found, view), model=model)
+            known = replace(with_counts(known, found, view), model=model)
             ranked = rank(found, known, MAX_ITEMS)
         items = present(
             ranked, request, context, snapshot,
@@ -263,35 +265,25 @@ async def _popup(
 _NO_POPUP = frozenset((Place.STRING, Place.COMMENT, Place.NUMBER, Place.DEFINITION))
 
 
-def _needs_library(context: Context, found: Candidates) -> bool:
+def needs_library(context: Context, found: Candidates) -> bool:
     """jedi is asked only for what the repository does not define."""
     asked = context.place in (Place.MEMBER, Place.IMPORTED, Place.MODULE)
     return asked and not found.complete
 
 
-def _view(request: Request, context: Context, snapshot: Snapshot) -> View | None:
+def view_of(request: Request, context: Context, snapshot: Snapshot) -> View | None:
     """The repository's n-gram with the buffer in it, but for the name being typed."""
     model = snapshot.ngrams
     return None if model is None else model.with_buffer(request.path, request.text, context.start)
 
 
-def _predicted(view: View | None, context: Context) -> list[str]:
+def predicted(view: View | None, context: Context) -> list[str]:
+    """The names that the n-gram proposes at the cursor, best first."""
     if view is None:
         return []
     before, _ = view.context(context.start)
     found = view.predict(before, context.prefix.encode(), PREDICTED_NAMES)
     return [name.decode("utf-8", "replace") for name, _ in found]
-
-
-def with_ngram(known: Facts, found: Candidates, view: View | None) -> Facts:
-    """The facts with the n-gram's opinion on every candidate."""
-    if view is None or not found.items:
-        return known
-    before, _ = view.context(known.context.start)
-    names = [each.name for each in found.items]
-    scores = view.score(before, [name.rstrip("=").encode() for name in names])
-    pairs = zip(names, scores, strict=True)
-    return replace(known, ngram={name: over_unseen(math.log(max(p, UNSEEN))) for name, p in pairs})
 
 
 def _shortfall(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -59,6 +59,7 @@ class Suggestion:
 
     ``kind`` is a :class:`indexing.symbols.Kind` value, ``"keyword"`` or ``"parameter"``.
     ``snippet`` says that ``edit.text`` uses LSP snippet syntax. ``extra_edits`` bring in an import.
+    ``evidence`` is worked out when it is looked at.
     ``location`` is ``(path, byte offset)`` of the definition when it is in this repository.
     """
 
@@ -71,7 +72,7 @@ class Suggestion:
     documentation: str = ""
     snippet: bool = False
     extra_edits: tuple[TextEdit, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
     deprecated: bool = False
     location: tuple[str, int] | None = None
 

@@ -64,9 +64,13 @@ def bindings(code: bytes, cursor: int, shift: int) -> dict[str, tuple[Binding, .
     ``code`` begins at a statement and holds a placeholder at ``cursor``; ``shift`` is added to its
     offsets. Broken code binds what can be recognised.
     """
+    return visible(PARSER.parse(code).root_node, cursor, shift)
+
+
+def visible(root: Node, cursor: int, shift: int) -> dict[str, tuple[Binding, ...]]:
+    """The same for code that is parsed already."""
     found: dict[str, list[Binding]] = {}
-    tree = PARSER.parse(code)
-    for binding in _walk(tree.root_node, _Source(cursor, shift)):
+    for binding in _walk(root, _Source(cursor, shift)):
         found.setdefault(binding.name, []).append(binding)
     return {name: tuple(each) for name, each in found.items()}
 
@@ -193,12 +197,17 @@ def _import(node: Node, source: _Source) -> Iterator[Binding]:
 
 
 def _isinstance(node: Node, source: _Source) -> Iterator[Binding]:
-    """``if isinstance(x, C):`` around the cursor, or an ``assert`` of it before."""
+    """``if isinstance(x, C):`` around the cursor, or an ``assert`` of it before.
+
+    After ``if not isinstance(x, C): return`` it holds too.
+    """
     body = node.child_by_field_name("consequence")
     asserted = node.type == "assert_statement"
-    if not asserted and (body is None or not source.around(body)):
-        return
     test = node.named_child(0) if asserted else node.child_by_field_name("condition")
+    if not asserted and (body is None or not source.around(body)):
+        if body is None or not _leaves(body) or test is None or test.type != "not_operator":
+            return
+        test = test.child_by_field_name("argument")
     for call in _conjuncts(test):
         arguments = call.child_by_field_name("arguments")
         if _text(call.child_by_field_name("function")) == "isinstance" and arguments is not None:
@@ -207,6 +216,33 @@ def _isinstance(node: Node, source: _Source) -> Iterator[Binding]:
                 offset = parts[0].start_byte + source.shift
                 classes = " | ".join(_text(parts[1]).strip("()").replace(" ", "").split(","))
                 yield Binding(_text(parts[0]), How.NARROWED, offset, annotation=classes)
+
+
+def _leaves(body: Node) -> bool:
+    """Whether what stands after the block is not reached through it."""
+    last = body.named_child(body.named_child_count - 1) if body.named_child_count else None
+    return last is not None and last.type in _EXITS
+
+
+def _first(node: Node) -> Node | None:
+    return node.named_child(0) if node.named_child_count else None
+
+
+def _case(node: Node, source: _Source) -> Iterator[Binding]:
+    """``match x: case C(...):`` around the cursor."""
+    match = node.parent
+    while match is not None and match.type != "match_statement":
+        match = match.parent
+    pattern = _first(node)
+    while pattern is not None and pattern.type in ("case_pattern", "as_pattern"):
+        pattern = _first(pattern)
+    subject = match.child_by_field_name("subject") if match is not None else None
+    if subject is None or pattern is None or pattern.type != "class_pattern":
+        return
+    if source.around(node):
+        classes = _text(_first(pattern))
+        offset = subject.start_byte + source.shift
+        yield Binding(_text(subject), How.NARROWED, offset, annotation=classes)
 
 
 def _conjuncts(node: Node | None) -> Iterator[Node]:
@@ -236,7 +272,9 @@ _HANDLERS = {
     "if_statement": _isinstance,
     "elif_clause": _isinstance,
     "assert_statement": _isinstance,
+    "case_clause": _case,
 }
+_EXITS = frozenset(("return_statement", "raise_statement", "continue_statement", "break_statement"))
 # What runs in the scope that it stands in; other nodes are entered only around the cursor.
 _BLOCKS = frozenset(
     (

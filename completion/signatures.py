@@ -7,9 +7,12 @@ from indexing.symbols import Definition, Kind, Parameter
 _CALLABLE = (Kind.FUNCTION, Kind.METHOD)
 
 
+_MAY_BE_CALLED = frozenset(str(kind) for kind in (Kind.FUNCTION, Kind.METHOD, Kind.CLASS))
+
+
 def is_callable(kind: str) -> bool:
     """Whether accepting a name of this kind may insert a call."""
-    return kind in (Kind.FUNCTION, Kind.METHOD, Kind.CLASS)
+    return kind in _MAY_BE_CALLED
 
 
 def signature(definition: Definition) -> str:

@@ -1,44 +1,49 @@
 """``lancefill eval apieval``: are the repository's own APIs ranked first where they are called?
 
-Each item is a call of an API that another file of the repository defines (``labels.py``). The rest
-of its line is cut away, on disk and in the editor, before anything is indexed (``workspaces.py``),
-and the popup of the real server is asked for twice: after the dot, and after the callee's first
-letter has been typed. An empty popup, a popup without the name, and a popup that came late are
-misses. Ranks and milliseconds come from the same requests.
+The main path of the evaluation. Each item (``items.py``) is a call of an API that another file of
+the repository defines (``labels.py``). The rest of its line is cut away, on disk and in the editor,
+before anything is indexed (``workspaces.py``), and every arm (``arms.py``) is asked for its popup
+after the dot and while the name is typed. An empty popup, a popup without the name among its first
+50, and a popup that came late are misses. Ranks and milliseconds come from the same requests.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-
-from evaluation import report
-from evaluation.answers import PopupAnswer, rank
-from evaluation.cuts import without_rest
-from evaluation.editor import Editor, editing
-from evaluation.labels import ApiItem, Receiver, api_items
-from evaluation.statistics import Ranking, ranking, spread
+from evaluation import peers
+from evaluation.arms import Answer, Arm
+from evaluation.items import ApiItem, Shape, Variant, read, write
+from evaluation.labels import api_items
+from evaluation.resolvers import Jedi, resolving
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
+from indexing.cache import cache_root
 
-LATE_MS = 100.0
-"""A popup that takes longer is a miss: three times the server's own deadline, in which it must also
-cross two pipes."""
-TYPED = (0, 1)
-"""How many letters of the callee are typed before the popup is asked for."""
+LABELLER = "basedpyright"
+"""The language server whose opinion must agree with jedi's."""
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A repository to draw items from: what it is called, and its folder."""
+
+    title: str
+    root: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One popup: the item, the letters ``typed``, the true name's ``rank`` and the milliseconds."""
+    """One popup of one arm: the true name's 1-based ``rank`` (None: a miss), how many names were
+    ``offered``, the ``first`` of them, and the milliseconds."""
 
     item: ApiItem
+    arm: str
+    variant: Variant
     typed: int
     rank: int | None
     offered: int
@@ -46,118 +51,78 @@ class Asked:
     ms: float
 
 
-def run(
-    root: Path, title: str, console: Console, *, count: int, seed: int, model: bool
-) -> tuple[dict[str, Any], list[Asked]]:
-    """Evaluate ``count`` items of the repository at ``root``; print, return result and items."""
-    facts = report.machine()
-    files = read_sources(root)
-    with report.progress(console) as progress:
-        task = progress.add_task("labelling calls", total=count)
-        items = []
-        for item in api_items(root, files, seed, count):
-            items.append(item)
-            progress.advance(task)
-        asked = _ask_all(root, items, progress, model=model)
-    console.print(_table(title, asked))
-    console.print(_by_receiver(asked))
-    console.print(report.machine_line(facts), style="dim", highlight=False)
-    return result(title, asked, seed, model=model) | {"machine": facts}, asked
+def labelled(
+    source: Source, counts: dict[Shape, int], seed: int, told: Told = lambda _: None
+) -> list[ApiItem]:
+    """The repository's items, remembered in the user's cache folder by all that decides them.
+
+    Raises peers.PeersError where the labelling server cannot be had.
+    """
+    sizes = "-".join(f"{shape}{number}" for shape, number in sorted(counts.items()))
+    versions = f"{LABELLER}{peers.pinned()[LABELLER]}"
+    name = f"{source.title.replace(' ', '-')}-{sizes}-seed{seed}-{versions}.jsonl"
+    file = cache_root() / "items" / name
+    if not file.exists():
+        folder = peers.environment(told)
+        write(file, asyncio.run(_label(source, counts, seed, folder, told)))
+    return read(file)
 
 
-def _ask_all(
-    root: Path, items: Sequence[ApiItem], progress: Progress, *, model: bool
-) -> list[Asked]:
-    dealt = rounds(items, lambda item: item.cut)
-    task = progress.add_task("asking", total=len(items))
-    asked: list[Asked] = []
-    for one_round in dealt:
-        with cut_copy(root, [item.cut for item in one_round]) as workspace:
-            answers = _ask_round(workspace, one_round, lambda: progress.advance(task), model=model)
-            asked += asyncio.run(answers)
-    return asked
+async def _label(
+    source: Source, counts: dict[Shape, int], seed: int, folder: Path, told: Told
+) -> list[ApiItem]:
+    files = read_sources(source.root)
+    command = peers.PEERS[LABELLER].command(folder)
+    found: list[ApiItem] = []
+    async with resolving(LABELLER, command, source.root, files) as server:
+        resolvers = (server, Jedi(source.root, files))
+        async for item in api_items(source.title, files, resolvers, counts, seed):
+            found.append(item)
+            told(f"{source.title}: {len(found)} calls labelled")
+    return found
+
+
+def ask(
+    root: Path,
+    items: Sequence[ApiItem],
+    arms: Sequence[Arm],
+    variants: Sequence[Variant],
+    told: Told = lambda _: None,
+) -> Iterator[Asked]:
+    """Every arm's answers to the items of one repository at ``root``."""
+    for variant in variants:
+        dealt = rounds(items, lambda item: item.cut)
+        for number, one_round in enumerate(dealt, 1):
+            cuts = [item.cut for item in one_round]
+            for arm in arms:
+                told(f"{root.name}: {arm.name}, {variant}, round {number} of {len(dealt)}")
+                with cut_copy(root, cuts, variant) as workspace:
+                    yield from asyncio.run(_ask_round(workspace, one_round, arm, variant))
 
 
 async def _ask_round(
-    workspace: Workspace, items: Sequence[ApiItem], done: Callable[[], None], *, model: bool
+    workspace: Workspace, items: Sequence[ApiItem], arm: Arm, variant: Variant
 ) -> list[Asked]:
-    root = workspace.root
     asked: list[Asked] = []
-    async with editing(root, cache=workspace.cache, settings={"ghostText": model}) as editor:
-        await editor.settled()
+    async with arm.opened(workspace) as opened:
         for item in items:
-            asked += await _ask(editor, item, (root / item.cut.path).read_bytes())
-            done()
+            data = (workspace.root / item.path).read_bytes()
+            answers = await opened.ask(item, data)
+            asked += [judged(item, arm, variant, answer) for answer in answers]
     return asked
 
 
-async def _ask(editor: Editor, item: ApiItem, data: bytes) -> list[Asked]:
-    """Open the cut file, ask, type a letter, ask again, close."""
-    cut = item.cut
-    assert data == without_rest(data, cut.offset), "the workspace holds the cut text"
-    editor.open(cut.path, data)
-    await editor.caught_up()  # nobody completes in the millisecond in which a file opens
-    answers = [await editor.popup(cut.path, cut.offset)]
-    editor.replace(cut.path, cut.offset, cut.offset, cut.name[0])
-    answers.append(await editor.popup(cut.path, cut.offset + 1))
-    editor.close(cut.path)
-    return [_judged(item, typed, answer) for typed, answer in zip(TYPED, answers, strict=True)]
-
-
-def _judged(item: ApiItem, typed: int, answer: PopupAnswer) -> Asked:
-    first = answer.items[0].label if answer.items else ""
-    found = rank(item.cut, answer, LATE_MS)
-    return Asked(item, typed, found, len(answer.items), first, answer.ms)
-
-
-def result(title: str, asked: Sequence[Asked], seed: int, *, model: bool) -> dict[str, Any]:
-    """Return the figures of a run as plain values."""
-    arms = {
-        name: {
-            "ranking": asdict(ranking([one.rank for one in chosen])),
-            "ms": asdict(spread([one.ms for one in chosen])),
-            "late": sum(one.ms > LATE_MS for one in chosen),
-        }
-        for name, chosen in _arms(asked).items()
-    }
-    return {"eval": "apieval", "repository": title, "seed": seed, "model": model, "arms": arms}
-
-
-def _arms(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
-    names = ("the dot", "one letter")
-    return {
-        name: [one for one in asked if one.typed == n] for n, name in zip(TYPED, names, strict=True)
-    }
-
-
-def _table(title: str, asked: Sequence[Asked]) -> Table:
-    header = (
-        "",
-        "n",
-        "top 1",
-        "top 5",
-        "in 50",
-        "MRR",
-        "p50/p95 ms",
+def judged(item: ApiItem, arm: Arm, variant: Variant, answer: Answer) -> Asked:
+    """What an answer is worth: a late one nothing, whatever it holds."""
+    names = answer.names
+    found = answer.ms <= arm.late_ms and item.name in names
+    return Asked(
+        item=item,
+        arm=arm.name,
+        variant=variant,
+        typed=answer.typed,
+        rank=names.index(item.name) + 1 if found else None,
+        offered=len(names),
+        first=names[0] if names else "",
+        ms=answer.ms,
     )
-    rows = []
-    for name, chosen in _arms(asked).items():
-        ranks, ms = ranking([one.rank for one in chosen]), spread([one.ms for one in chosen])
-        rows.append([name, str(len(chosen)), *_figures(ranks), f"{ms.p50:.1f}/{ms.p95:.1f}"])
-    return report.table(f"APIEval, {title}", header, rows)
-
-
-def _figures(ranks: Ranking) -> list[str]:
-    return [str(ranks.top1), str(ranks.top5), str(ranks.found), str(ranks.mrr)]
-
-
-def _by_receiver(asked: Sequence[Asked]) -> Table:
-    rows = []
-    for kind in Receiver:
-        chosen = [one for one in asked if one.item.kind is kind]
-        arms = [ranking([one.rank for one in arm]) for arm in _arms(chosen).values()]
-        shares = [f"{share.value:.0%}" for arm in arms for share in (arm.top1, arm.top5)]
-        if chosen:
-            rows.append([kind, str(arms[0].top1.total), *shares])
-    header = ("by receiver", "n", "dot top 1", "dot top 5", "letter top 1", "letter top 5")
-    return report.table("", header, rows)

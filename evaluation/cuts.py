@@ -80,6 +80,20 @@ def sites(data: bytes) -> Iterator[Site]:
             stack.extend(reversed(node.children))
 
 
+def reads(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the name span of every attribute that is read and not called, in source order."""
+    stack = [_parser().parse(data).root_node]
+    while stack:
+        node = stack.pop()
+        if node.type == "attribute" and node.parent is not None and not node.has_error:
+            name = node.child_by_field_name("attribute")
+            written = node.parent.child_by_field_name("left") == node
+            if node.parent.type != "call" and not written and name is not None:
+                yield name.start_byte, name.end_byte
+        if node.type != "string":
+            stack.extend(reversed(node.children))
+
+
 def sample(
     files: Mapping[str, bytes],
     counts: Mapping[Place, int],

@@ -55,6 +55,21 @@ CAPABILITIES: Mapping[str, Json] = {
 }
 
 
+LANGUAGE_IDS: Mapping[str, str] = {
+    **dict.fromkeys(("py", "pyi"), "python"),
+    "java": "java",
+    **dict.fromkeys(("js", "mjs", "cjs"), "javascript"),
+    **dict.fromkeys(("ts", "mts", "cts"), "typescript"),
+    "jsx": "javascriptreact",
+    "tsx": "typescriptreact",
+}
+
+
+def language_id(path: str) -> str:
+    """Return what editors call the language of a file, by its suffix."""
+    return LANGUAGE_IDS.get(path.rpartition(".")[2], "plaintext")
+
+
 class Editor:
     """One editor window on one workspace; made by :func:`editing`.
 
@@ -77,7 +92,7 @@ class Editor:
         self._documents[path], self._versions[path] = data, 1
         document = {
             "uri": self.uri(path),
-            "languageId": "python",
+            "languageId": language_id(path),
             "version": 1,
             "text": data.decode("utf-8"),
         }
@@ -86,7 +101,7 @@ class Editor:
     def replace(self, path: str, start: int, end: int, text: str) -> None:
         """Replace bytes ``[start, end)`` of the open file at ``path``, as typing does."""
         data = self._documents[path]
-        change = {"range": {"start": _position(data, start), "end": _position(data, end)}}
+        change = {"range": {"start": position(data, start), "end": position(data, end)}}
         self._documents[path] = data[:start] + text.encode() + data[end:]
         self._versions[path] += 1
         document = {"uri": self.uri(path), "version": self._versions[path]}
@@ -104,10 +119,13 @@ class Editor:
         """Wait until the server has taken up every edit so far, so that no clock counts that."""
         await self.client.request("lancefill/status")
 
-    async def popup(self, path: str, offset: int, resolve: int = 0) -> PopupAnswer:
+    async def popup(
+        self, path: str, offset: int, resolve: int = 0, timeout_s: float = 30.0
+    ) -> PopupAnswer:
         """Ask for the popup; the first ``resolve`` items also get their evidence, unclocked."""
         start = time.perf_counter()
-        listed = await self.client.request("textDocument/completion", self._at(path, offset))
+        asked = self._at(path, offset)
+        listed = await self.client.request("textDocument/completion", asked, timeout_s)
         ms = 1000 * (time.perf_counter() - start)
         items = _merged(listed)
         items.sort(key=lambda item: item.get("sortText") or item["label"])
@@ -143,8 +161,8 @@ class Editor:
                 await asyncio.sleep(POLL_S)
 
     def _at(self, path: str, offset: int) -> dict[str, Json]:
-        position = _position(self._documents[path], offset)
-        return {"textDocument": {"uri": self.uri(path)}, "position": position}
+        place = position(self._documents[path], offset)
+        return {"textDocument": {"uri": self.uri(path)}, "position": place}
 
     def _after_cursor(self, path: str, offset: int, item: Mapping[str, Json]) -> str:
         """Return the part of an inline item's text that would appear after the cursor."""
@@ -173,6 +191,8 @@ def _unfinished(status: Mapping[str, Json]) -> str:
             return "indexing: {done:,} of {total:,} files".format_map(
                 {"done": 0, "total": 0} | progress
             )
+        if folder["files"] and not folder["ngrams"]:
+            return "counting tokens"
     model: str = status["model"] or ""
     return model if LOADING in model else ""
 
@@ -199,7 +219,7 @@ def _shown(item: Mapping[str, Json]) -> Item:
     )
 
 
-def _position(data: bytes, offset: int) -> dict[str, int]:
+def position(data: bytes, offset: int) -> dict[str, int]:
     """Return the LSP position of a byte offset, in UTF-16 code units."""
     lines = (data[:offset] + b"|").splitlines()
     units = len(lines[-1].decode("utf-8").encode("utf-16-le")) // 2

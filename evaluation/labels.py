@@ -1,66 +1,65 @@
-"""Which calls are calls of the repository's own APIs: the ground truth of APIEval.
+"""Which calls are calls of the repository's own APIs: the ground truth of APIEval for Python.
 
-A call counts when jedi, reading the UNCUT files, follows its callee to a ``def`` or ``class`` in
-another file of the repository: an opinion independent of our own index and resolver, which are what
-is being measured. Calls whose receiver jedi cannot type are therefore missing: the figures say
-nothing about those.
+A call counts when every resolver, reading the UNCUT files, follows its callee to the same ``def``
+or ``class`` file, another one of the repository: opinions independent of our own index and
+resolver, which are what is being measured. Calls that one of them cannot resolve are missing: the
+figures say nothing about those.
 """
 
 from __future__ import annotations
 
 import ast
-import itertools
 import random
 import warnings
-from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
-
-import jedi
 
 from evaluation import cuts
-from evaluation.cuts import Cut, Place, Site
+from evaluation.cuts import Site
+from evaluation.items import ApiItem, Shape, Stratum
+from evaluation.resolvers import Resolver
 
 PER_FILE = 4
-"""At most this many items come from one file; there are as many rounds of indexing."""
-
-
-class Receiver(StrEnum):
-    """What stands before the dot, by its form."""
-
-    SELF = "self, cls, super()"
-    IMPORTED = "imported name"
-    VARIABLE = "other name"
-    ATTRIBUTE = "attribute of self"
-    EXPRESSION = "expression"
+"""At most this many items of each shape come from one file; as many rounds of indexing follow."""
 
 
 @dataclass(frozen=True, slots=True)
-class ApiItem:
-    """A call of one of the repository's APIs, cut after the dot.
+class Source:
+    """A file to draw items from, with what its syntax says about names."""
 
-    ``receiver`` is the source before the dot, ``defined`` the files that its callee may be in.
-    """
+    path: str
+    data: bytes
+    imported: frozenset[str]
+    functions: tuple[tuple[int, int, frozenset[str]], ...]
 
-    cut: Cut
-    receiver: str
-    kind: Receiver
-    defined: tuple[str, ...]
+    def parameters(self, offset: int) -> frozenset[str]:
+        """The parameters of the functions around a byte offset."""
+        line = self.data.count(b"\n", 0, offset) + 1
+        around = [names for first, last, names in self.functions if first <= line <= last]
+        return frozenset().union(*around)
 
 
-def api_items(root: Path, files: Mapping[str, bytes], seed: int, count: int) -> Iterator[ApiItem]:
-    """Yield up to ``count`` items of the repository at ``root``, in an order drawn by ``seed``."""
+async def api_items(
+    repository: str,
+    files: Mapping[str, bytes],
+    resolvers: Sequence[Resolver],
+    counts: Mapping[Shape, int],
+    seed: int,
+) -> AsyncIterator[ApiItem]:
+    """Yield up to ``counts[shape]`` items of each shape, in an order drawn by ``seed``."""
     drawn = random.Random(seed)
     paths = sorted(files)
     drawn.shuffle(paths)
     defined = definitions(files)
-    project = jedi.Project(root, sys_path=[str(root)], smart_sys_path=False)
-    items = (
-        item for path in paths for item in _from_file(project, path, files[path], defined, drawn)
-    )
-    yield from itertools.islice(items, count)
+    missing = Counter(counts)
+    for path in paths:
+        if missing.total() <= 0:
+            return
+        source = read_source(path, files[path])
+        async for item in _from_file(repository, source, defined, resolvers, missing, drawn):
+            missing[item.shape] -= 1
+            yield item
 
 
 def definitions(files: Mapping[str, bytes]) -> dict[str, frozenset[str]]:
@@ -73,24 +72,27 @@ def definitions(files: Mapping[str, bytes]) -> dict[str, frozenset[str]]:
     return {name: frozenset(paths) for name, paths in found.items()}
 
 
-def receiver_kind(receiver: str, imported: Container[str]) -> Receiver:
-    """Return the form of a receiver's source, given the names that the file's imports bind."""
-    if receiver in ("self", "cls", "super()"):
-        return Receiver.SELF
-    if receiver.isidentifier():
-        return Receiver.IMPORTED if receiver in imported else Receiver.VARIABLE
-    first, _, rest = receiver.partition(".")
-    return Receiver.ATTRIBUTE if first == "self" and rest.isidentifier() else Receiver.EXPRESSION
-
-
-def imported_names(data: bytes) -> frozenset[str]:
-    """Return the names that import statements anywhere in the file bind."""
-    return frozenset(
+def read_source(path: str, data: bytes) -> Source:
+    """Return a file with the names that its imports and its functions' parameters bind."""
+    nodes = _nodes(data)
+    imported = frozenset(
         (alias.asname or alias.name).partition(".")[0]
-        for node in _nodes(data)
+        for node in nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     )
+    functions = tuple(
+        (node.lineno, node.end_lineno or node.lineno, _parameters(node.args))
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    )
+    return Source(path, data, imported, functions)
+
+
+def _parameters(arguments: ast.arguments) -> frozenset[str]:
+    plain = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    starred = (each for each in (arguments.vararg, arguments.kwarg) if each is not None)
+    return frozenset(each.arg for each in (*plain, *starred))
 
 
 def _nodes(data: bytes) -> list[ast.AST]:
@@ -102,54 +104,89 @@ def _nodes(data: bytes) -> list[ast.AST]:
             return []
 
 
-def _from_file(
-    project: jedi.Project,
-    path: str,
-    data: bytes,
+def stratum(receiver: str, imported: Container[str], parameters: Container[str]) -> Stratum:
+    """Return the form of a receiver's source, given the names that are bound around it."""
+    if receiver in ("self", "cls", "super()"):
+        return Stratum.SELF
+    if receiver.isidentifier():
+        if receiver in parameters:
+            return Stratum.PARAMETER
+        return Stratum.IMPORTED if receiver in imported else Stratum.VARIABLE
+    if receiver.endswith(")"):
+        return Stratum.CALL
+    return Stratum.ATTRIBUTE if receiver.replace(".", "").isidentifier() else Stratum.OTHER
+
+
+async def _from_file(
+    repository: str,
+    source: Source,
     defined: Mapping[str, frozenset[str]],
+    resolvers: Sequence[Resolver],
+    missing: Mapping[Shape, int],
     drawn: random.Random,
-) -> Iterator[ApiItem]:
-    """Yield one file's items; jedi is asked only about names that another file defines."""
-    found = [site for site in cuts.sites(data) if site.receiver is not None]
+) -> AsyncIterator[ApiItem]:
+    """Yield one file's items; resolvers are asked only about names that another file defines."""
+    found = list(cuts.sites(source.data))
     drawn.shuffle(found)
-    script = jedi.Script(data.decode(), path=Path(project.path, path), project=project)
-    imported = imported_names(data)
     lines: set[int] = set()
+    left = {shape: min(PER_FILE, missing[shape]) for shape in Shape}
     for site in found:
-        elsewhere = defined.get(data[slice(*site.name)].decode(), frozenset()) - {path}
-        line = cuts.line_start(data, site.name[0])
-        if not elsewhere or line in lines:
+        shape = Shape.BARE if site.receiver is None else Shape.MEMBER
+        elsewhere = defined.get(_text(source.data, site.name), frozenset()) - {source.path}
+        line = cuts.line_start(source.data, site.name[0])
+        if not elsewhere or line in lines or left[shape] <= 0:
             continue
-        targets = _goto(script, Path(project.path), data, site.name[0])
-        if targets and targets <= elsewhere:
+        agreed = await _agreed(resolvers, source.path, site.name[0], elsewhere)
+        if agreed:
             lines.add(line)
-            yield _item(path, data, site, targets, imported)
-        if len(lines) == PER_FILE:
-            return
+            left[shape] -= 1
+            yield _item(repository, source, site, agreed, tuple(each.name for each in resolvers))
+
+
+async def _agreed(
+    resolvers: Sequence[Resolver], path: str, offset: int, elsewhere: frozenset[str]
+) -> frozenset[str]:
+    """The files that all resolvers name; none where one of them names anything else."""
+    agreed = elsewhere
+    for resolver in resolvers:
+        files = await resolver.files(path, offset)
+        if not files or not files <= elsewhere:
+            return frozenset()
+        agreed &= files
+    return agreed
 
 
 def _item(
-    path: str, data: bytes, site: Site, targets: set[str], imported: Container[str]
+    repository: str,
+    source: Source,
+    site: Site,
+    agreed: frozenset[str],
+    resolvers: tuple[str, ...],
 ) -> ApiItem:
-    assert site.receiver is not None
-    receiver = data[slice(*site.receiver)].decode("utf-8", "replace")
-    place = Place.SELF if receiver in ("self", "cls") else Place.DOT
-    cut = cuts.cut_at(path, data, site.name[0], place, site.name)
-    return ApiItem(cut, receiver, receiver_kind(receiver, imported), tuple(sorted(targets)))
+    name = _text(source.data, site.name)
+    receiver = "" if site.receiver is None else _text(source.data, site.receiver)
+    first = (receiver or name).partition(".")[0].partition("(")[0]
+    imported = first in source.imported
+    if site.receiver is None:
+        form = Stratum.IMPORTED if imported else Stratum.NOT_IMPORTED
+    else:
+        form = stratum(receiver, source.imported, source.parameters(site.name[0]))
+    offset = site.name[0]
+    return ApiItem(
+        repository=repository,
+        language="python",
+        path=source.path,
+        offset=offset,
+        name=name,
+        shape=Shape.BARE if site.receiver is None else Shape.MEMBER,
+        receiver=receiver,
+        stratum=form,
+        imported=imported,
+        defined=tuple(sorted(agreed)),
+        resolvers=resolvers,
+        rest=source.data[offset : cuts.line_end(source.data, offset)].decode("utf-8", "replace"),
+    )
 
 
-def _goto(script: jedi.Script, root: Path, data: bytes, offset: int) -> set[str]:
-    """Return the files that jedi follows the name at ``offset`` to, relative to ``root``."""
-    row = data.count(b"\n", 0, offset) + 1
-    column = len(data[cuts.line_start(data, offset) : offset].decode())
-    try:
-        found = script.goto(row, column, follow_imports=True)
-    except Exception:  # noqa: BLE001 - jedi fails in many ways; each means that it does not know
-        return set()
-    return {_relative(name.module_path, root) for name in found}
-
-
-def _relative(path: Path | None, root: Path) -> str:
-    if path is not None and path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
-    return str(path)
+def _text(data: bytes, span: tuple[int, int]) -> str:
+    return data[slice(*span)].decode("utf-8", "replace")

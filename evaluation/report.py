@@ -85,9 +85,14 @@ def as_json(value: object) -> object:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+def json_text(result: object) -> str:
+    """Return ``result`` as one line of JSON."""
+    return json.dumps(as_json(result))
+
+
 def print_json(console: Console, result: object) -> None:
     """Print ``result`` as one line of JSON: the last line of every evaluation."""
-    console.print(json.dumps(as_json(result)), soft_wrap=True, highlight=False, markup=False)
+    console.print(json_text(result), soft_wrap=True, highlight=False, markup=False)
 
 
 def write_jsonl(path: Path, items: Iterable[Any]) -> None:

@@ -1,10 +1,11 @@
-"""The real repositories that figures are measured on: pinned wheels, fetched once."""
+"""The real repositories that figures are measured on: pinned packages, fetched once."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 import zipfile
@@ -16,7 +17,8 @@ from indexing.cache import cache_root
 
 MANIFEST = Path(__file__).with_name("repositories.toml")
 
-Role = Literal["report", "dev", "scale"]
+Role = Literal["report", "seen", "dev", "scale"]
+Kind = Literal["wheel", "sdist"]
 
 
 class FetchError(Exception):
@@ -25,10 +27,14 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """One pinned wheel; ``lines`` counts Python source lines, ``role`` says what it may serve."""
+    """One pinned package; ``lines`` counts Python source lines, ``role`` says what it may serve.
+
+    A source distribution holds the project's tests, a wheel does not.
+    """
 
     name: str
     version: str
+    kind: Kind
     sha256: str
     role: Role
     licence: str
@@ -65,10 +71,8 @@ def _download(repository: Repository, folder: Path) -> None:
     """Fetch and unpack beside ``folder``, then rename: a killed download leaves no half."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        wheel = _download_wheel(repository, Path(temporary))
-        unpacked = Path(temporary, "unpacked")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(unpacked)
+        package = _download_package(repository, Path(temporary))
+        unpacked = _unpack(package, Path(temporary, "unpacked"))
         try:
             unpacked.rename(folder)
         except OSError:  # another process was faster
@@ -76,22 +80,35 @@ def _download(repository: Repository, folder: Path) -> None:
                 raise
 
 
-def _download_wheel(repository: Repository, folder: Path) -> Path:
-    """Let pip find the wheel on whatever index the user has configured, and check its hash."""
+def _unpack(package: Path, target: Path) -> Path:
+    """Unpack an archive; return the folder that holds the repository."""
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(target)  # noqa: S202 - pinned by hash
+        return target
+    with tarfile.open(package) as archive:
+        archive.extractall(target, filter="data")
+    (inner,) = target.iterdir()
+    return inner
+
+
+def _download_package(repository: Repository, folder: Path) -> Path:
+    """Let pip find the package on whatever index the user has configured, and check its hash."""
     requirement = folder / "requirement.txt"
     requirement.write_text(
         f"{repository.name}=={repository.version} --hash=sha256:{repository.sha256}\n", "utf-8"
     )
+    form = "--only-binary=:all:" if repository.kind == "wheel" else "--no-binary=:all:"
     command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", form),
         *("--require-hashes", "--dest", str(folder), "--requirement", str(requirement)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
+    packages = [*folder.glob("*.whl"), *folder.glob("*.tar.gz")]
+    if done.returncode != 0 or len(packages) != 1:
         last = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
         raise FetchError(f"cannot download {repository.name} {repository.version}: {last}")
-    return wheels[0]
+    return packages[0]
 
 
 def copy_source(source: Path, target: Path) -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from evaluation.cuts import Cut, without_rest
+from evaluation.cuts import Cut
+from evaluation.items import Variant, cut_text
 from evaluation.repositories import copy_source
 
 Item = TypeVar("Item")
@@ -60,14 +61,19 @@ def rounds(items: Iterable[Item], cut_of: Callable[[Item], Cut]) -> list[list[It
 
 
 @contextmanager
-def cut_copy(source: Path, cuts: Iterable[Cut]) -> Iterator[Workspace]:
-    """Give a copy of ``source`` with the rest of the line gone at every one of ``cuts``."""
+def cut_copy(
+    source: Path, cuts: Iterable[Cut], variant: Variant = Variant.BELOW
+) -> Iterator[Workspace]:
+    """Give a copy of ``source`` with the rest of the line gone at every one of ``cuts``.
+
+    With `Variant.ABOVE` the code below the line is gone too.
+    """
     with tempfile.TemporaryDirectory(prefix="lancefill-") as folder:
         workspace = Workspace(root=Path(folder, source.name), cache=Path(folder, ".cache"))
         copy_source(source, workspace.root)
         for cut in cuts:
             file = workspace.root / cut.path
-            file.write_bytes(without_rest(file.read_bytes(), cut.offset))
+            file.write_bytes(cut_text(file.read_bytes(), cut.offset, variant))
         yield workspace
 
 

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import tree_sitter
 
 from indexing.languages import DefinitionRow, ImportRow, Language, Part, Piece, UseRow
-from indexing.symbols import Definition, FileSymbols, Import, Kind, Parameter, Use, Uses
+from indexing.lazy import Lazy
+from indexing.symbols import Definition, FileSymbols, Import, Kind, Parameter, Use
 
 KINDS = {kind.value: kind for kind in Kind}
 
@@ -114,7 +115,7 @@ def symbols(source: Outline) -> FileSymbols:
     return FileSymbols(
         definitions=tuple(definition(row) for row in definition_rows(placed)),
         imports=tuple(imported(row) for row in import_rows(placed)),
-        uses=Uses(lambda: _uses(placed)),
+        uses=Lazy(lambda: _uses(placed)),
         exports=exports(placed),
         doc=source.doc,
     )

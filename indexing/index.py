@@ -341,6 +341,14 @@ class Snapshot:
             total.update(buffer.counts.after.get(part, {}))
         return {name: number for name, number in total.items() if number > 0}
 
+    def used_in(self, path: str) -> Mapping[str, int]:
+        """How often each name is called or used as an attribute in one file."""
+        buffer = self._buffers.get(path)
+        if buffer is not None:
+            return buffer.counts.names
+        file = self._disk.view.files.get(path)
+        return {} if file is None else self._disk.counts(file).names
+
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""
         number = self._disk.use_count(name)

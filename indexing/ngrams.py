@@ -237,6 +237,11 @@ class View:
         self._word_count = len(self._mapped.words) + len(buffer.new_words)
         self._last: tuple[tuple[int, ...], list[Column]] | None = None
 
+    @property
+    def mapped(self) -> Mapped:
+        """The repository's lexemes as built."""
+        return self._mapped
+
     def context(self, offset: int) -> tuple[list[bytes], bytes]:
         """The words before byte ``offset`` of the open text, at least `REACH` of them where there
         are as many, and the half-typed identifier that ends there. See `lexemes.context`.

@@ -40,7 +40,8 @@ from indexing.extract import (
     imported,
 )
 from indexing.files import Skipped
-from indexing.symbols import Definition, FileSymbols, Uses
+from indexing.lazy import Lazy
+from indexing.symbols import Definition, FileSymbols
 from indexing.uses import pack_uses, packed_pairs, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
@@ -226,7 +227,7 @@ class View:
         return FileSymbols(
             tuple(definition(row) for row in json.loads(f"[{','.join(row for (row,) in rows)}]")),
             tuple(imported(row) for row in json.loads(imports)),
-            Uses(lambda: unpack_uses(uses)),  # not self: symbols outlive their view
+            Lazy(lambda: unpack_uses(uses)),  # not self: symbols outlive their view
             None if exported is None else tuple(exported),
             doc,
         )

@@ -6,11 +6,10 @@ UTF-8 text. Nothing here knows how a file was parsed, where it is stored, or who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import overload
 
 Span = tuple[int, int]
 """Half-open ``(start, end)`` byte offsets into UTF-8 text."""
@@ -109,49 +108,14 @@ class Use:
     span: Span
 
 
-class Uses(Sequence[Use]):
-    """A sequence of uses that is built when it is first looked at.
-
-    A file has ten times more uses than definitions, and most readers want only the definitions.
-    """
-
-    __slots__ = ("_load", "_uses")
-
-    def __init__(self, load: Callable[[], tuple[Use, ...]]) -> None:
-        self._load = load
-        self._uses: tuple[Use, ...] | None = None
-
-    def _all(self) -> tuple[Use, ...]:
-        if self._uses is None:
-            self._uses = self._load()
-        return self._uses
-
-    @overload
-    def __getitem__(self, index: int) -> Use: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Use]: ...
-    def __getitem__(self, index: int | slice) -> Use | Sequence[Use]:
-        return self._all()[index]
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and self._all() == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(self._all())
-
-    def __repr__(self) -> str:
-        return f"Uses({self._all()!r})"
-
-
 @dataclass(frozen=True, slots=True)
 class FileSymbols:
     """Everything that one file contributes to the index; a pure function of its bytes.
 
-    ``exports`` is ``__all__`` where it is a literal, else ``None``. Definitions are ordered by
-    position, uses by the last byte of their name.
+    ``uses`` are built when first looked at (:class:`indexing.lazy.Lazy`): a file has ten times more
+    of them than definitions, and most readers want only the definitions. ``exports`` is
+    ``__all__`` where it is a literal, else ``None``. Definitions are ordered by position, uses by
+    the last byte of their name.
     """
 
     definitions: tuple[Definition, ...] = ()

@@ -361,6 +361,7 @@ class Session:
                 {
                     "root": str(folder.root),
                     "files": len(folder.index.snapshot().paths),
+                    "ngrams": folder.index.snapshot().ngram_folder is not None,
                     "interpreter": str(folder.environment.interpreter),
                     "foundBy": folder.environment.found_by,
                     "progress": dict(folder.progress),

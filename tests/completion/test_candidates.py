@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from completion import builtin_types
+from completion.annotations import Tie
 from completion.candidates import Candidates, gather, with_library
 from completion.context import read
 from completion.request import LibraryItem, Origin
+from indexing.build import build
+from indexing.index import Index
 from tests.completion.workspace import CURSOR, asked, snapshot_of
 
 DEPOT = Path(__file__).parent.parent / "data" / "completion" / "depot"
@@ -202,3 +205,78 @@ def test_ten_thousand_members(tmp_path: Path) -> None:
     assert [name for name in names if name.startswith("a999")] == [
         "a999", *(f"a999{i}" for i in range(10))
     ]  # fmt: skip
+
+
+GUESSED = {
+    "shapes.py": """
+class HTTPSocket:
+    def dial(self): ...
+    def hang_up(self): ...
+class Connection:
+    def commit_all(self): ...
+class Category:
+    def rename_to(self): ...
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "how"),
+    [
+        ("x.dial()\n    x.", "hang_up", Tie.STRUCTURAL),
+        ("http_socket.", "dial", Tie.NAMED_LIKE),
+        ("self._http_socket.", "dial", Tie.NAMED_LIKE),
+        ("conn.", "commit_all", Tie.SHORTENED),
+        ("old_conn.", "commit_all", Tie.SHORTENED),
+        ("categories[0].", "rename_to", Tie.NAMED_LIKE),
+        ("get_connection().", "commit_all", Tie.SHORTENED),
+    ],
+)
+def test_guesses_say_what_they_rest_on(code: str, name: str, how: Tie, tmp_path: Path) -> None:
+    files = {**GUESSED, "m.py": f"def f(x):\n    {code}{CURSOR}\n"}
+    found = found_in(files, "m.py", tmp_path)
+    assert found.receiver is None
+    assert not found.complete
+    guessed = next(each for each in found.items if each.name == name)
+    assert guessed.how is how
+    assert not guessed.how.certain
+
+
+def test_a_class_without_all_that_is_used_is_no_guess(tmp_path: Path) -> None:
+    files = {**GUESSED, "m.py": f"def f(x):\n    x.dial()\n    x.rename_to()\n    x.{CURSOR}\n"}
+    hows = {each.how for each in found_in(files, "m.py", tmp_path).items}
+    assert Tie.STRUCTURAL not in hows
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("def f(x: Connection):\n    x.", Tie.DECLARED),
+        ("def f():\n    Connection().", Tie.CONSTRUCTED),
+        ("def g() -> Connection: ...\ndef f():\n    g().", Tie.RETURNED),
+        ("def g(): return Connection()\ndef f():\n    g().", Tie.READ),
+        ("def f(x):\n    assert isinstance(x, Connection)\n    x.", Tie.NARROWED),
+    ],
+)
+def test_known_receivers_say_how(code: str, how: Tie, tmp_path: Path) -> None:
+    files = {**GUESSED, "m.py": f"from shapes import Connection\n{code}{CURSOR}\n"}
+    found = found_in(files, "m.py", tmp_path)
+    member = next(each for each in found.items if each.name == "commit_all")
+    assert member.how is how
+    assert member.how.certain
+
+
+def test_bodies_are_read_from_disk_too(tmp_path: Path) -> None:
+    (tmp_path / "lib.py").write_bytes(
+        b"\xef\xbb\xbfclass Kite:\r\n    def soar(self): ...\r\n"
+        b"\r\ndef kite():\r\n    return Kite()\r\n"
+    )
+    build(tmp_path, tmp_path / "cache")
+    index = Index.open(tmp_path, tmp_path / "cache")
+    text = b"import lib\nlib.kite()."
+    index.update("m.py", text)
+    found = gather(read(text, len(text)), "m.py", index.snapshot())
+    assert "soar" in {each.name for each in found.items}
+    (tmp_path / "lib.py").unlink()
+    index.update("m.py", text + b" ")
+    assert gather(read(text, len(text)), "m.py", index.snapshot()).receiver is None

@@ -10,20 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from completion.candidates import Candidate, Candidates, gather
+from completion.candidates import Candidates, gather
 from completion.context import read
-from completion.matching import EXACT, FOLDED, HUMPS, SUBSEQUENCE, humps, match_quality
-from completion.ranking import (
+from completion.features import (
     FEATURES,
     UNSEEN,
-    WEIGHTS,
     Facts,
-    Ranked,
     facts,
+    matrix,
     over_unseen,
-    rank,
     sub_words,
 )
+from completion.matching import EXACT, FOLDED, HUMPS, SUBSEQUENCE, humps, match_quality
+from completion.ranking import Ranked, forest_for, rank, telling
 from completion.request import Origin
 from tests.completion.test_candidates import FILES
 from tests.completion.workspace import CURSOR, asked
@@ -33,7 +32,7 @@ def known_at(files: dict[str, str], path: str, folder: Path) -> tuple[Candidates
     request, snapshot = asked(files, path, folder)
     context = read(request.text, request.offset, snapshot.tree(path))
     found = gather(context, path, snapshot)
-    return found, facts(request, context, found, snapshot)
+    return found, facts(request, context, found, snapshot, None)
 
 
 def ranked(files: dict[str, str], path: str, folder: Path) -> list[Ranked]:
@@ -140,32 +139,32 @@ def test_the_models_opinion_counts(tmp_path: Path) -> None:
 def test_scores_are_the_sum_of_their_evidence(tmp_path: Path) -> None:
     found, known = known_at({**FILES, "m.py": f"import depot\ndepot.{CURSOR}"}, "m.py", tmp_path)
     known = replace(known, ngram={each.name: 3.0 for each in found.items})
+    start = forest_for(known.context.place).start
     result = rank(found, known, limit=50)
     assert result
     for each in result:
-        assert each.score == pytest.approx(sum(e.contribution for e in each.evidence))
+        assert each.score == pytest.approx(start + sum(e.contribution for e in each.evidence))
         heaviness = [abs(e.contribution) for e in each.evidence]
         assert heaviness == sorted(heaviness, reverse=True)
 
 
 def test_the_order_is_that_of_a_plain_sort(tmp_path: Path) -> None:
     found, known = known_at({**FILES, "m.py": f"p{CURSOR}"}, "m.py", tmp_path)
-
-    def score(candidate: Candidate) -> float:
-        return sum(
-            WEIGHTS[False].get(feature.name, 0.0) * feature.value(candidate, known)
-            for feature in FEATURES
-        )
-
-    plain = sorted(found.items, key=lambda each: (-round(score(each), 9), each.name))
+    scores = forest_for(known.context.place).scores(matrix(found, known))
+    plain = sorted(zip(-scores, found.items, strict=True), key=lambda pair: (pair[0], pair[1].name))
     result = rank(found, known, limit=20)
-    assert [each.candidate.name for each in result] == [each.name for each in plain[:20]]
+    assert [each.candidate for each in result] == [each for _, each in plain[:20]]
+
+
+def test_nothing_to_rank(tmp_path: Path) -> None:
+    found, known = known_at({"m.py": f"zzzz_nothing{CURSOR}"}, "m.py", tmp_path)
+    assert rank(replace(found, items=()), known, limit=50) == []
 
 
 def test_evidence_reads_like_a_reason(tmp_path: Path) -> None:
     text = f"from depot import Client\nc = Client('')\nc.fetch(1)\nc.{CURSOR}"
     best = ranked({**FILES, "m.py": text}, "m.py", tmp_path)[0]
-    words = [each.text for each in best.evidence]
+    words = [each.text for each in telling(best.evidence)]
     assert best.candidate.name == "fetch"
     assert "`c` is a `Client`" in words
     assert "used once after `c` in this file" in words
@@ -177,12 +176,9 @@ def test_what_ends_like_the_receiver_is_not_the_receiver(tmp_path: Path) -> None
     assert known.here == {"three": 1}
 
 
-def test_every_weight_has_its_feature() -> None:
+def test_features_have_names_of_their_own() -> None:
     names = [feature.name for feature in FEATURES]
     assert len(names) == len(set(names))
-    for weights in WEIGHTS.values():
-        assert set(weights) <= set(names)
-    assert set(names) == {name for weights in WEIGHTS.values() for name in weights}
 
 
 def test_probabilities_that_say_nothing() -> None:

@@ -5,39 +5,23 @@ from __future__ import annotations
 import json
 from io import StringIO
 
-import pytest
 from rich.console import Console
 
-from evaluation import apieval, demo, ghost, latency, report
+from evaluation import demo, ghost, latency, report
 from evaluation.answers import GhostAnswer, Item, PopupAnswer
-from evaluation.apieval import Asked
 from evaluation.cuts import Cut, Place
 from evaluation.demo import Shown
 from evaluation.ghost import Written
-from evaluation.labels import ApiItem, Receiver
 from evaluation.latency_rows import ROWS, Figure
 from evaluation.show import code, place
 
 CUT = Cut("a.py", 4, Place.DOT, "name", "", "name()")
-ITEM = ApiItem(CUT, "client", Receiver.VARIABLE, ("b.py",))
 
 
 def printed(*values: object) -> str:
     console = Console(width=report.WIDTH, file=StringIO(), record=True)
     console.print(*values)
     return console.export_text()
-
-
-def test_apieval_counts_late_and_absent_as_misses() -> None:
-    asked = [
-        Asked(ITEM, 0, rank, 50, "x", ms)
-        for rank, ms in ((1, 5.0), (3, 5.0), (None, 5.0), (None, 900.0))
-    ]
-    arm = apieval.result("r", asked, 1, model=False)["arms"]["the dot"]
-    assert arm["ranking"]["top1"]["value"] == 0.25
-    assert arm["ranking"]["top5"]["value"] == 0.5
-    assert arm["ranking"]["mrr"]["value"] == pytest.approx((1 + 1 / 3) / 4)
-    assert arm["late"] == 1
 
 
 def written(text: str, confidence: float, *, name: bool, line: bool) -> Written:

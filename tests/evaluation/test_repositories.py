@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -17,7 +18,8 @@ PACKAGES = Path(__file__).parents[2] / "training" / "packages.json"
 def test_every_repository_is_pinned_by_version_and_hash() -> None:
     for name, repository in repositories.repositories().items():
         assert repository.name == name
-        assert repository.role in ("report", "dev", "scale")
+        assert repository.role in ("report", "seen", "dev", "scale")
+        assert repository.kind in ("wheel", "sdist")
         assert len(bytes.fromhex(repository.sha256)) == 32
         assert repository.licence
 
@@ -25,13 +27,13 @@ def test_every_repository_is_pinned_by_version_and_hash() -> None:
 def test_what_is_reported_on_was_not_trained_on() -> None:
     trained = json.dumps(json.loads(PACKAGES.read_text("utf-8"))).lower().replace("_", "-")
     for repository in repositories.repositories().values():
-        if repository.role == "report":
+        if repository.role in ("report", "seen"):
             assert f'"{repository.name}"' not in trained
 
 
 def test_the_commands_use_repositories_of_the_right_role() -> None:
     known = repositories.repositories()
-    assert known[demo.DEFAULT].role == "report"
+    assert known[demo.DEFAULT].role == "seen"
     assert known[demo.DEFAULT].lines >= 10_000
     assert known[latency.SCALE].role == "scale"
     assert known[latency.SCALE].lines >= 750_000
@@ -47,7 +49,7 @@ def test_a_repository_is_fetched_once(tmp_path: Path, monkeypatch: pytest.Monkey
             archive.writestr("rich/console.py", "x = 1\n")
         return wheel
 
-    monkeypatch.setattr(repositories, "_download_wheel", download)
+    monkeypatch.setattr(repositories, "_download_package", download)
     first = fetch("rich", tmp_path)
     assert (first / "rich" / "console.py").read_text() == "x = 1\n"
     assert fetch("rich", tmp_path) == first
@@ -55,11 +57,27 @@ def test_a_repository_is_fetched_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == [first]  # nothing temporary is left
 
 
+def test_a_source_distribution_is_its_inner_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(repository: Repository, folder: Path) -> Path:
+        source = folder / "click-1"
+        (source / "tests").mkdir(parents=True)
+        (source / "tests" / "test_a.py").write_text("x = 1\n")
+        package = folder / "click-1.tar.gz"
+        with tarfile.open(package, "w:gz") as archive:
+            archive.add(source, "click-1")
+        return package
+
+    monkeypatch.setattr(repositories, "_download_package", download)
+    assert (fetch("click", tmp_path) / "tests" / "test_a.py").read_text() == "x = 1\n"
+
+
 def test_a_failed_download_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def download(repository: Repository, folder: Path) -> Path:
         raise FetchError("no index")
 
-    monkeypatch.setattr(repositories, "_download_wheel", download)
+    monkeypatch.setattr(repositories, "_download_package", download)
     with pytest.raises(FetchError, match="no index"):
         fetch("rich", tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -74,7 +92,7 @@ def test_pip_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(FetchError, match="there are: click, httpx"):
+    with pytest.raises(FetchError, match="there are: aiohttp, anyio"):
         fetch("nonsense")
 
 
