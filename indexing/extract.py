@@ -54,7 +54,7 @@ def outline(
     placed: list[Placed] = []
     pieces: dict[Origin, Piece] = {}
     for part in language.parts(statements):
-        start, origin = part.node.start_byte, _origin(part, data)
+        start, origin = part.start, _origin(part, data)
         if origin is None:
             piece = language.piece(part, data)
         else:
@@ -70,7 +70,13 @@ def _origin(part: Part, data: bytes) -> Origin | None:
     if node.has_error:
         return None
     start, end = node.byte_range
-    return node.type, part.container, end - start, node.descendant_count, data[start : part.end]
+    return (
+        node.type,
+        part.container,
+        end - start,
+        node.descendant_count,
+        data[part.start : part.end],
+    )
 
 
 def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:

@@ -45,7 +45,7 @@ from indexing.symbols import Definition, FileSymbols
 from indexing.uses import pack_uses, packed_pairs, unpack_uses
 
 MAGIC = 0x4C414E43  # "LANC"
-VERSION = 2
+VERSION = 3
 FILE_NAME = "index.sqlite3"
 WRITER_PATIENCE = 5.0
 READER_PATIENCE = 0.25

@@ -45,12 +45,14 @@ class Part(NamedTuple):
     """A stretch of a file that is read on its own: a statement, or a piece of a large one.
 
     ``container`` is the dotted path of the definitions around it. Only the bytes of ``node`` before
-    ``end`` belong to the part; what follows (a class body) is divided further.
+    ``end`` belong to the part; what follows (a class body) is divided further. ``start`` is the
+    first byte: that of ``node``, or of the documentation before it.
     """
 
     node: tree_sitter.Node
     container: str
     end: int
+    start: int
 
 
 class Piece(NamedTuple):
@@ -72,12 +74,14 @@ class Piece(NamedTuple):
 class Language:
     """One programming language.
 
+    Files of one ``family`` can import each other; names of another family mean nothing in them.
     ``parts`` divides the children of the root node, ``piece`` reads one part of the file's bytes,
     ``doc`` maps those children to the first paragraph of the file's own documentation. A piece may
     depend on nothing but the bytes of its part and the container's name.
     """
 
     name: str
+    family: str
     suffixes: tuple[str, ...]
     grammar: tree_sitter.Language
     parts: Callable[[Sequence[tree_sitter.Node]], Iterator[Part]]
@@ -86,20 +90,30 @@ class Language:
 
 
 def query(grammar: tree_sitter.Language, name: str) -> tree_sitter.Query:
-    """Load ``queries/<name>.scm``."""
-    source = Path(__file__).with_name("queries") / f"{name}.scm"
-    return tree_sitter.Query(grammar, source.read_text("utf-8"))
+    """Load ``queries/<name>.scm``; several, separated by ``+``, one after the other."""
+    folder = Path(__file__).with_name("queries")
+    sources = [(folder / f"{each}.scm").read_text("utf-8") for each in name.split("+")]
+    return tree_sitter.Query(grammar, "\n".join(sources))
 
 
 @cache
 def languages() -> dict[str, Language]:
     """Every language by file suffix."""
+    from indexing.languages.java import JAVA
+    from indexing.languages.javascript import JAVASCRIPT, TSX, TYPESCRIPT
     from indexing.languages.python import PYTHON
 
-    return {suffix: language for language in (PYTHON,) for suffix in language.suffixes}
+    known = (PYTHON, JAVA, JAVASCRIPT, TYPESCRIPT, TSX)
+    return {suffix: language for language in known for suffix in language.suffixes}
 
 
 def language_of(path: str) -> Language | None:
     """The language that owns ``path``, by its suffix, or ``None``."""
     _, dot, suffix = path.rpartition(".")
     return languages().get(dot + suffix)
+
+
+def family_of(path: str) -> str:
+    """The family of the language that owns ``path``; empty where there is none."""
+    language = language_of(path)
+    return language.family if language else ""

@@ -350,9 +350,9 @@ def parts(statements: Iterable[Node], container: str = "") -> Iterator[Part]:
         body = definition.child_by_field_name("body") if definition else None
         name = definition.child_by_field_name("name") if definition else None
         if body is None or name is None:
-            yield Part(node, container, node.end_byte)
+            yield Part(node, container, node.end_byte, node.start_byte)
             continue
-        yield Part(node, container, body.start_byte)
+        yield Part(node, container, body.start_byte, node.start_byte)
         yield from parts(body.children, f"{container}.{nodes.text(name)}".lstrip("."))
 
 
@@ -396,6 +396,7 @@ _position = itemgetter(3, 5)
 
 PYTHON = Language(
     name="python",
+    family="python",
     suffixes=(".py", ".pyi"),
     grammar=GRAMMAR,
     parts=parts,
