@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from heapq import nlargest
 from itertools import chain
-from keyword import iskeyword
 
-from completion import builtin_types
 from completion.annotations import Role, Scope, Tie, Type, definitions_of
-from completion.context import Context, Place
-from completion.dataflow import infer, of_binding
+from completion.context import Call, Context, Place
+from completion.languages import Language, Native, language_for
 from completion.likeness import guesses
 from completion.matching import match_quality
 from completion.request import LibraryItem, Origin
-from completion.scope import How
+from completion.scope import Binding, How
 from indexing.index import Snapshot
-from indexing.resolve import Target
-from indexing.symbols import Definition, Import, Kind, last_part
+from indexing.resolve import Located, Member, Target
+from indexing.symbols import Definition, Kind, last_part
 
 MAX_IMPORTABLE = 64
 """How many not yet imported names are looked at: those used most, a few more than a popup shows."""
@@ -111,7 +109,7 @@ def _wanted(context: Context, scope: Scope) -> str:
     call = context.call
     if call is None or call.keyword:
         return call.keyword if call else ""
-    callee = infer(call.callee, scope)
+    callee = language_for(scope.path).infer(call.callee, scope)
     names = _parameters(callee, scope) if callee else []
     return names[call.position] if call.position < len(names) else ""
 
@@ -150,12 +148,15 @@ def _unique(candidates: Iterable[Candidate], prefix: str) -> tuple[Candidate, ..
 
 
 def _members(context: Context, scope: Scope, predicted: Callable[[], Iterable[str]]) -> Candidates:
+    infer = language_for(scope.path).infer
     receiver = infer(context.receiver, scope) if context.receiver else None
     known: list[Candidate] = []
     complete = False
     if receiver is not None:
         tie = _receiver_words(context, receiver)
         known = list(members_of(receiver, scope, tie))
+        if context.reference:
+            known += members_of(replace(receiver, role=Role.INSTANCE), scope, tie)
         complete = bool(known) and (not receiver.local or is_closed(receiver, scope))
     if not complete:
         for guess in guesses(context, scope):
@@ -173,12 +174,15 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
     """The members of a module, of a class or of an instance of it."""
     if type_.role is Role.FUNCTION:
         return
+    language = language_for(scope.path)
     if not type_.local:
         if type_.target.module == "builtins":
-            yield from _builtin_members(type_.target.qualname, tie, type_.how)
+            yield from _native_members(language, type_.target.qualname, tie, type_.how)
         return
     for member in scope.snapshot.members(type_.target):
-        if not _can_be_written(member.name):
+        if not language.is_name(member.name):
+            continue
+        if not language.visible(member.definition, type_.role, _is_inside(member, scope)):
             continue
         yield Candidate(
             member.name,
@@ -191,21 +195,25 @@ def members_of(type_: Type, scope: Scope, tie: str = "") -> Iterator[Candidate]:
             how=type_.how,
         )
     if type_.role is not Role.MODULE:
-        for base in (*_outside_bases(type_.target, scope.snapshot), "object"):
-            yield from _builtin_members(base, tie, type_.how)
+        for base in (*_outside_bases(type_.target, scope.snapshot), *language.roots(type_.role)):
+            yield from _native_members(language, base, tie, type_.how)
 
 
-def _builtin_members(name: str, tie: str, how: Tie) -> Iterator[Candidate]:
-    for member in builtin_types.members(name):
-        yield Candidate(
-            member,
-            builtin_types.kind(name, member),
-            Origin.LIBRARY,
-            tie,
-            detail=builtin_types.signature(name, member),
-            documentation=builtin_types.documentation(name, member),
-            how=how,
-        )
+def _is_inside(member: Member, scope: Scope) -> bool:
+    """Whether the cursor is in the outermost class that the member belongs to."""
+    outermost = member.definition.container.partition(".")[0]
+    return member.path == scope.path and scope.owner.partition(".")[0] == outermost
+
+
+def _native_members(language: Language, type_name: str, tie: str, how: Tie) -> Iterator[Candidate]:
+    for member in language.members(type_name):
+        yield replace(_native(member, Origin.LIBRARY, tie), how=how)
+
+
+def _native(each: Native, origin: Origin, tie: str) -> Candidate:
+    return Candidate(
+        each.name, each.kind, origin, tie, detail=each.detail, documentation=each.documentation
+    )
 
 
 def is_closed(type_: Type, scope: Scope) -> bool:
@@ -215,15 +223,15 @@ def is_closed(type_: Type, scope: Scope) -> bool:
         return False
     if type_.role is Role.MODULE:
         return True
-    known = {"object", *_EMPTY_BASES}
+    language = language_for(scope.path)
+    known = {*language.roots(type_.role), *language.plain_bases}
     return all(
-        base in known or builtin_types.members(base)
+        base in known or any(language.members(base))
         for base in _outside_bases(type_.target, snapshot)
     )
 
 
-_EMPTY_BASES = frozenset(("ABC", "Protocol", "Generic"))
-"""Bases outside the repository that add no member worth offering."""
+_TYPE_ARGUMENTS = re.compile(r"[\[<]")
 
 
 def _outside_bases(target: Target, snapshot: Snapshot) -> list[str]:
@@ -234,7 +242,7 @@ def _outside_bases(target: Target, snapshot: Snapshot) -> list[str]:
         if definition is None:
             continue
         for text in definition.bases:
-            dotted = text.partition("[")[0].strip()
+            dotted = _TYPE_ARGUMENTS.split(text, maxsplit=1)[0].strip()
             found = snapshot.expression(owner.path or "", definition.container, dotted)
             if found is None or found.path is None:
                 names.append(dotted.rpartition(".")[2])
@@ -260,7 +268,7 @@ def _used(
     most = sorted(after, key=lambda name: -after[name])[:MAX_USED]
     ties = dict.fromkeys(most, (f"used after `{part}` elsewhere", Tie.USED_AFTER))
     for name in predicted:
-        if name.isidentifier() and name not in builtin_types.KEYWORDS:
+        if language_for(scope.path).is_name(name):
             ties.setdefault(name, ("follows similar code elsewhere", Tie.PREDICTED))
     # A half-typed word is in the open buffer, and so counts as a use of itself.
     unfinished = context.prefix if scope.snapshot.use_count(context.prefix) <= 1 else ""
@@ -288,13 +296,35 @@ def _somewhere(name: str, snapshot: Snapshot) -> Candidate:
 def _names(context: Context, scope: Scope) -> Iterator[Candidate]:
     if context.call is not None and context.call.naming:
         yield from _keyword_arguments(context, scope)
+    if context.keys is not None:
+        yield from _object_keys(context.keys, scope)
     yield from _locals(context, scope)
+    yield from _class_names(context, scope)
     for name, target in scope.snapshot.bindings(scope.path).items():
         local = target.path == scope.path
         tie = "defined in this file" if local else "imported in this file"
         yield _bound_name(name, target, scope.snapshot, Origin.SCOPE, tie)
-    yield from _class_names(context, scope)
-    yield from _builtins(context)
+    yield from _words(context, scope)
+
+
+def _object_keys(call: Call, scope: Scope) -> Iterator[Candidate]:
+    """The fields of what a call expects where an object literal is passed to it."""
+    language = language_for(scope.path)
+    callee = language.infer(call.callee, scope)
+    target = callee.target if callee is not None else None
+    if callee is not None and callee.role is Role.CLASS:
+        target = scope.snapshot.lookup(callee.target, "__init__")
+    definitions = definitions_of(scope.snapshot, target) if target is not None else ()
+    parameters = definitions[0].parameters if definitions else ()
+    if callee is None or target is None or call.position >= len(parameters):
+        return
+    parameter = parameters[call.position]
+    declared = Binding(parameter.name, How.PARAMETER, 0, annotation=parameter.annotation or "")
+    expected = language.of_binding(declared, scope.at(target, callee.receiver))
+    if expected is not None and expected.local:
+        for member in members_of(expected, scope, f"a part of `{expected.name}`"):
+            if member.name not in call.keywords and member.origin is Origin.MEMBER:
+                yield replace(member, origin=Origin.SCOPE)
 
 
 def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:
@@ -302,7 +332,7 @@ def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:
         if "." in name:
             continue
         binding = found[-1]
-        type_ = of_binding(binding, scope)
+        type_ = language_for(scope.path).of_binding(binding, scope)
         kind = Kind.FUNCTION if binding.how is How.DEFINED else Kind.VARIABLE
         words = f"{binding.how} in this function"
         if type_ is not None:
@@ -318,7 +348,9 @@ def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:
 
 
 def _class_names(context: Context, scope: Scope) -> Iterator[Candidate]:
-    """In a class body its own names are visible."""
+    """In a class body its own names are visible, in some languages in its methods too."""
+    if context.owner and language_for(scope.path).bare_members:
+        yield from _bare_members(context.owner, scope)
     if not context.owner or context.qualname != context.owner:
         return
     symbols = scope.snapshot.symbols(scope.path)
@@ -334,19 +366,31 @@ def _class_names(context: Context, scope: Scope) -> Iterator[Candidate]:
             )
 
 
-def _builtins(context: Context) -> Iterator[Candidate]:
-    for name in builtin_types.KEYWORDS:
-        if context.starts_statement or name not in builtin_types.STATEMENT_KEYWORDS - {
-            *("if", "else", "for", "async"),
-        }:
-            yield Candidate(name, "keyword", Origin.KEYWORD, "a keyword")
-    for name in builtin_types.NAMES:
-        yield Candidate(name, builtin_types.name_kind(name), Origin.LIBRARY, "a built-in")
+def _bare_members(owner: str, scope: Scope) -> Iterator[Candidate]:
+    """The members of the classes around the cursor, the innermost first."""
+    while owner:
+        around = Type(Role.INSTANCE, Target(scope.path, owner, ""))
+        for member in scope.snapshot.members(around.target):
+            if language_for(scope.path).is_name(member.name):
+                kind = str(member.definition.kind)
+                tie = f"a member of `{around.name}`"
+                yield Candidate(
+                    member.name, kind, Origin.SCOPE, tie, member.definition, member.path
+                )
+        owner = owner.rpartition(".")[0]
+
+
+def _words(context: Context, scope: Scope) -> Iterator[Candidate]:
+    for word in language_for(scope.path).words(context):
+        if word.kind == "keyword":
+            yield _native(word, Origin.KEYWORD, "a keyword")
+        else:
+            yield _native(word, Origin.LIBRARY, "a built-in")
 
 
 def _keyword_arguments(context: Context, scope: Scope) -> Iterator[Candidate]:
     assert context.call is not None
-    callee = infer(context.call.callee, scope)
+    callee = language_for(scope.path).infer(context.call.callee, scope)
     if callee is None:
         return
     for parameter in _parameters(callee, scope)[context.call.position :]:
@@ -357,7 +401,7 @@ def _keyword_arguments(context: Context, scope: Scope) -> Iterator[Candidate]:
 
 
 def _parameters(callee: Type, scope: Scope) -> list[str]:
-    """The names of the callee's parameters that can be passed by keyword, in order."""
+    """The names of the callee's parameters in order, those that a call by name can use."""
     target = callee.target
     bound = callee.receiver is not None
     if callee.role is Role.CLASS and callee.local:
@@ -373,12 +417,9 @@ def _parameters(callee: Type, scope: Scope) -> list[str]:
     if not definitions:
         return []
     static = any("staticmethod" in each for each in definitions[0].decorators)
-    names = [
-        each.name
-        for each in definitions[0].parameters
-        if not each.prefix and each.name.isidentifier()
-    ]
-    return names[1:] if bound and not static else names
+    language = language_for(scope.path)
+    names = language.arguments(definitions[0])
+    return names[1:] if bound and not static and language.self_parameter else names
 
 
 def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
@@ -393,8 +434,8 @@ def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Ite
         definition = located.definition
         if definition.name in offered or definition.container or located.path == scope.path:
             continue
-        module = snapshot.module_name(located.path)
-        if not _can_be_written(module):
+        module = _imported_from(located, scope)
+        if not module:
             continue
         offered.add(definition.name)
         folders = imported.get(definition.name, {})
@@ -424,42 +465,25 @@ def _imported_most(
     return nlargest(MAX_IMPORTED, begun, key=weight)
 
 
+def _imported_from(located: Located, scope: Scope) -> str:
+    """The module that the file imports the definition from; empty where it cannot."""
+    language = language_for(scope.path)
+    if language_for(located.path).family != language.family:
+        return ""
+    return language.importable(located, scope.path, scope.snapshot)
+
+
 # Import statements
 
 
 def _imported(context: Context, scope: Scope) -> Candidates:
-    target = _module_at(context.module, context.offset, scope)
+    target = language_for(scope.path).module_at(context.module, context.offset, scope)
     if target.path is None:
         return Candidates(())
     items = members_of(Type(Role.MODULE, target), scope, f"in `{context.module}`")
     return Candidates(_unique(items, context.prefix), complete=True)
 
 
-def _module_at(written: str, offset: int, scope: Scope) -> Target:
-    """The module that ``written`` (``"..pkg.mod"``) names in an import statement of the file."""
-    module = written.lstrip(".")
-    statement = Import(module, "*", "*", len(written) - len(module), (offset, offset))
-    return scope.snapshot.resolve(scope.path, statement)
-
-
 def _modules(context: Context, scope: Scope) -> Iterator[Candidate]:
-    snapshot = scope.snapshot
-    tie = "a module of this repository"
-    if context.module:
-        relative = context.module.rstrip(".") == ""
-        written = context.module if relative else context.module.removesuffix(".")
-        target = _module_at(written, context.offset, scope)
-        if target.path is not None:
-            for candidate in members_of(Type(Role.MODULE, target), scope, tie):
-                if candidate.kind == Kind.MODULE:
-                    yield candidate
-        return
-    tops = {snapshot.module_name(path).partition(".")[0] for path in snapshot.paths}
-    for name in sorted(filter(_can_be_written, tops)):
-        yield Candidate(name, str(Kind.MODULE), Origin.MEMBER, tie)
-
-
-@lru_cache(maxsize=16_384)
-def _can_be_written(dotted: str) -> bool:
-    """Whether code can name it: files may be called ``foo-bar.py`` or ``2024/class.py``."""
-    return all(part.isidentifier() and not iskeyword(part) for part in dotted.split("."))
+    for module in language_for(scope.path).modules(context, scope):
+        yield _native(module, Origin.MEMBER, "a module of this repository")

@@ -59,7 +59,10 @@ class Context:
     definitions; ``owner`` that of the class whose method the cursor is in, ``self_name`` the
     method's first parameter. ``bindings`` are the names bound by the enclosing functions
     (:func:`completion.scope.bindings`). ``target`` is what the statement assigns to, ``before`` the
-    token before the identifier or its receiver. ``called``: a ``(`` follows already.
+    token before the identifier or its receiver. ``called``: a ``(`` follows already;
+    ``reference``: the dot is Java's ``::``, which takes instance methods from the class.
+    ``keys`` is the call that an object literal is passed to, where one of its keys may begin; its
+    ``keywords`` are the keys above.
     """
 
     place: Place
@@ -79,6 +82,8 @@ class Context:
     before: str = ""
     starts_statement: bool = False
     called: bool = False
+    reference: bool = False
+    keys: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,8 @@ def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
         before=_before(scanned.tokens),
         starts_statement=not scanned.tokens,
         called=text[end:].lstrip(b" \t")[:1] == b"(",
+        reference=False,
+        keys=None,
         **_nesting(text, headers),
     )
 

@@ -18,8 +18,9 @@ from typing import Any, Protocol, TypeVar
 
 from completion import filters
 from completion.candidates import Candidates, gather, scope_at, with_library
-from completion.context import Context, Place, read
+from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
+from completion.languages import language_for
 from completion.naming import known_part
 from completion.presenting import present
 from completion.prompting import prompt
@@ -187,7 +188,7 @@ async def explain(
 ) -> Explanation:
     """The popup and the ghost text with all that led to them."""
     try:
-        context = read(request.text, request.offset, snapshot.tree(request.path))
+        context = _read(request, snapshot)
     except Exception as error:  # noqa: BLE001  an editor gets an answer, whatever happens
         log.error("reading the context failed: %s", place_of(error))
         context = None
@@ -201,6 +202,11 @@ async def explain(
     )
 
 
+def _read(request: Request, snapshot: Snapshot) -> Context:
+    language = language_for(request.path)
+    return language.read(request.text, request.offset, snapshot.tree(request.path))
+
+
 def _failure(error: Exception) -> Reason:
     return Reason(Code.FAILED, f"a defect in Lancefill ({type(error).__name__}); see the log")
 
@@ -211,8 +217,9 @@ def _failure(error: Exception) -> Reason:
 async def _popup(
     request: Request, snapshot: Snapshot, helpers: Helpers, options: Options, clock: Clock
 ) -> Popup:
+    language = language_for(request.path)
     with clock.step("context"):
-        context = read(request.text, request.offset, snapshot.tree(request.path))
+        context = _read(request, snapshot)
     if context.place in _NO_POPUP:
         return Popup((), (Reason(Code.GATED, f"no names are offered here: {context.place}"),))
     with clock.step("candidates"):
@@ -230,13 +237,13 @@ async def _popup(
 
     async with _Pending() as pending:
         library = scores = None
-        if needs_library(context, found):
+        if language.jedi and needs_library(context, found):
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
         with clock.step("ranking"):
             known = facts(request, context, found, snapshot, view)
             ranked = rank(found, known, MAX_ITEMS)
-        if options.model_scores and ranked:
+        if options.model_scores and language.model and ranked:
             names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
             asked = prompt(request, context, snapshot, typed="")
             scores = pending.start(helpers.scores(request, asked, names, left()))
@@ -349,7 +356,7 @@ async def _ghost(
     request: Request, snapshot: Snapshot, helpers: Helpers, options: Options, clock: Clock
 ) -> Ghost:
     with clock.step("context"):
-        context = read(request.text, request.offset, snapshot.tree(request.path))
+        context = _read(request, snapshot)
     if (gated := _gate(request, context, options)) is not None:
         return Ghost(None, gated)
     with clock.step("prompt"):
@@ -372,6 +379,9 @@ async def _ghost(
 
 def _gate(request: Request, context: Context, options: Options) -> Reason | None:
     """Why no ghost text is asked for here, if so."""
+    language = language_for(request.path)
+    if not language.model:
+        return Reason(Code.LANGUAGE, f"the shipped model does not read {language.name}")
     if context.place is Place.COMMENT and not options.in_comments:
         return Reason(Code.GATED, "not inside comments")
     if context.place is Place.STRING and not options.in_strings:

@@ -12,6 +12,7 @@ from itertools import islice
 
 from completion.annotations import Role, Scope, Tie, Type
 from completion.context import Context
+from completion.languages import language_for
 from indexing.resolve import Located, Target
 from indexing.symbols import FileSymbols, Kind, last_part
 
@@ -73,8 +74,10 @@ class Guess:
 def guesses(context: Context, scope: Scope) -> Iterator[Guess]:
     """The likeliest classes first: structure, then the whole name, then a part of the name."""
     seen: set[Target] = set()
+    family = language_for(scope.path).family
     for guess in (*_structural(context, scope), *_named_like(context.receiver, scope)):
-        if guess.type.target not in seen:
+        path = guess.type.target.path or ""
+        if guess.type.target not in seen and language_for(path).family == family:
             seen.add(guess.type.target)
             yield guess
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from completion.context import Context, Place
-from completion.importing import import_edit
+from completion.languages import Language, language_for
 from completion.ranking import Ranked
 from completion.request import InsertCall, Origin, Request, Suggestion, TextEdit
-from completion.signatures import is_callable, required, signature
+from completion.signatures import is_callable
 from indexing.index import Snapshot
-from indexing.modules import is_package
 from indexing.symbols import FileSymbols
 
 
@@ -25,12 +24,13 @@ def present(
 ) -> tuple[Suggestion, ...]:
     """The popup items for ``ranked``, in its order."""
     symbols = snapshot.symbols(request.path) or FileSymbols()
+    language = language_for(request.path)
     style = insert_call if _may_call(context) else InsertCall.NONE
     items = []
     for each in ranked:
         candidate = each.candidate
         definition = candidate.definition
-        text, snippet = _inserted(each, style, snippets=snippets)
+        text, snippet = _inserted(each, style, language, snippets=snippets)
         imports: tuple[TextEdit, ...] = ()
         if candidate.origin is Origin.IMPORTABLE:
             imports = (_import(each, request, symbols, snapshot),)
@@ -41,7 +41,7 @@ def present(
                 origin=candidate.origin,
                 edit=TextEdit(context.start, context.offset, text),
                 score=each.score,
-                detail=candidate.detail or (signature(definition) if definition else ""),
+                detail=candidate.detail or (language.signature(definition) if definition else ""),
                 documentation=candidate.documentation or (definition.doc if definition else ""),
                 snippet=snippet,
                 extra_edits=imports,
@@ -59,7 +59,9 @@ def _may_call(context: Context) -> bool:
     return not context.called and context.place in (Place.MEMBER, Place.NAME)
 
 
-def _inserted(each: Ranked, style: InsertCall, *, snippets: bool) -> tuple[str, bool]:
+def _inserted(
+    each: Ranked, style: InsertCall, language: Language, *, snippets: bool
+) -> tuple[str, bool]:
     """The text to insert, and whether it is a snippet."""
     candidate = each.candidate
     if style is InsertCall.NONE or not is_callable(candidate.kind):
@@ -67,7 +69,7 @@ def _inserted(each: Ranked, style: InsertCall, *, snippets: bool) -> tuple[str, 
     if not snippets:
         return f"{candidate.name}()", False
     name = candidate.name.replace("$", r"\$")
-    names = required(candidate.definition) if candidate.definition else []
+    names = language.required(candidate.definition) if candidate.definition else []
     if style is InsertCall.PARAMETERS and names:
         fields = ", ".join(f"${{{index}:{each}}}" for index, each in enumerate(names, 1))
         return f"{name}({fields})$0", True
@@ -75,11 +77,6 @@ def _inserted(each: Ranked, style: InsertCall, *, snippets: bool) -> tuple[str, 
 
 
 def _import(each: Ranked, request: Request, symbols: FileSymbols, snapshot: Snapshot) -> TextEdit:
-    return import_edit(
-        request.text,
-        symbols,
-        snapshot.module_name(request.path),
-        each.candidate.module,
-        each.candidate.name,
-        package=is_package(request.path),
-    )
+    candidate = each.candidate
+    edit = language_for(request.path).import_edit
+    return edit(request.text, symbols, request.path, snapshot, candidate.module, candidate.name)

@@ -106,6 +106,7 @@ class Code(StrEnum):
     CANCELLED = "cancelled"
     DISABLED = "disabled"
     GATED = "gated"
+    LANGUAGE = "language"
     MODEL_LOADING = "model-loading"
     MODEL_MISSING = "model-missing"
     MODEL_FAILED = "model-failed"

@@ -20,6 +20,7 @@ class How(StrEnum):
     ENTERED = "entered"  # with … as
     CAUGHT = "caught"  # except … as
     NARROWED = "narrowed"  # isinstance
+    PASSED = "passed"  # a parameter of a function that is an argument of a call
     DEFINED = "defined"  # a nested function or class
     IMPORTED = "imported"
 
@@ -30,7 +31,9 @@ class Binding:
 
     ``expression`` is the source of the value, iterable, context manager, exception class or
     imported name (``"pkg.mod:name"``); ``annotation`` the declared or narrowed type; ``offset`` the
-    byte offset of the bound name; ``index`` its place when a tuple is unpacked.
+    byte offset of the bound name; ``index`` its place when a tuple is unpacked. For a parameter of
+    a function that is passed on, ``expression`` is the called one, ``annotation`` the number of the
+    argument and ``index`` that of the parameter.
     """
 
     name: str

@@ -7,7 +7,16 @@ import re
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
 
-_PYTHON_SUFFIXES = (".py", ".pyi")
+_SCRIPT = (".js", ".mjs", ".cjs", ".jsx")
+_SUFFIXES = {
+    "python": (".py", ".pyi"),
+    "java": (".java",),
+    "javascript": _SCRIPT,
+    "javascriptreact": (".jsx", *_SCRIPT),
+    "typescript": (".ts", ".mts", ".cts"),
+    "typescriptreact": (".tsx",),
+}
+"""The suffixes of a language by LSP's name for it, the usual one first."""
 
 
 def path_of(uri: str) -> Path | None:
@@ -35,8 +44,9 @@ def name_in(root: Path | None, uri: str, language: str) -> str:
     path = path_of(uri)
     relative = relative_to(path, root) if path and root else None
     name = relative or re.sub(r"[:/]+", "/", uri).strip("/")
-    if language == "python" and PurePosixPath(name).suffix not in _PYTHON_SUFFIXES:
-        name += ".py"
+    suffixes = _SUFFIXES.get(language)
+    if suffixes and PurePosixPath(name).suffix not in suffixes:
+        name += suffixes[0]
     return name
 
 

@@ -208,6 +208,21 @@ def test_every_document_has_a_name(uri: str, name: str) -> None:
     assert name_in(Path("/project"), uri, "python") == name
 
 
+@pytest.mark.parametrize(
+    ("language", "uri", "name"),
+    [
+        ("java", "untitled:Untitled-1", "untitled/Untitled-1.java"),
+        ("javascript", "file:///project/a.mjs", "a.mjs"),
+        ("javascriptreact", "untitled:Untitled-1", "untitled/Untitled-1.jsx"),
+        ("typescript", "file:///project/a.cts", "a.cts"),
+        ("typescriptreact", "file:///project/a", "a.tsx"),
+        ("plaintext", "file:///project/a", "a"),
+    ],
+)
+def test_a_name_says_the_language(language: str, uri: str, name: str) -> None:
+    assert name_in(Path("/project"), uri, language) == name
+
+
 def test_a_workspace_behind_a_symbolic_link_is_the_same_workspace(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

@@ -92,15 +92,24 @@ async function stop(): Promise<void> {
   await stopping?.dispose().catch(() => undefined);
 }
 
+const LANGUAGES = [
+  'python',
+  'java',
+  'javascript',
+  'javascriptreact',
+  'typescript',
+  'typescriptreact',
+];
+
 function clientOptions(
   log: vscode.LogOutputChannel,
   client: () => LanguageClient,
 ): LanguageClientOptions {
   return {
-    documentSelector: [
-      { language: 'python', scheme: 'file' },
-      { language: 'python', scheme: 'untitled' },
-    ],
+    documentSelector: LANGUAGES.flatMap((language) => [
+      { language, scheme: 'file' },
+      { language, scheme: 'untitled' },
+    ]),
     // The settings themselves are pulled by the server.
     initializationOptions: { workspaceTrusted: vscode.workspace.isTrusted },
     outputChannel: log,
@@ -130,7 +139,10 @@ function forwardLog(lines: Readable, log: vscode.LogOutputChannel): void {
 }
 
 function statusItem(): vscode.LanguageStatusItem {
-  const item = vscode.languages.createLanguageStatusItem('lancefill', { language: 'python' });
+  const item = vscode.languages.createLanguageStatusItem(
+    'lancefill',
+    LANGUAGES.map((language) => ({ language })),
+  );
   item.name = 'Lancefill';
   item.command = { command: 'lancefill.showLog', title: 'Show Log' };
   return item;

@@ -1,0 +1,5 @@
+package org.bank;
+
+import org.bank.model.Account;
+
+public record Point(int x, Account account) {}

@@ -1,0 +1,3 @@
+package org.bank;
+
+class Shared extends Base {}

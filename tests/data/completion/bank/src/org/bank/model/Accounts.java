@@ -1,0 +1,5 @@
+package org.bank.model;
+
+public interface Accounts extends Repository<Account> {
+    Account newest();
+}
