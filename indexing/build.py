@@ -25,7 +25,7 @@ import pathspec
 
 from indexing import cache, parsing, store
 from indexing.extract import outline
-from indexing.files import MAX_FILE_BYTES, Found, Skipped, discover, inspect, is_binary
+from indexing.files import MAX_FILE_BYTES, Found, Skipped, discover, inspect, is_binary, is_minified
 from indexing.languages import language_of
 from indexing.system import cores, exists
 
@@ -229,8 +229,8 @@ def parse_file(root: Path, path: str, digest: bytes | None = None) -> Parsed:
     found = hashlib.blake2b(raw, digest_size=16).digest()
     if found == digest:
         return Unchanged(path, stat)
-    if len(raw) > MAX_FILE_BYTES or is_binary(raw):
-        reason = "binary" if is_binary(raw) else f"larger than {MAX_FILE_BYTES} bytes"
+    reason = _refusal(path, raw)
+    if reason:
         return Skipped(path, reason, *stat)
     language = language_of(path)
     assert language is not None, path
@@ -239,6 +239,15 @@ def parse_file(root: Path, path: str, digest: bytes | None = None) -> Parsed:
     except (ValueError, LookupError) as error:
         return Skipped(path, f"cannot be decoded: {error}", *stat)
     return store.record(path, stat, found, outline(language, parsing.parse(language, data), data))
+
+
+def _refusal(path: str, raw: bytes) -> str:
+    """Why a file's bytes are not indexed; empty when they are."""
+    if is_binary(raw):
+        return "binary"
+    if len(raw) > MAX_FILE_BYTES:
+        return f"larger than {MAX_FILE_BYTES} bytes"
+    return "minified" if is_minified(path, raw) else ""
 
 
 def parse_all(root: Path, jobs: Sequence[Job], processes: int = PROCESSES) -> Iterator[Parsed]:

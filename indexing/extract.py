@@ -82,8 +82,8 @@ def _origin(part: Part, data: bytes) -> Origin | None:
 def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:
     """The definitions of a file with offsets from its start.
 
-    Of an attribute that several places assign, one stands for all: the first that says what it
-    holds (``self.client = None`` says nothing), else the first.
+    Of an attribute that several places declare or assign, one stands for all: the first with a
+    type, else the first that says what it holds (``self.client = None`` says nothing).
     """
     rows = [(place.start, row) for place in placed for row in place.piece.definitions]
     # By number, not by row: two places with the same bytes share one piece.
@@ -91,16 +91,18 @@ def definition_rows(placed: Iterable[Placed]) -> Iterator[DefinitionRow]:
     for number, (_, row) in enumerate(rows):
         if row[1] == Kind.ATTRIBUTE:
             before = chosen.setdefault((row[2], row[0]), number)
-            if not _tells(rows[before][1]) and _tells(row):
+            if _tells(rows[before][1]) < _tells(row):
                 chosen[row[2], row[0]] = number
     for number, (start, row) in enumerate(rows):
         if row[1] != Kind.ATTRIBUTE or chosen[row[2], row[0]] == number:
             yield shifted_definition(row, start)
 
 
-def _tells(row: DefinitionRow) -> bool:
-    """Whether an attribute's assignment has an annotation or a value other than None."""
-    return row[9] is not None or row[10] not in (None, "None")
+def _tells(row: DefinitionRow) -> int:
+    """How much a place says of an attribute: its type, a value, or nothing."""
+    if row[9] is not None:
+        return 2
+    return int(row[10] not in (None, "None", "null", "undefined"))
 
 
 def import_rows(placed: Iterable[Placed]) -> Iterator[ImportRow]:

@@ -2,7 +2,7 @@
 
 In a git checkout git decides (tracked files and untracked ones that are not ignored); elsewhere the
 nested ``.gitignore`` files do, and directories that hold no source of the user's own are not
-entered. Secrets, oversized and binary files are left out in both.
+entered. Secrets, oversized, minified and binary files are left out in both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pathspec
 
-from indexing.languages import language_of
+from indexing.languages import family_of, language_of
 from indexing.system import exists
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -28,6 +28,7 @@ MAX_FILE_BYTES = 1024 * 1024
 
 PRUNED = frozenset(
     {".git", ".hg", ".svn", "node_modules", ".venv", "venv", "site-packages", "__pycache__"}
+    | {"bower_components", ".gradle", ".next", ".nuxt"}
     | {".tox", ".nox", ".eggs", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 )
 """Directories that are not entered where git does not decide."""
@@ -56,6 +57,12 @@ SECRET_FILES = (
     ),
 )
 SECRET_FOLDERS = frozenset({".aws", ".ssh", ".gnupg", ".azure", ".kube", ".docker"})
+
+MINIFIED_FILES = ("*.min.*", "*-min.js", "*.bundle.js")
+MINIFIED_LINE = 5000
+MINIFIED_AVERAGE = 200
+"""Bytes: a script with a longer line than the first, and longer lines on average than the second,
+was written by a program."""
 
 GIT_SECONDS = 60
 BINARY_PROBE = 8192
@@ -98,6 +105,8 @@ def inspect(root: Path, path: str, limit: int = MAX_FILE_BYTES) -> Found | Skipp
     """Whether one file counts, from its name, status and permissions; no byte is read."""
     if is_secret(path):
         return Skipped(path, "may hold secrets")
+    if is_named_minified(path):
+        return Skipped(path, "minified")
     try:
         status = (root / path).stat()
     except OSError as error:
@@ -117,6 +126,21 @@ def is_secret(path: str) -> bool:
     *folders, name = path.lower().split("/")
     in_folder = not SECRET_FOLDERS.isdisjoint(folders)
     return in_folder or any(fnmatch(name, pattern) for pattern in SECRET_FILES)
+
+
+def is_named_minified(path: str) -> bool:
+    """Whether a script's name says that it was minified or bundled."""
+    name = path.rpartition("/")[2].lower()
+    scripts = family_of(path) == "javascript"
+    return scripts and any(fnmatch(name, pattern) for pattern in MINIFIED_FILES)
+
+
+def is_minified(path: str, data: bytes) -> bool:
+    """Whether a script's lines are longer than anybody writes."""
+    if family_of(path) != "javascript" or len(data) <= MINIFIED_LINE:
+        return False
+    lines = data.splitlines()
+    return len(data) > MINIFIED_AVERAGE * len(lines) and max(map(len, lines)) > MINIFIED_LINE
 
 
 def is_binary(data: bytes) -> bool:

@@ -19,9 +19,10 @@ import tree_sitter
 
 from indexing import cache, parsing, store
 from indexing.extract import Outline, outline, symbols
-from indexing.files import MAX_FILE_BYTES
-from indexing.languages import Language, Piece, language_of
-from indexing.modules import PACKAGE_FILES, Modules
+from indexing.files import MAX_FILE_BYTES, is_minified
+from indexing.languages import Language, Piece, family_of, language_of
+from indexing.layouts import Layouts
+from indexing.modules import PACKAGE_FILES
 from indexing.ngram_file import FILE_NAME as NGRAM_FILE
 from indexing.ngram_file import BrokenNgramsError
 from indexing.ngrams import NgramModel
@@ -35,6 +36,9 @@ DECODED_FILES = 1024
 
 SAME_NAME = 4
 """How many definitions of one name a prefix query returns: homonyms, not every local ``x``."""
+
+MIXED = 4
+"""How many times as much is looked at where only the files of one family are asked for."""
 
 KEPT_PREFIXES = 64
 """How many prefix queries are remembered: the first letters of names come again and again."""
@@ -212,7 +216,7 @@ class Snapshot:
 
     def __init__(
         self, root: Path, generation: int, disk: Disk, buffers: Mapping[str, Buffer],
-        modules: Modules, memo: Memo, ngrams: Ngrams,
+        layouts: Layouts, memo: Memo, ngrams: Ngrams,
     ) -> None:  # fmt: skip
         self.root = root
         self.generation = generation
@@ -221,14 +225,14 @@ class Snapshot:
         self._ngrams = ngrams
         # not self.symbols: a circle would keep the view open until the garbage is collected
         self._symbols = partial(_symbols, disk, buffers)
-        self._resolver = Resolver(modules, self._symbols, memo)
+        self._resolver = Resolver(layouts, self._symbols, memo)
         files = disk.view.files
         self._hidden = {files[path] for path in buffers if path in files}
 
     @property
     def paths(self) -> frozenset[str]:
         """Every indexed file, on disk or open."""
-        return self._resolver.modules.paths
+        return self._resolver.layouts.paths
 
     # Files ----------------------------------------------------------------------------------------
 
@@ -257,28 +261,43 @@ class Snapshot:
 
     # Names over the repository --------------------------------------------------------------------
 
-    def named(self, name: str, limit: int | None = None) -> tuple[Located, ...]:
-        """Every definition of exactly this name, or about ``limit``: some have thousands."""
-        paths = self._paths_by_id
-        rows = self._disk.view.named(name, self._hidden, limit)
+    def named(self, name: str, limit: int | None = None, family: str = "") -> tuple[Located, ...]:
+        """Every definition of exactly this name, or about ``limit``: some have thousands.
+
+        With a ``family`` (see `languages.family_of`), only those in files of its languages.
+        """
+        paths, family = self._paths_by_id, self._asked(family)
+        most = limit and limit * MIXED if family else limit
+        rows = self._disk.view.named(name, self._hidden, most)
         found = [Located(paths[file], definition) for file, definition in rows]
         for path, buffer in self._buffers.items():
             found += [Located(path, definition) for definition in buffer.by_name.get(name, ())]
-        return tuple(found)
+        return tuple(each for each in found if not family or family_of(each.path) == family)
 
-    def prefixed(self, prefix: str, limit: int, *, top: bool = False) -> tuple[Located, ...]:
+    def _asked(self, family: str) -> str:
+        """The family to look for; empty where all files are of one."""
+        return family if self._resolver.layouts.is_mixed else ""
+
+    def prefixed(
+        self, prefix: str, limit: int, *, top: bool = False, family: str = ""
+    ) -> tuple[Located, ...]:
         """Definitions whose name starts with ``prefix`` in any case, the most used names first.
 
         ``top`` leaves only definitions at the top level of a file. At most ``limit`` names, and of
-        each at most `SAME_NAME` definitions, are returned.
+        each at most `SAME_NAME` definitions, are returned. ``family`` is that of `named`.
         """
-        folded = prefix.casefold()
-        rows = self._disk.prefixed(folded, limit, self._hidden, top=top)
+        folded, family = prefix.casefold(), self._asked(family)
+        most = limit * MIXED if family else limit
+        rows = self._disk.prefixed(folded, most, self._hidden, top=top)
         by_name: dict[str, list[Located]] = {}
         for file, definition in rows:
             located = Located(self._paths_by_id[file], definition)
+            if family and family_of(located.path) != family:
+                continue
             by_name.setdefault(definition.name, []).append(located)
         for path, buffer in self._buffers.items():
+            if family and family_of(path) != family:
+                continue
             for name, definitions in buffer.by_name.items():
                 if name.casefold().startswith(folded):
                     offered = [Located(path, d) for d in definitions if not (top and d.container)]
@@ -296,7 +315,7 @@ class Snapshot:
 
     def module_name(self, path: str) -> str:
         """The dotted name that other files import ``path`` by."""
-        return self._resolver.modules.module_name(path)
+        return self._resolver.module_name(path)
 
     def resolve(self, path: str, imported: Import) -> Target:
         """What an import in ``path`` binds, re-exports followed to the definition."""
@@ -384,7 +403,7 @@ class Index:
         self._watch: store.Watch | None = None
         self._decoded: dict[int, FileSymbols] = {}
         self._disk = Disk(store.View(None), self._decoded)
-        self._modules = Modules(frozenset(), self._prefix)
+        self._layouts = Layouts(root, frozenset(), self._prefix)
         self._ngrams = Ngrams(self.folder)
         self.refresh()
 
@@ -414,7 +433,7 @@ class Index:
                 return False
             view = store.View(None)
         self._disk = Disk(view, self._decoded)
-        self._reset(keep_modules=False)
+        self._reset(keep_layouts=False)
         return True
 
     def _changed(self) -> bool:
@@ -441,10 +460,10 @@ class Index:
         """The text of an open buffer: from now on it hides the file on disk.
 
         Costs what the edit touched. Files of no known language, and texts larger than a file may
-        be, are left out of the index.
+        be, are left out of the index, and so are minified ones.
         """
         language = language_of(path)
-        if language is None or len(data) > MAX_FILE_BYTES:
+        if language is None or len(data) > MAX_FILE_BYTES or is_minified(path, data):
             self.forget(path)
             return
         previous = self._buffers.get(path)
@@ -468,13 +487,13 @@ class Index:
                 self._generation,
                 self._disk,
                 self._buffers,
-                self._modules,
+                self._layouts,
                 self._memo,
                 self._ngrams,
             )
         return self._snapshot
 
-    def _reset(self, *, keep_memo: bool = False, keep_modules: bool = True) -> None:
+    def _reset(self, *, keep_memo: bool = False, keep_layouts: bool = True) -> None:
         self._generation += 1
         self._snapshot = None
         if keep_memo:
@@ -482,15 +501,15 @@ class Index:
         self._memo = Memo()
         paths = frozenset(self._disk.view.files) | self._buffers.keys()
         # those of another state of the store would keep its view open
-        if not keep_modules or paths != self._modules.paths:
-            self._modules = Modules(
-                paths, self._prefix, partial(_imported, self._disk.view, self._buffers)
-            )
+        if not keep_layouts or paths != self._layouts.paths:
+            imported = partial(_imported, self._disk.view, self._buffers)
+            self._layouts = Layouts(self.root, paths, self._prefix, imported)
 
 
 def _imported(view: store.View, buffers: Mapping[str, Buffer]) -> frozenset[str]:
-    """The first parts of the absolute imports in the repository."""
-    open_files = (buffer.symbols.imports for buffer in buffers.values())
+    """The first parts of the absolute imports in the repository's Python files."""
+    python = [buffer for path, buffer in buffers.items() if family_of(path) == "python"]
+    open_files = (buffer.symbols.imports for buffer in python)
     found = {i.module.partition(".")[0] for items in open_files for i in items if not i.level}
     return view.imported() | found
 

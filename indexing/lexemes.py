@@ -6,7 +6,7 @@ yields:
 
 - identifiers, keywords and operators as written; integers of one or two digits and plain strings of
   up to 24 characters as written too; every other number as `NUMBER`, every other string as
-  `STRING`;
+  `STRING`, regular expressions too;
 - `NEWLINE` where a line with code ends, unless it ends in an open bracket, a comma or ``=``, after
   which a line break carries no information;
 - nothing for blanks, indentation, comments, blank lines, and strings that begin a line
@@ -29,6 +29,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.languages import family_of
+
 BOUNDARY = b""
 """Stands before a file's first lexeme and where a lexeme is hidden; never predicted."""
 NEWLINE = b"\n"
@@ -47,6 +49,7 @@ _OPERATOR = (
 )
 _LITERAL_KEPT = re.compile(rb"""(["'])[A-Za-z0-9_.-]{0,24}\1|[0-9]{1,2}""")
 _QUOTE = re.compile(rb"[\"'`]")
+_SLASHED = re.compile(rb"/[^/=]")  # a regular expression: no operator goes on like this
 _DIGITS_FIRST = re.compile(rb"\.?[0-9]")
 _MEMO_LIMIT = 32  # raw texts longer than this are rarely seen twice
 
@@ -77,15 +80,27 @@ PYTHON = Syntax(
     + rb"|".join((_triple(b'"'), _triple(b"'"), _quoted(b'"'), _quoted(b"'")))
     + rb")",
 )
-C_LIKE = Syntax(
-    comment=rb"//[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)",
-    string=_quoted(b'"') + rb"|" + _quoted(b"'") + rb"|`(?:[^`\\]|\\.|\\\Z)*+`?+",
+_SLASHES = rb"//[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)"
+_TEMPLATE = rb"`(?:[^`\\]|\\.|\\\Z)*+`?+"
+_QUOTED = _quoted(b'"') + rb"|" + _quoted(b"'")
+
+# A slash begins a regular expression where no operand can end, which the byte before tells, or the
+# one before a blank. Other places are left to division: a wrong guess would swallow code.
+_NO_OPERAND = rb"[(\[{,;=:?!&|]"
+_REGEX = (
+    rb"(?:(?<=%b)|(?<=%b )|(?<=\breturn ))/(?![/*])" % (_NO_OPERAND, _NO_OPERAND)
+    + rb"(?:[^/\\\[\r\n]|\\[^\r\n]|\[(?:[^\]\\\r\n]|\\[^\r\n])*+(?:\]|\Z)|\\\Z)++"
+    + rb"(?:/[A-Za-z]*+|\Z)"
 )
+JAVA = Syntax(comment=_SLASHES, string=_triple(b'"') + rb"|" + _QUOTED)
+JAVASCRIPT = Syntax(comment=_SLASHES, string=_QUOTED + rb"|" + _TEMPLATE + rb"|" + _REGEX)
+C_LIKE = Syntax(comment=_SLASHES, string=_QUOTED + rb"|" + _TEMPLATE)
+_SYNTAXES = {"python": PYTHON, "java": JAVA, "javascript": JAVASCRIPT}
 
 
 def syntax_of(path: str) -> Syntax:
-    """The syntax that a path's suffix stands for; C-like unless it is Python."""
-    return PYTHON if path.endswith((".py", ".pyi", ".pyw")) else C_LIKE
+    """The syntax that a path's suffix stands for; C-like where it is no language known here."""
+    return PYTHON if path.endswith(".pyw") else _SYNTAXES.get(family_of(path), C_LIKE)
 
 
 @cache
@@ -106,7 +121,7 @@ def _normal(raw: bytes) -> bytes:
         return NEWLINE
     if _LITERAL_KEPT.fullmatch(raw):
         return raw
-    if _QUOTE.search(raw):
+    if _QUOTE.search(raw) or _SLASHED.match(raw):
         return STRING
     return NUMBER if _DIGITS_FIRST.match(raw) else raw
 

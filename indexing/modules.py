@@ -16,8 +16,10 @@ package is any directory with a source file somewhere below it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+
+from indexing.symbols import Import
 
 PACKAGE_FILES = ("__init__.py", "__init__.pyi")
 SUFFIXES = (".py", ".pyi")
@@ -131,6 +133,33 @@ class Modules:
         elif parts[-1].endswith(SUFFIXES):
             parts[-1] = parts[-1].rpartition(".")[0]
         return ".".join([self.prefix, *parts] if self.prefix else parts)
+
+    def bound(self, imported: Import) -> str:
+        """``import a.b`` binds ``a``; ``import a.b as c`` binds ``a.b``."""
+        first = imported.module.partition(".")[0]
+        return first if imported.alias == first else imported.module
+
+    def base(self, importer: str, imported: Import) -> tuple[str, str] | None:
+        """The module that an import statement names, which is no class (``""``)."""
+        module = self.bound(imported) if imported.name is None else imported.module
+        if imported.level:
+            found = self.relative(importer, imported.level, module)
+        else:
+            found = self.find(module, importer)
+        return None if found is None else (found, "")
+
+    def visible(self, _path: str) -> Mapping[str, str]:
+        """Nothing: every name is imported or built in."""
+        return {}
+
+    @property
+    def exports_are_all(self) -> bool:
+        """``__all__`` restrains only star imports."""
+        return False
+
+    def offers(self, path: str) -> bool:
+        """Whether the file is a package's own: its imports are what the package offers."""
+        return is_package(path)
 
     def find(self, module: str, importer: str) -> str | None:
         """The file or namespace package that ``import module`` means in the file ``importer``."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from indexing.modules import Modules, is_package
+from indexing.languages import family_of
+from indexing.languages.javascript_references import DEFAULT, EXPORT
+from indexing.layouts import Layout, Layouts
 from indexing.symbols import Definition, FileSymbols, Import, Kind
 
-DOTTED = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*\Z")
+_NAME = r"(?:[^\W\d]|\$)(?:\w|\$)*"
+DOTTED = re.compile(rf"{_NAME}(?:\s*\.\s*{_NAME})*\Z")
+TYPE_ARGUMENTS = re.compile(r"[\[<].*", re.DOTALL)
 NO_SPAN = (0, 0)
 
 
@@ -64,6 +68,7 @@ class Memo:
     bindings: dict[str, Mapping[str, Target]] = field(default_factory=dict)
     orders: dict[Target, tuple[Target, ...]] = field(default_factory=dict)
     aliases: dict[Target, Target] = field(default_factory=dict)
+    packages: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 Binding = Definition | Import
@@ -74,13 +79,18 @@ Visited = frozenset[tuple[str, str]]
 class Table:
     """One file's symbols by scope: definitions by container and name, imports by scope and alias.
 
-    ``bound`` are the candidates for each module-level name in order of position.
+    ``bound`` are the candidates for each module-level name in order of position, ``stars`` the
+    star imports, ``exported`` what the file gives away under another name or from elsewhere.
     """
 
     scopes: Mapping[str, Mapping[str, Definition]]
     bound: Mapping[str, tuple[Binding, ...]]
     stars: tuple[Import, ...]
     local_imports: Mapping[str, tuple[Import, ...]]
+
+    @property
+    def exported(self) -> tuple[Import, ...]:
+        return self.local_imports.get(EXPORT, ())
 
 
 def tabulate(symbols: FileSymbols) -> Table:
@@ -90,7 +100,7 @@ def tabulate(symbols: FileSymbols) -> Table:
     local: dict[str, list[Import]] = {}
     for definition in symbols.definitions:
         scopes.setdefault(definition.container, {})[definition.name] = definition
-    named = [item for item in symbols.imports if item.name != "*"]
+    named = [item for item in symbols.imports if item.name != "*" or item.scope]
     for item in named:
         if item.scope:
             local.setdefault(item.scope, []).append(item)
@@ -111,11 +121,24 @@ class Resolver:
     """Resolution over one state of the repository; every answer is a plain value."""
 
     def __init__(
-        self, modules: Modules, symbols: Callable[[str], FileSymbols | None], memo: Memo
+        self, layouts: Layouts, symbols: Callable[[str], FileSymbols | None], memo: Memo
     ) -> None:
-        self.modules = modules
+        self.layouts = layouts
         self._symbols = symbols
         self._memo = memo
+        self._by_family: dict[str, Layout] = {}
+
+    def layout(self, path: str) -> Layout:
+        """What imports in the file ``path`` mean."""
+        family = family_of(path)
+        if family not in self._by_family:
+            packages = self._memo.packages
+            self._by_family[family] = self.layouts.layout(family, self._symbols, packages)
+        return self._by_family[family]
+
+    def module_name(self, path: str) -> str:
+        """The dotted name that other files import ``path`` by."""
+        return self.layout(path).module_name(path)
 
     def table(self, path: str) -> Table | None:
         """The symbols of a file arranged for look-ups."""
@@ -145,30 +168,40 @@ class Resolver:
 
     def resolve(self, path: str, imported: Import, visited: Visited = frozenset()) -> Target:
         """What an import statement in the file ``path`` binds."""
-        if imported.name is None:
-            return self._plain(path, imported)
-        base = self._base(path, imported)
+        base = self.layout(path).base(path, imported)
         name = imported.name
         if base is None:
-            return Target(None, "" if name == "*" else name, imported.module)
-        module = Target(base, "", self.modules.module_name(base))
+            module = imported.module if name else self.layout(path).bound(imported)
+            return Target(None, "" if name in (None, "*") else name or "", module)
+        module_ = Target(*base, self.module_name(base[0]))
+        if name is None:
+            return self._whole(module_, visited)
         if name == "*":
+            return module_
+        return self._taken(module_, name, visited)
+
+    def _whole(self, module: Target, visited: Visited) -> Target:
+        """A module as a value: what ``module.exports = value`` made of it, if that is known."""
+        path = module.path or ""
+        table = self.table(path)
+        symbols = self._symbols(path)
+        if table is None or symbols is None or symbols.exports is not None:
             return module
-        found = self.attribute(base, name, visited)
-        return found or Target(base, name, module.module)
+        if all(item.alias != DEFAULT for item in table.exported):
+            return module
+        return self.attribute(path, DEFAULT, visited) or module
 
-    def _plain(self, path: str, imported: Import) -> Target:
-        """``import a.b`` binds ``a``; ``import a.b as c`` binds ``a.b``."""
-        first = imported.module.partition(".")[0]
-        module = first if imported.alias == first else imported.module
-        found = self.modules.find(module, path)
-        return Target(found, "", module if found is None else self.modules.module_name(found))
-
-    def _base(self, path: str, imported: Import) -> str | None:
-        """The module that a ``from`` import names."""
-        if imported.level:
-            return self.modules.relative(path, imported.level, imported.module)
-        return self.modules.find(imported.module, path)
+    def _taken(self, base: Target, name: str, visited: Visited) -> Target:
+        """``name`` out of a module or class; one that is not to be seen is named all the same."""
+        path = base.path or ""
+        if base.qualname:
+            return self.lookup(base, name) or replace(base, qualname=f"{base.qualname}.{name}")
+        found = self.attribute(path, name, visited)
+        if found is None and name == DEFAULT and self.table(path) is not None:
+            symbols = self._symbols(path)
+            if symbols is not None and symbols.exports is None:
+                return base  # CommonJS: what is imported by default is the module
+        return found or replace(base, qualname=name)
 
     def attribute(self, path: str, name: str, visited: Visited = frozenset()) -> Target | None:
         """What the attribute ``name`` of a module means, re-exports followed."""
@@ -177,14 +210,39 @@ class Resolver:
             return self._memo.names[key]
         if key in visited:
             return None
-        found = self._own(path, name, visited | {key})
+        found = self._given(path, name, visited | {key}) or self._own(path, name, visited | {key})
         if found is None:
-            submodule = self.modules.submodule(path, name)
+            submodule = self.layout(path).submodule(path, name)
             if submodule is not None:
-                found = Target(submodule, "", self.modules.module_name(submodule))
+                found = Target(submodule, "", self.module_name(submodule))
         if not visited:  # inside a cycle the answer may be partial
             self._memo.names[key] = found
         return found
+
+    def _given(self, path: str, name: str, visited: Visited) -> Target | None:
+        """``name`` as the file exports it from elsewhere or under another name of its own."""
+        table = self.table(path)
+        exported = table.exported if table is not None else ()
+        for item in reversed(exported):
+            if item.alias == name and name != "*":
+                return self._exported(path, item, visited)
+        if exported and name != DEFAULT and table is not None and name not in table.bound:
+            for item in exported:
+                base = self._base(path, item) if item.name == "*" else None
+                if base is not None and (found := self.attribute(base, name, visited)) is not None:
+                    return found
+        return None
+
+    def _exported(self, path: str, item: Import, visited: Visited) -> Target | None:
+        """An export: ``as`` renames a name of the file itself, else it is like an import."""
+        if not item.module and item.name is not None:
+            return self._own(path, item.name, visited)
+        return self.resolve(path, item, visited)
+
+    def _base(self, path: str, imported: Import) -> str | None:
+        """The file that an import takes its name from."""
+        base = self.layout(path).base(path, imported)
+        return None if base is None else base[0]
 
     def _own(self, path: str, name: str, visited: Visited) -> Target | None:
         table = self.table(path)
@@ -194,7 +252,7 @@ class Resolver:
         fallback: Target | None = None
         for binding in reversed(table.bound.get(name, ())):
             if isinstance(binding, Definition):
-                target = Target(path, name, self.modules.module_name(path))
+                target = Target(path, name, self.module_name(path))
                 if binding.value != "None":
                     return target
                 fallback = fallback or target  # `x = None` where an import may have failed
@@ -203,16 +261,25 @@ class Resolver:
             if target.path is not None:
                 return target
             outside = outside or target
-        return outside or fallback or self._starred(path, table, name, visited)
+        found = outside or fallback or self._starred(path, table, name, visited)
+        if found is None and (file := self.layout(path).visible(path).get(name)) is not None:
+            found = Target(file, name, self.module_name(file))
+        return found
 
     def _starred(self, path: str, table: Table, name: str, visited: Visited) -> Target | None:
         """``name`` as some ``from module import *`` brings it in; the last one wins."""
         for star in reversed(table.stars):
-            base = self._base(path, star)
-            if base is not None and base != path and self._exports(base, name):
-                found = self.attribute(base, name, visited)
-                if found is not None:
-                    return found
+            base = self.layout(path).base(path, star)
+            if base is None or base == (path, ""):
+                continue
+            if base[1]:
+                found = self.lookup(Target(*base, self.module_name(base[0])), name)
+            elif self._exports(base[0], name):
+                found = self.attribute(base[0], name, visited)
+            else:
+                continue
+            if found is not None:
+                return found
         return None
 
     def _exports(self, path: str, name: str) -> bool:
@@ -237,12 +304,17 @@ class Resolver:
         if table is None or path in seen:
             return {}
         seen.add(path)
-        names = dict.fromkeys(table.bound)
+        names = dict.fromkeys((*table.bound, *self.layout(path).visible(path)))
         for star in table.stars:
-            base = self._base(path, star)
-            if base is not None:
-                brought = self._bound_names(base, seen)
-                names |= {name: None for name in brought if self._exports(base, name)}
+            base = self.layout(path).base(path, star)
+            if base is None:
+                continue
+            if base[1]:
+                members = self._members_of(Target(*base, ""))
+                names |= dict.fromkeys(member.name for member in members)
+            else:
+                brought = self._bound_names(base[0], seen)
+                names |= {name: None for name in brought if self._exports(base[0], name)}
         return names
 
     # Attributes and inheritance -------------------------------------------------------------------
@@ -302,7 +374,7 @@ class Resolver:
                 if item.alias == name:
                     return self.resolve(path, item)
             if name in table.scopes.get(scope, {}):
-                return Target(path, f"{scope}.{name}", self.modules.module_name(path))
+                return Target(path, f"{scope}.{name}", self.module_name(path))
             scope = scope.rpartition(".")[0]
         return self._own(path, name, frozenset({(path, name)}))
 
@@ -311,7 +383,7 @@ class Resolver:
         definition = self.definition(target)
         if definition is None or target.path is None:
             return ()
-        texts = (base.partition("[")[0].strip() for base in definition.bases)
+        texts = (TYPE_ARGUMENTS.sub("", base).strip() for base in definition.bases)
         found = (self.expression(target.path, definition.container, text) for text in texts)
         return tuple(self.chase(base) for base in found if base is not None and base != target)
 
@@ -332,15 +404,16 @@ class Resolver:
         target = self.chase(target)
         if target.path is None:
             return ()
-        found = self._of_class(target) if target.qualname else self._of_module(target)
+        found = self._members_of(target) if target.qualname else self._of_module(target)
         unique: dict[str, Member] = {}
         for member in found:
             unique.setdefault(member.name, member)
         return tuple(unique.values())
 
-    def _of_class(self, target: Target) -> Iterator[Member]:
+    def _members_of(self, target: Target) -> Iterator[Member]:
+        """Of a class, a namespace, or a variable whose value lists its members."""
         definition = self.definition(target)
-        if definition is None or definition.kind is not Kind.CLASS:
+        if definition is None or definition.kind in (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY):
             return
         for depth, owner in enumerate(self.mro(target)):
             table = self.table(owner.path) if owner.path else None
@@ -353,17 +426,40 @@ class Resolver:
         path = module.path or ""
         symbols = self._symbols(path)
         exported = symbols.exports if symbols else None
-        for name, target in self.bindings(path).items():
+        exports_are_all = self.layout(path).exports_are_all
+        closed = exports_are_all and exported is not None
+        bound = self._given_names(path, set()) if exports_are_all else self.bindings(path)
+        for name, target in bound.items():
             definition = self.definition(target)
             if definition is None or target.path is None:
                 continue
-            offered = target.path == path or is_package(path) or name in (exported or ())
-            yield Member(definition, target.path, 0 if offered else 1, name)
-        for name, submodule in self.modules.submodules(path).items():
-            target = Target(submodule, "", self.modules.module_name(submodule))
+            offered = closed or target.path == path or self.layout(path).offers(path)
+            depth = 0 if offered or name in (exported or ()) else 1
+            yield Member(definition, target.path, depth, name)
+        for name, submodule in self.layout(path).submodules(path).items():
+            target = Target(submodule, "", self.module_name(submodule))
             definition = self.definition(target)
             if definition is not None:
                 yield Member(definition, submodule, 0, name)
+
+    def _given_names(self, path: str, seen: set[str]) -> dict[str, Target]:
+        """What a module exports and passes on; of one that lists no exports, all it binds."""
+        symbols, table = self._symbols(path), self.table(path)
+        if symbols is None or table is None or path in seen:
+            return {}
+        seen.add(path)
+        aliases = (item.alias for item in table.exported if item.alias not in ("*", DEFAULT))
+        names = dict.fromkeys(
+            (*table.bound, *aliases) if symbols.exports is None else symbols.exports
+        )
+        own = {name: self.attribute(path, name) for name in names}
+        found = {name: target for name, target in own.items() if target is not None}
+        for item in table.exported:
+            base = self._base(path, item) if item.name == "*" else None
+            passed_on = self._given_names(base, seen) if base is not None else {}
+            passed_on.pop(DEFAULT, None)
+            found = passed_on | found
+        return found
 
 
 Bases = Callable[[Target], tuple[Target, ...]]

@@ -79,6 +79,7 @@ HOMONYMS = """
 SELECT d.file, d.row FROM definitions d JOIN files f ON f.id = d.file
 WHERE d.name = ? AND d.top >= ? ORDER BY f.path, d.ordinal LIMIT ?
 """
+PYTHON_IMPORTS = "SELECT DISTINCT imports FROM files WHERE path LIKE '%.py' OR path LIKE '%.pyi'"
 PASSING = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 """Errors that say nothing about the file's contents, by the start of their name."""
 
@@ -274,8 +275,8 @@ class View:
         return int(found[0][0]) if found else 0
 
     def imported(self) -> frozenset[str]:
-        """The first parts of all absolute imports."""
-        rows = self._rows("SELECT DISTINCT imports FROM files")
+        """The first parts of all absolute imports of Python files."""
+        rows = self._rows(PYTHON_IMPORTS)
         return frozenset(
             row[0].partition(".")[0] for (text,) in rows for row in json.loads(text) if not row[3]
         )

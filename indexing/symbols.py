@@ -138,7 +138,8 @@ def last_part(receiver: str) -> str:
         marks = ("()" if text.endswith(")") else "[]") + marks
         text = text[:opening].rstrip()
     name = text.rpartition(".")[2].strip()
-    return (name if name.isidentifier() else "") + marks
+    plain = name.removeprefix("#").replace("$", "_")  # names in JavaScript
+    return (name if plain.isidentifier() else "") + marks
 
 
 def _opening(text: str) -> int:

@@ -24,6 +24,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from completion.request import Code, Reason
+from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
 from lsp_server import convert, editor, settings
 from lsp_server.newest import Newest
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 TRIGGERS = [".", "@"]
 """Letters trigger completion by themselves in every editor."""
-WATCHED = ["**/*.py", "**/*.pyi", "**/.gitignore"]
+WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
 Steps = Generator[Any, Any, None]
 

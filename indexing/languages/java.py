@@ -191,7 +191,8 @@ def _components(
     ):
         name = node.child_by_field_name("name") or node
         said = Said(_parameters(node))
-        yield c_like.row("__init__", Kind.METHOD, container, parameters, name, reading.base, said)
+        row = c_like.row("__init__", Kind.METHOD, container, parameters, name, reading.base, said)
+        yield (*row[:3], name.start_byte - reading.base, *row[4:])
 
 
 def _member(reading: Reading, member: Member, container: str) -> Iterator[DefinitionRow]:

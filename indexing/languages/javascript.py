@@ -148,8 +148,7 @@ def _unwrapped(node: Node) -> tuple[Node, Node, tuple[str, ...]]:
     words: list[str] = []
     inner = node
     while inner.type in WRAPPERS:
-        words += [child.type for child in inner.children if child.type in MODIFIERS]
-        words += [_decorator(child) for child in inner.children if child.type == "decorator"]
+        words += _words(inner)
         found = inner.child_by_field_name("declaration") or inner.child_by_field_name("value")
         if found is None and inner.named_child_count:
             found = inner.named_child(inner.named_child_count - 1)

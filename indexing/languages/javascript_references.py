@@ -87,6 +87,8 @@ def imports(part: Part, statement: Node, captures: Captures, scopes: Scopes) -> 
         yield from _re_exported(part.node, statement, where)
     elif part.node.type == "expression_statement":
         yield from _given_away(statement, where)
+    elif _declares_variables(statement):
+        yield from _given_on_the_way(statement, where)
 
 
 def required_by(value: Node | None) -> tuple[str, str | None] | None:
@@ -94,11 +96,12 @@ def required_by(value: Node | None) -> tuple[str, str | None] | None:
     if value is None:
         return None
     attribute: str | None = None
+    call = value
     if value.type == "member_expression":
         attribute = nodes.text(prop) if (prop := value.child_by_field_name("property")) else None
-        value = value.child_by_field_name("object") or value
-    function, arguments = (value.child_by_field_name(f) for f in ("function", "arguments"))
-    if value.type != "call_expression" or function is None or arguments is None:
+        call = value.child_by_field_name("object") or value
+    function, arguments = (call.child_by_field_name(f) for f in ("function", "arguments"))
+    if call.type != "call_expression" or function is None or arguments is None:
         return None
     if function.text != b"require" or not arguments.named_child_count:
         return None
@@ -161,12 +164,23 @@ def _given_away(statement: Node, where: Where) -> Iterator[ImportRow]:
                 yield from _given(nodes.text(name), value, where)
         elif (required := required_by(right)) is not None and required[1] is None:
             yield (required[0], "*", "*", 0, *where)
-    elif (name := exported_name(left)) is not None:
-        yield from _given(nodes.text(name), right, where)
+    elif (own := exported_name(left)) is not None:
+        yield from _given(nodes.text(own), right, where)
+
+
+def _given_on_the_way(statement: Node, where: Where) -> Iterator[ImportRow]:
+    """``const app = module.exports = ...``."""
+    for declarator in statement.named_children:
+        name, value = (declarator.child_by_field_name(field) for field in ("name", "value"))
+        while name is not None and value is not None and value.type == "assignment_expression":
+            left = value.child_by_field_name("left")
+            if left is not None and left.text == b"module.exports":
+                yield ("", nodes.text(name), DEFAULT, 0, *where)
+            value = value.child_by_field_name("right")
 
 
 def _innermost(left: Node, right: Node) -> tuple[Node, Node]:
-    """``exports = module.exports = value``: the value, and of the targets one that gives it away."""
+    """``exports = module.exports = value``: the value, and a target that gives it away."""
     while right.type == "assignment_expression":
         inner, value = (right.child_by_field_name(side) for side in ("left", "right"))
         if inner is None or value is None:
@@ -281,9 +295,11 @@ def _declares_variables(statement: Node) -> bool:
 
 
 def _bare(value: Node | None) -> Node | None:
-    """An expression without ``as const`` or ``satisfies X``."""
+    """An expression without ``as const``, ``satisfies X`` and ``module.exports =``."""
     while value is not None and value.type in ("as_expression", "satisfies_expression"):
         value = value.named_children[0] if value.named_child_count else None
+    while value is not None and value.type == "assignment_expression":
+        value = value.child_by_field_name("right")
     return value
 
 

@@ -145,6 +145,11 @@ def test_an_attribute_is_described_by_what_says_most() -> None:
     assert [d.value for d in read(source).definitions if d.name == "x"] == ["make()"]
 
 
+def test_an_attribute_is_described_by_where_it_has_a_type() -> None:
+    source = "class A:\n  def f(self): self.x = make()\n  def g(self): self.x: int = 2\n"
+    assert [d.annotation for d in read(source).definitions if d.name == "x"] == ["int"]
+
+
 def test_places_with_the_same_bytes_are_told_apart() -> None:
     method = "  def f(self):\n    self.x = 1\n"
     source = "class A:\n" + method + "  # filler\n" * 1000 + method

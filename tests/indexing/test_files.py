@@ -134,3 +134,25 @@ def test_git_that_does_not_answer_is_replaced(
     git(root, "init", "-q")
     monkeypatch.setenv("PATH", "")
     assert found(root) == ["back.py", "kept.py", "sub/kept.py"]
+
+
+def test_scripts_that_a_program_wrote_are_left_out(repository: Repository) -> None:
+    root = repository(
+        {"a.min.js": "", "lib/b.bundle.js": "", "c.js": "", "min.py": "", "D.java": ""}
+    )
+    assert found(root) == ["D.java", "c.js", "min.py"]
+    assert skipped(root) == {"a.min.js": "minified", "lib/b.bundle.js": "minified"}
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "expected"),
+    [
+        ("a.js", b"f();" * 2000, True),
+        ("a.ts", b"let x = 1;\n" * 20 + b"f();" * 2000, True),
+        ("a.ts", b"let x = 1;\n" * 2000 + b"f();" * 2000, False),
+        ("a.js", b"f();" * 1000, False),
+        ("a.py", b"f();" * 2000, False),
+    ],
+)
+def test_minified_by_the_length_of_lines(path: str, data: bytes, *, expected: bool) -> None:
+    assert files.is_minified(path, data) is expected

@@ -8,14 +8,25 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from indexing import lexemes
-from indexing.lexemes import C_LIKE, NEWLINE, NUMBER, PYTHON, STRING, Interner, Lexed, Syntax
+from indexing.lexemes import (
+    C_LIKE,
+    JAVA,
+    JAVASCRIPT,
+    NEWLINE,
+    NUMBER,
+    PYTHON,
+    STRING,
+    Interner,
+    Lexed,
+    Syntax,
+)
 
 REAL = Path(click.__file__).with_name("core.py").read_bytes()[:30_000]
 PIECES = st.sampled_from(
     [*b"ab1.=,()[]{}#\\'\"\n\r \t*/-x`:", *(b'"""', b"'''", b"\r\n", b"//", b"/*", b"*/", b"->")]
 ).map(lambda piece: piece if isinstance(piece, bytes) else bytes([piece]))
 SOURCES = st.one_of(st.binary(max_size=60), st.lists(PIECES, max_size=60).map(b"".join))
-SYNTAXES = st.sampled_from([PYTHON, C_LIKE])
+SYNTAXES = st.sampled_from([PYTHON, C_LIKE, JAVA, JAVASCRIPT])
 
 
 def counting() -> Interner:
@@ -55,6 +66,38 @@ def same(one: Lexed, other: Lexed) -> bool:
 )
 def test_python_lexemes(source: bytes, expected: list[bytes]) -> None:
     assert lexemes.lex(source, PYTHON) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (b"a = /[/'] x/gi;", [b"a", b"=", STRING, b";"]),
+        (b"f(/a\\/b/)", [b"f", b"(", STRING, b")"]),
+        (b"return /x y/.test(s)", [b"return", STRING, b".", b"test", b"(", b"s", b")"]),
+        (b"a / b / c", [b"a", b"/", b"b", b"/", b"c"]),
+        (b"f(a) / 2", [b"f", b"(", b"a", b")", b"/", b"2"]),
+        (b"x = /* c */ 1 // d", [b"x", b"=", b"1"]),
+        (b"x = `a ${b} 'c`;", [b"x", b"=", STRING, b";"]),
+        (b"a.#p ?? $b", [b"a", b".", b"#", b"p", b"?", b"?", b"$", b"b"]),
+    ],
+)
+def test_javascript_lexemes(source: bytes, expected: list[bytes]) -> None:
+    assert lexemes.lex(source, JAVASCRIPT)[1:] == expected
+
+
+def test_java_lexemes() -> None:
+    source = b'String s = """\n  it\'s "so"\n  """; char c = \'"\'; /** doc */ int i;'
+    assert lexemes.lex(source, JAVA)[1:] == [
+        *(b"String", b"s", b"=", STRING, b";", b"char", b"c", b"=", STRING, b";"),
+        *(b"int", b"i", b";"),
+    ]
+
+
+def test_the_suffix_chooses_the_syntax() -> None:
+    paths = ("a.pyi", "a.java", "a.tsx", "a.mjs", "a.c")
+    assert [lexemes.syntax_of(path) for path in paths] == [
+        *(PYTHON, JAVA, JAVASCRIPT, JAVASCRIPT, C_LIKE),
+    ]
 
 
 def test_c_like_comments_and_strings() -> None:
