@@ -98,6 +98,8 @@ def main() -> None:
       lancefill demo --repo ~/code/project
     Connect an editor (the editor starts this by itself):
       lancefill serve
+    Ask in plain words which API of the repository to use:
+      lancefill ask "open a connection and run one query"
     Ask without an editor what would be suggested, and why:
       lancefill complete src/app.py:12:9
       lancefill explain  src/app.py:12:9
@@ -186,6 +188,36 @@ def explain(position: Position, root: Path | None, cut: bool, no_ghost: bool) ->
     from evaluation.report import console
 
     explanation.print_explanation(console(), _explain(position, root, cut=cut, ghost=not no_ghost))
+
+
+@main.command()
+@click.argument("request", nargs=-1, required=True)
+@ROOT
+@click.option("--limit", type=click.IntRange(1, 50), default=5, show_default=True)
+@click.option("--near", type=FILE, help="The file you write in: its imports are not repeated.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a picture.")
+def ask(
+    request: tuple[str, ...], root: Path | None, limit: int, near: Path | None, as_json: bool
+) -> None:
+    """Find the repository's APIs that fit a REQUEST in plain words, ready to use.
+
+    Each with its signature, what it does, where it is used, a call and the import it needs.
+
+    \b
+      lancefill ask "open a connection pool and run one query"
+      lancefill ask --root ~/code/project parse a date
+    """
+    from evaluation import asking
+    from evaluation.headless import workspace_of
+    from evaluation.report import console
+
+    folder = root or workspace_of((near or Path.cwd() / "file").resolve())
+    if near is not None and not near.resolve().is_relative_to(folder):
+        raise Problem(f"{near} is not in {folder}")
+    path = near.resolve().relative_to(folder).as_posix() if near else ""
+    found = asking.ask(folder, " ".join(request), limit, path, console())
+    show = asking.print_json if as_json else asking.print_answers
+    show(console(), found)
 
 
 @main.command()
@@ -421,6 +453,30 @@ def samples(
     sampling.run(found, counts, seed, reads, out, console, model=model)
 
 
+@evaluate.command(name="ask")
+@SOURCES
+@ROLE
+@click.option("--count", type=click.IntRange(1), default=40, show_default=True, help="Per kind.")
+@SEED
+@ITEMS
+@one_line()
+def evaluate_ask(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None
+) -> None:
+    """Does a request in plain words find the API that it means?
+
+    Requests are docstring sentences with the docstring hidden, the same without the API's own
+    words, and comments above calls with the call cut away.
+    """
+    from evaluation import apirun, askeval, report
+
+    console = report.console()
+    asked = askeval.run(apirun.sources(names, role), count, seed, console)
+    if items is not None:
+        report.write_jsonl(items, asked)
+    report.print_json(console, askeval.result(asked, seed))
+
+
 @evaluate.command()
 @REPOSITORY
 @COUNT
@@ -479,10 +535,10 @@ def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
 
 
 @main.command(name="train-ranker")
-@click.argument("samples", type=FILE)
+@click.argument("samples", type=FILE, nargs=-1, required=True)
 @click.option("--target", type=OUTPUT, help="Where the ranker goes; by default into the package.")
 @click.option("--ablate", is_flag=True, help="Also leave out each group of features in turn.")
-def train_ranker(samples: Path, target: Path | None, ablate: bool) -> None:
+def train_ranker(samples: tuple[Path, ...], target: Path | None, ablate: bool) -> None:
     """Fit the ranker of popups to SAMPLES (`lancefill eval samples`), cross-validated.
 
     Every repository is ranked by trees that were fitted without it; the trees that are written are

@@ -50,6 +50,22 @@ def results(snapshot: Snapshot, path: str, function: Definition) -> tuple[Result
     return () if begin < 0 else _results(text[begin:end])
 
 
+def unpacked(snapshot: Snapshot, path: str, attribute: Definition) -> Binding | None:
+    """The binding of one of several targets: ``self.a, self.b = pair``."""
+    start, end = attribute.span
+    if end - start > LONGEST_BODY:
+        return None
+    for name, found in _assigned(_text(snapshot, path)[start:end]).items():
+        if name.rpartition(".")[2] == attribute.name:
+            return found[-1]
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _assigned(code: bytes) -> Mapping[str, tuple[Binding, ...]]:
+    return visible(PARSER.parse(code).root_node, len(code), 0)
+
+
 def _text(snapshot: Snapshot, path: str) -> bytes:
     tree = snapshot.tree(path)
     if tree is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from itertools import chain
 
 from completion.annotations import Role, Scope, Tie, Type, definitions_of
@@ -21,6 +22,9 @@ from indexing.symbols import Definition, Kind, last_part
 MAX_IMPORTABLE = 64
 """How many not yet imported names are looked at: those used most, a few more than a popup shows."""
 
+MAX_IMPORTED = 24
+"""So many of the names that other files import are looked at beside those, sibling files first."""
+
 MAX_USED = 64
 """How many of the names used after receivers of the same name are offered, the most used first."""
 
@@ -33,6 +37,8 @@ class Candidate:
     inheritance, ``module`` where it must be imported from (empty: it is visible here). ``bound`` is
     the byte offset of its latest binding in the enclosing functions, -1 outside them. ``tie`` says
     in words why it is offered, ``how`` what kind of evidence that is (``Tie.certain``).
+    Of what is not imported yet ``importers`` counts the files that import a name spelled so, and
+    ``siblings`` those of them in the file's own folder.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Candidate:
     detail: str = ""
     documentation: str = ""
     how: Tie = Tie.NONE
+    importers: int = 0
+    siblings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,7 +425,10 @@ def _parameters(callee: Type, scope: Scope) -> list[str]:
 def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
     """Top-level definitions elsewhere in the repository."""
     snapshot = scope.snapshot
-    expected = (located for name in predicted for located in snapshot.named(name, limit=4))
+    folder = scope.path.rpartition("/")[0]
+    imported = snapshot.importers(context.prefix[:1])
+    known = chain(predicted, _imported_most(imported, folder, context.prefix))
+    expected = (located for name in known for located in snapshot.named(name, limit=4))
     offered: set[str] = set()
     for located in (*expected, *snapshot.prefixed(context.prefix, MAX_IMPORTABLE, top=True)):
         definition = located.definition
@@ -427,6 +438,7 @@ def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Ite
         if not module:
             continue
         offered.add(definition.name)
+        folders = imported.get(definition.name, {})
         yield Candidate(
             definition.name,
             str(definition.kind),
@@ -435,6 +447,8 @@ def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Ite
             definition,
             located.path,
             module=module,
+            importers=sum(folders.values()),
+            siblings=folders.get(folder, 0),
         )
 
 
@@ -444,6 +458,19 @@ def _imported_from(located: Located, scope: Scope) -> str:
     if language_for(located.path).family != language.family:
         return ""
     return language.importable(located, scope.path, scope.snapshot)
+
+
+def _imported_most(
+    imported: Mapping[str, Mapping[str, int]], folder: str, prefix: str
+) -> list[str]:
+    """The names beginning with ``prefix`` that most files import, those of ``folder`` first."""
+    folded = prefix.casefold()
+    begun = (name for name in imported if name.casefold().startswith(folded))
+
+    def weight(name: str) -> tuple[int, int]:
+        return imported[name].get(folder, 0), sum(imported[name].values())
+
+    return nlargest(MAX_IMPORTED, begun, key=weight)
 
 
 # Import statements

@@ -33,7 +33,7 @@ from completion.annotations import (
     own_instance,
     parse,
 )
-from completion.bodies import results
+from completion.bodies import results, unpacked
 from completion.fixtures import fixture
 from completion.scope import Binding, How
 from indexing.resolve import Target
@@ -68,7 +68,7 @@ def _got(type_: Type, scope: Scope) -> Type | None:
         return type_
     inner = scope.at(getter, type_)
     found = (_returned(each, inner) for each in definitions_of(scope.snapshot, getter))
-    return first_known(each for each in found if each != type_)
+    return first_known(each for each in found if each is None or each.target != type_.target)
 
 
 def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Type | None:
@@ -328,12 +328,14 @@ def _attribute_value(definition: Definition, inner: Scope) -> Type | None:
     """What an attribute or variable holds, by its annotation or its initialiser."""
     if definition.annotation:
         return annotated(definition.annotation, inner)
-    if not definition.value:
-        return None
-    if inner.owner and _is_enum(inner):
+    if inner.owner and definition.value and _is_enum(inner):
         return own_instance(inner)
-    parameters = _method_parameters(definition, inner)
-    return infer(definition.value, replace(inner, bindings=parameters))
+    outer = replace(inner, bindings=_method_parameters(definition, inner))
+    if definition.value:
+        return infer(definition.value, outer)
+    inner.fuel.steps -= BODY_COST
+    binding = unpacked(inner.snapshot, inner.path, definition) if inner.fuel.steps > 0 else None
+    return None if binding is None else of_binding(binding, outer)
 
 
 def _is_enum(inner: Scope) -> bool:

@@ -491,6 +491,13 @@ def _tie_words(candidate: Candidate, _facts: Facts) -> str:
     return candidate.tie
 
 
+def _import_words(candidate: Candidate, _facts: Facts) -> str:
+    files = (
+        "one file imports" if candidate.importers == 1 else f"{candidate.importers} files import"
+    )
+    return f"{files} it"
+
+
 def _plural(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
@@ -552,6 +559,8 @@ FEATURES = (
     Feature("certain", "receiver", _each(lambda c, _: float(c.how.certain))),
     Feature("structural", "receiver", _tied_by(Tie.STRUCTURAL)),
     Feature("named_like", "receiver", _tied_by(Tie.NAMED_LIKE, Tie.SHORTENED)),
+    Feature("importers", "imports", _each(lambda c, _: math.log1p(c.importers)), _import_words),
+    Feature("siblings", "imports", _each(lambda c, _: math.log1p(c.siblings))),
     # the repository's n-gram
     Feature("ngram", "ngram", _opinion(_ngram), _percent_words(_ngram, "n-gram"), grows=1),
     Feature("ngram_behind", "ngram", _behind(_ngram), grows=1),

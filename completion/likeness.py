@@ -6,7 +6,7 @@ Statistics, not knowledge: every answer carries the evidence and the words that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,8 +22,11 @@ MAX_GUESSES = 2
 MAX_TRAITS = 6
 """So many of the names used on a receiver are looked up."""
 
-MAX_OWNERS = 24
+MAX_OWNERS = 16
 """A name that more classes define says little about which one is meant."""
+
+MAX_FITTED = 4
+"""So many of the classes that have most of the names are asked for the others, too."""
 
 MAX_PREFIXED = 12
 """So many of the names that begin like the receiver are looked at."""
@@ -91,17 +94,20 @@ def _structural(context: Context, scope: Scope) -> Iterator[Guess]:
         for owner in dict.fromkeys(_owners(name, scope))  # each class counts once for a name
     )
     enough = 2 if len(names) > 1 else 1
-    best = [owner for owner, number in found.most_common(MAX_OWNERS) if number >= enough]
-    lookup = scope.snapshot.lookup
-    fitting = (owner for owner in best if all(lookup(owner, name) for name in names))
+    best = (owner for owner, number in found.most_common(MAX_FITTED) if number >= enough)
+    fitting = (owner for owner in best if _has_all(owner, names, scope))
     words = ", ".join(f"`.{name}`" for name in names[:3])
     for owner in islice(fitting, MAX_GUESSES):
         type_ = Type(Role.INSTANCE, owner)
-        yield Guess(
-            type_,
-            Tie.STRUCTURAL,
-            f"`{context.receiver}` is used like a `{type_.name}`: {words}",
-        )
+        said = f"`{context.receiver}` is used like a `{type_.name}`: {words}"
+        yield Guess(type_, Tie.STRUCTURAL, said)
+
+
+def _has_all(owner: Target, names: Sequence[str], scope: Scope) -> bool:
+    definition = scope.snapshot.definition(owner)
+    if definition is None or definition.kind is not Kind.CLASS:
+        return False
+    return all(scope.snapshot.lookup(owner, name) is not None for name in names)
 
 
 def _traits(context: Context, scope: Scope) -> list[str]:
@@ -131,16 +137,12 @@ def _span(symbols: FileSymbols, qualname: str) -> tuple[int, int]:
 
 
 def _owners(name: str, scope: Scope) -> Iterator[Target]:
+    """What defines the name inside itself: classes, and some functions with functions in them."""
     located = scope.snapshot.named(name, limit=MAX_OWNERS + 1)
-    if len(located) > MAX_OWNERS:
-        return
-    for each in located:
+    for each in located if len(located) <= MAX_OWNERS else ():
         if each.definition.container and each.definition.kind is not Kind.CLASS:
             module = scope.snapshot.module_name(each.path)
-            target = Target(each.path, each.definition.container, module)
-            owner = scope.snapshot.definition(target)
-            if owner is not None and owner.kind is Kind.CLASS:
-                yield target
+            yield Target(each.path, each.definition.container, module)
 
 
 # By its name

@@ -77,6 +77,28 @@ class Suggestion:
     location: tuple[str, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """One API that fits a request in plain words.
+
+    ``name`` is dotted from the module on, ``path`` and ``offset`` (a byte) where it is defined,
+    ``call`` a call with parameter names as placeholders, ``imported`` the import statement that it
+    needs (empty: none), ``used`` up to three ``(path, line)`` of its name's uses, lines from 1.
+    """
+
+    name: str
+    kind: str
+    signature: str
+    documentation: str
+    path: str
+    offset: int
+    call: str
+    imported: str
+    used: tuple[tuple[str, int], ...]
+    score: float
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Code(StrEnum):
     """Why a request ended with nothing, or with less than it could have."""
 

@@ -108,7 +108,7 @@ def _targets(
     for index, part in enumerate(node.named_children):
         if parallel:
             yield from _targets(part, how, parallel[index], source)
-        elif part.type == "identifier":
+        elif part.type in ("identifier", "attribute"):
             offset = part.start_byte + source.shift
             yield Binding(_text(part), how, offset, _text(value), index=index)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from evaluation import peers
 from evaluation.arms import Answer, Arm
 from evaluation.items import ApiItem, Shape, Variant, read, write
-from evaluation.labels import api_items
+from evaluation.labels import Fits, any_site, api_items, under_comment
 from evaluation.resolvers import Jedi, resolving
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from indexing.cache import cache_root
@@ -52,31 +52,39 @@ class Asked:
 
 
 def labelled(
-    source: Source, counts: dict[Shape, int], seed: int, told: Told = lambda _: None
+    source: Source,
+    counts: dict[Shape, int],
+    seed: int,
+    told: Told = lambda _: None,
+    *,
+    commented: bool = False,
 ) -> list[ApiItem]:
     """The repository's items, remembered in the user's cache folder by all that decides them.
 
+    ``commented``: only calls directly under a comment.
     Raises peers.PeersError where the labelling server cannot be had.
     """
     sizes = "-".join(f"{shape}{number}" for shape, number in sorted(counts.items()))
     versions = f"{LABELLER}{peers.pinned()[LABELLER]}"
-    name = f"{source.title.replace(' ', '-')}-{sizes}-seed{seed}-{versions}.jsonl"
+    kind = "commented-" if commented else ""
+    name = f"{source.title.replace(' ', '-')}-{kind}{sizes}-seed{seed}-{versions}.jsonl"
     file = cache_root() / "items" / name
     if not file.exists():
         folder = peers.environment(told)
-        write(file, asyncio.run(_label(source, counts, seed, folder, told)))
+        fits = under_comment if commented else any_site
+        write(file, asyncio.run(_label(source, counts, seed, folder, told, fits)))
     return read(file)
 
 
 async def _label(
-    source: Source, counts: dict[Shape, int], seed: int, folder: Path, told: Told
+    source: Source, counts: dict[Shape, int], seed: int, folder: Path, told: Told, fits: Fits
 ) -> list[ApiItem]:
     files = read_sources(source.root)
     command = peers.PEERS[LABELLER].command(folder)
     found: list[ApiItem] = []
     async with resolving(LABELLER, command, source.root, files) as server:
         resolvers = (server, Jedi(source.root, files))
-        async for item in api_items(source.title, files, resolvers, counts, seed):
+        async for item in api_items(source.title, files, resolvers, counts, seed, fits):
             found.append(item)
             told(f"{source.title}: {len(found)} calls labelled")
     return found

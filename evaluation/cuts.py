@@ -136,6 +136,14 @@ def line_start(data: bytes, offset: int) -> int:
     return max(data.rfind(mark, 0, offset) for mark in LINE_ENDS) + 1
 
 
+def statement_end(data: bytes, start: int) -> int:
+    """Return where the simple statement that starts at byte ``start`` ends."""
+    node = _parser().parse(data).root_node.descendant_for_byte_range(start, start + 1)
+    while node is not None and node.type not in SIMPLE_STATEMENTS:
+        node = node.parent
+    return start if node is None else node.end_byte
+
+
 def cut_at(path: str, data: bytes, offset: int, place: Place, name: tuple[int, int]) -> Cut:
     """Return the cut of ``data`` at ``offset``, inside or at the start of the ``name`` span."""
     start, end = name

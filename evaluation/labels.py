@@ -12,16 +12,35 @@ import ast
 import random
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation import cuts
 from evaluation.cuts import Site
 from evaluation.items import ApiItem, Shape, Stratum
 from evaluation.resolvers import Resolver
+from indexing.apis import comment_above
 
 PER_FILE = 4
 """At most this many items of each shape come from one file; as many rounds of indexing follow."""
+
+
+Fits = Callable[[bytes, Site], bool]
+"""Whether a site may become an item."""
+
+
+def any_site(_data: bytes, _site: Site) -> bool:
+    """Every call."""
+    return True
+
+
+def under_comment(data: bytes, site: Site) -> bool:
+    """Whether the statement of the call stands directly under a comment of four words or more."""
+    if site.statement is None:
+        return False
+    line = cuts.line_start(data, site.statement)
+    only_indented = not data[line : site.statement].strip()
+    return only_indented and len(comment_above(data, line).split()) >= 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +65,12 @@ async def api_items(
     resolvers: Sequence[Resolver],
     counts: Mapping[Shape, int],
     seed: int,
+    fits: Fits = any_site,
 ) -> AsyncIterator[ApiItem]:
-    """Yield up to ``counts[shape]`` items of each shape, in an order drawn by ``seed``."""
+    """Yield up to ``counts[shape]`` items of each shape, in an order drawn by ``seed``.
+
+    Only sites that ``fits`` are looked at.
+    """
     drawn = random.Random(seed)
     paths = sorted(files)
     drawn.shuffle(paths)
@@ -57,7 +80,9 @@ async def api_items(
         if missing.total() <= 0:
             return
         source = read_source(path, files[path])
-        async for item in _from_file(repository, source, defined, resolvers, missing, drawn):
+        sites = [site for site in cuts.sites(source.data) if fits(source.data, site)]
+        drawn.shuffle(sites)
+        async for item in _from_file(repository, source, sites, defined, resolvers, missing):
             missing[item.shape] -= 1
             yield item
 
@@ -120,17 +145,15 @@ def stratum(receiver: str, imported: Container[str], parameters: Container[str])
 async def _from_file(
     repository: str,
     source: Source,
+    sites: Sequence[Site],
     defined: Mapping[str, frozenset[str]],
     resolvers: Sequence[Resolver],
     missing: Mapping[Shape, int],
-    drawn: random.Random,
 ) -> AsyncIterator[ApiItem]:
     """Yield one file's items; resolvers are asked only about names that another file defines."""
-    found = list(cuts.sites(source.data))
-    drawn.shuffle(found)
     lines: set[int] = set()
     left = {shape: min(PER_FILE, missing[shape]) for shape in Shape}
-    for site in found:
+    for site in sites:
         shape = Shape.BARE if site.receiver is None else Shape.MEMBER
         elsewhere = defined.get(_text(source.data, site.name), frozenset()) - {source.path}
         line = cuts.line_start(source.data, site.name[0])

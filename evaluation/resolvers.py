@@ -41,7 +41,8 @@ class Jedi:
     def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
         self._root = root
         self._files = files
-        self._project = jedi.Project(root, sys_path=[str(root)], smart_sys_path=False)
+        roots = [str(folder) for folder in (root, root / "src") if folder.is_dir()]
+        self._project = jedi.Project(root, sys_path=roots, smart_sys_path=False)
         self._script: tuple[str, jedi.Script] | None = None
 
     async def files(self, path: str, offset: int) -> frozenset[str]:

@@ -19,6 +19,7 @@ from typing import TypeVar
 from evaluation.cuts import Cut
 from evaluation.items import Variant, cut_text
 from evaluation.repositories import copy_source
+from indexing.languages import language_of
 
 Item = TypeVar("Item")
 SUFFIX = ".py"
@@ -68,12 +69,27 @@ def cut_copy(
 
     With `Variant.ABOVE` the code below the line is gone too.
     """
+    offsets = {cut.path: cut.offset for cut in cuts}
+
+    def cut_file(path: str, data: bytes) -> bytes:
+        return cut_text(data, offsets[path], variant) if path in offsets else data
+
+    with rewritten(source, cut_file) as workspace:
+        yield workspace
+
+
+@contextmanager
+def rewritten(source: Path, change: Callable[[str, bytes], bytes]) -> Iterator[Workspace]:
+    """Give a copy of ``source`` in which every file of code holds what ``change`` makes of it."""
     with tempfile.TemporaryDirectory(prefix="lancefill-") as folder:
         workspace = Workspace(root=Path(folder, source.name), cache=Path(folder, ".cache"))
         copy_source(source, workspace.root)
-        for cut in cuts:
-            file = workspace.root / cut.path
-            file.write_bytes(cut_text(file.read_bytes(), cut.offset, variant))
+        for file in workspace.root.rglob("*"):
+            if file.is_file() and language_of(file.name) is not None:
+                data = file.read_bytes()
+                changed = change(file.relative_to(workspace.root).as_posix(), data)
+                if changed != data:
+                    file.write_bytes(changed)
         yield workspace
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import tree_sitter
 
 from indexing import cache, parsing, store
+from indexing.apis import FILE_NAME as APIS_FILE
+from indexing.apis import Read
 from indexing.extract import Outline, outline, symbols
 from indexing.files import MAX_FILE_BYTES, is_minified
 from indexing.languages import Language, Piece, family_of, language_of
@@ -171,6 +173,14 @@ class Disk:
             self._used[name] = self.view.use_count(name)
         return self._used[name]
 
+    @cached_property
+    def importers(self) -> dict[str, dict[str, dict[str, int]]]:
+        """`store.View.importers` by the first letter of the name, in lower case."""
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for name, folders in self.view.importers().items():
+            found.setdefault(name[:1].casefold(), {})[name] = folders
+        return found
+
     def counts(self, file: int) -> Counts:
         """What one file contributes to the sums over the repository."""
         if file not in self._counted:
@@ -258,6 +268,64 @@ class Snapshot:
     def skipped(self) -> list[tuple[str, str]]:
         """Files that were found and not indexed, with the reason."""
         return self._disk.view.skipped()
+
+    def text(self, path: str) -> bytes:
+        """The text of an open buffer, or of the file as it is on disk; empty: cannot be read."""
+        buffer = self._buffers.get(path)
+        if buffer is not None:
+            return buffer.data
+        try:
+            return (self.root / path).read_bytes()
+        except OSError:
+            return b""
+
+    @property
+    def open_paths(self) -> Collection[str]:
+        """The files that are open buffers."""
+        return self._buffers.keys()
+
+    # What the APIs are about, in words ------------------------------------------------------------
+
+    @property
+    def apis_file(self) -> Path:
+        """Where the words of the APIs are kept (:mod:`indexing.apis`)."""
+        return self._ngrams.folder / APIS_FILE
+
+    @property
+    def files_by_id(self) -> Mapping[int, str]:
+        """The indexed files on disk by their id in the store."""
+        return self._paths_by_id
+
+    def read_by_id(self, file: int) -> Read | None:
+        """An indexed file on disk with its source, for the words of its APIs."""
+        symbols, path = self._disk.symbols(file), self._paths_by_id.get(file)
+        if symbols is None or path is None:
+            return None
+        try:
+            source = (self.root / path).read_bytes()
+        except OSError:
+            source = b""
+        return Read(file, symbols, self.module_name(path), source)
+
+    def used_at(self, name: str, path: str, limit: int) -> list[tuple[str, int]]:
+        """Places that use ``name`` as ``(path, line)``, lines from 1: other files than ``path``
+        first, and among them those that are no tests."""
+        found: list[tuple[str, int]] = []
+        for other in sorted(self.paths - {path}, key=lambda each: ("test" in each, each)):
+            if self.used_in(other).get(name):
+                line = self._line_of(other, name)
+                found += [(other, line)] if line else []
+            if len(found) >= limit:
+                break
+        return found
+
+    def _line_of(self, path: str, name: str) -> int:
+        """The line of the first use of a name in a file; 0 where the text does not hold it."""
+        symbols, text = self.symbols(path), self.text(path)
+        for use in symbols.uses if symbols else ():
+            if use.name == name and text[: use.span[1]].endswith(name.encode()):
+                return text.count(b"\n", 0, use.span[1]) + 1
+        return 0
 
     # Names over the repository --------------------------------------------------------------------
 
@@ -367,6 +435,21 @@ class Snapshot:
             return buffer.counts.names
         file = self._disk.view.files.get(path)
         return {} if file is None else self._disk.counts(file).names
+
+    def importers(self, letter: str) -> Mapping[str, Mapping[str, int]]:
+        """For imported names that begin with ``letter``, how many files of each folder import them.
+
+        Open files do not count, nor what they said on disk. Names in either case are among them.
+        """
+        found = self._disk.importers.get(letter.casefold(), {})
+        for path in self._buffers:
+            file = self._disk.view.files.get(path)
+            symbols = None if file is None else self._disk.symbols(file)
+            names = {each.name for each in symbols.imports if each.name} if symbols else set()
+            folder = path.rpartition("/")[0]
+            for name in names & found.keys():
+                found = {**found, name: {**found[name], folder: found[name].get(folder, 1) - 1}}
+        return found
 
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""

@@ -281,6 +281,16 @@ class View:
             row[0].partition(".")[0] for (text,) in rows for row in json.loads(text) if not row[3]
         )
 
+    def importers(self) -> dict[str, dict[str, int]]:
+        """For every imported name, how many files of each folder (``""``: the root) import it."""
+        found: dict[str, dict[str, int]] = {}
+        for path, text in self._rows("SELECT path, imports FROM files"):
+            folder = path.rpartition("/")[0]
+            for name in {row[1] for row in json.loads(text) if row[1]}:
+                counts = found.setdefault(name, {})
+                counts[folder] = counts.get(folder, 0) + 1
+        return found
+
     def skipped(self) -> list[tuple[str, str]]:
         """Files that were found and not indexed, with the reason."""
         return self._rows("SELECT path, reason FROM skipped ORDER BY path")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
@@ -39,6 +39,9 @@ TRIGGERS = [".", "@"]
 """Letters trigger completion by themselves in every editor."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
+ASK = "lancefill.ask"
+ASK_LIMIT, ASK_MOST = 8, 50
+"""How many answers a request in plain words gets unless it says, and at the most."""
 Steps = Generator[Any, Any, None]
 
 
@@ -317,6 +320,24 @@ async def explain(ls: Server, params: Any) -> dict[str, Any]:  # noqa: ANN401
     values = dataclasses.asdict(explanation)
     values.get("request", {}).pop("text", None)
     return values
+
+
+@server.command(ASK)
+async def ask(ls: Server, question: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """The repository's APIs that fit a request in plain words.
+
+    ``question`` is ``{query, textDocument?: {uri}, limit?}``; what is wrong with it is answered as
+    an error of the request.
+    """
+    query, limit = getattr(question, "query", None), getattr(question, "limit", ASK_LIMIT)
+    if not isinstance(query, str) or not isinstance(limit, int) or not 0 < limit <= ASK_MOST:
+        raise JsonRpcInvalidParams(f"{ASK} takes {{query: text, limit: 1 to {ASK_MOST}}}")
+    uri = getattr(getattr(question, "textDocument", None), "uri", "")
+    answers = await ls.session.ask(query, limit, uri)
+    return [
+        {**dataclasses.asdict(answer), "uri": (root / answer.path).as_uri()}
+        for root, answer in answers
+    ]
 
 
 async def pull_settings(ls: Server) -> None:

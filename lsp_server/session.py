@@ -7,6 +7,7 @@ that the question was asked about.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -20,8 +21,8 @@ from typing import Any
 
 from lsprotocol import types
 
-from completion import engine
-from completion.request import Code, Ghost, Popup, Reason, Request, Suggestion
+from completion import engine, retrieval
+from completion.request import ApiAnswer, Code, Ghost, Popup, Reason, Request, Suggestion
 from indexing.cache import Place
 from indexing.files import MAX_FILE_BYTES
 from indexing.index import Index, Snapshot
@@ -270,6 +271,23 @@ class Session:
         if isinstance(question, Reason):
             return question
         return await engine.explain(*self._asked(question))
+
+    async def ask(self, query: str, limit: int, uri: str = "") -> list[tuple[Path, ApiAnswer]]:
+        """The APIs that fit a request in plain words, each with the folder that it is in.
+
+        Asked in the folder of the document ``uri``, or in all of them. The first question reads
+        what the APIs are about, in a thread: editors go on being served.
+        """
+        document = self._documents.get(uri)
+        asked = [self._place(document)] if document else [(each, "") for each in self._folders]
+        found: list[tuple[Path, ApiAnswer]] = []
+        for folder, near in asked:
+            folder.index.refresh()
+            snapshot = folder.index.snapshot()
+            answers = await asyncio.to_thread(retrieval.ask, snapshot, query, limit, near)
+            found += [(folder.root, answer) for answer in answers]
+        found.sort(key=lambda pair: -pair[1].score)
+        return found[:limit]
 
     def _question(
         self, uri: str, position: types.Position, *, selected: str | None = None

@@ -309,11 +309,19 @@ def _binding(
         (),
         None,
         nodes.brief(node.child_by_field_name("type")) if alone else None,
-        nodes.brief(node.child_by_field_name("right")) if alone else None,
+        nodes.brief(_value(node)) if alone else None,
         (),
         (),
         "",
     )
+
+
+def _value(assignment: Node) -> Node | None:
+    """What is assigned, of ``a = b = value`` too."""
+    value = assignment.child_by_field_name("right")
+    while value is not None and value.type == "assignment":
+        value = value.child_by_field_name("right")
+    return value
 
 
 def _variable_kind(name: str, scope: Scope | None) -> str:

@@ -280,3 +280,22 @@ def test_bodies_are_read_from_disk_too(tmp_path: Path) -> None:
     (tmp_path / "lib.py").unlink()
     index.update("m.py", text + b" ")
     assert gather(read(text, len(text)), "m.py", index.snapshot()).receiver is None
+
+
+def test_importable_names_tell_who_imports_them(tmp_path: Path) -> None:
+    (tmp_path / "near").mkdir()
+    files = {
+        "lib.py": "class Pipe: ...\nclass Pipette: ...\n",
+        "near/a.py": "from lib import Pipe\n",
+        "near/b.py": "def late():\n    from lib import Pipe as P\n",
+        "far.py": "from lib import Pipe\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).write_text(text, "utf-8")
+    build(tmp_path, tmp_path / "cache")
+    index = Index.open(tmp_path, tmp_path / "cache")
+    text = b"x = p"
+    index.update("near/new.py", text)
+    found = gather(read(text, len(text)), "near/new.py", index.snapshot())
+    offered = {each.name: (each.importers, each.siblings) for each in found.items if each.module}
+    assert offered == {"Pipe": (3, 2), "Pipette": (0, 0)}

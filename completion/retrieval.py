@@ -1,0 +1,319 @@
+"""Conversational completion: from a request in plain words to the repository's APIs that fit it.
+
+Two retrievers are fused: what an API says of itself (names in sub-words, signature, documentation;
+BM25), and the comments that people wrote above calls of a name. Then come priors: how often it is
+used, whether it is private, a test's, or deprecated. The answer is ready to use: signature, first
+sentence, where it is used, a call and the import that it needs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from completion.features import is_deprecated, is_test
+from completion.request import ApiAnswer, Evidence
+from completion.signatures import required, signature
+from indexing.apis import Found, Read, match_query, opened
+from indexing.apis import split as split_words
+from indexing.index import Snapshot
+from indexing.modules import PACKAGE_FILES
+from indexing.symbols import Definition, Kind
+
+CANDIDATES = 200
+"""How many hits of each retriever are looked at."""
+
+CLAUSE = re.compile(r"\s*(?:[,;.]\s+|\band then\b|\bthen\b|\band\b)\s*", re.IGNORECASE)
+QUOTED = re.compile(r"`([^`]+)`|\b([^\W\d]\w*[_.][\w.]+|[a-z]+[A-Z]\w*)\b")
+"""What a request names exactly: in backticks, or spelled as an identifier."""
+
+WEIGHTS: Mapping[str, float] = {
+    "words": 1.0,
+    "calls": 0.35,
+    "cover": 6.0,
+    "named": 8.0,
+    "uses": 0.5,
+    "private": -3.0,
+    "test": -4.0,
+    "deprecated": -2.0,
+    "class": -0.5,
+}
+"""What each piece of evidence counts; chosen on development repositories (docs/lab-log.md)."""
+
+SHOWN_USES = 3
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "in",
+        "on",
+        "for",
+        "and",
+        "or",
+        "is",
+        "are",
+        "be",
+        "it",
+        "its",
+        "this",
+        "that",
+        "with",
+        "as",
+        "by",
+        "from",
+        "at",
+        "into",
+        "if",
+    ]
+)
+"""Words that say nothing in English; BM25 alone leaves them some weight in small repositories."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A definition with its file and what speaks for it, by the names of `WEIGHTS`."""
+
+    path: str
+    definition: Definition
+    parts: Mapping[str, float]
+
+    @property
+    def score(self) -> float:
+        """The weighted sum."""
+        return sum(WEIGHTS[name] * value for name, value in self.parts.items())
+
+
+class Retriever:
+    """Finds APIs of one workspace; keeps the word index of its files up to date."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Open the word index beside the snapshot's index and read the files that are new."""
+        self._snapshot = snapshot
+        self._disk = opened(snapshot.apis_file)
+        files = snapshot.files_by_id
+        self._disk.refresh(files, snapshot.read_by_id)
+        self._open = opened(None)
+        self._open_paths = dict(enumerate(sorted(snapshot.open_paths), 1))
+        self._open.refresh(self._open_paths, self._read_open)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._disk.close()
+        self._open.close()
+
+    def _read_open(self, file: int) -> Read | None:
+        path = self._open_paths[file]
+        symbols = self._snapshot.symbols(path)
+        text = self._snapshot.text(path)
+        if symbols is None:
+            return None
+        return Read(file, symbols, self._snapshot.module_name(path), text)
+
+    def search(self, request: str, limit: int, near: str = "") -> list[Hit]:
+        """The APIs that fit the request best; ``near`` is the file that asks.
+
+        A request of several clauses ("open X and run Y") keeps the best of each clause in the list.
+        """
+        best = self._ranked(request, near)
+        clauses = [clause for clause in CLAUSE.split(request) if len(_words(clause)) > 1]
+        firsts = [found[0] for each in clauses[:4] if (found := self._ranked(each, near))]
+        if len(clauses) < 2:
+            return best[:limit]
+        head = best[: max(1, limit - len(firsts))]
+        merged = [*head, *(hit for hit in firsts if not _among(hit, head))]
+        return merged[:limit]
+
+    def _ranked(self, request: str, near: str) -> list[Hit]:
+        words = _words(request)
+        query = match_query(words)
+        if not query:
+            return []
+        under = self._disk.called_under(query, CANDIDATES)
+        named = {
+            name.rpartition(".")[2] for pair in QUOTED.findall(request) for name in pair if name
+        }
+        hits: dict[tuple[str, tuple[int, int]], Hit] = {}
+        for path, definition, score in self._found(query, {*under, *named}):
+            parts = self._parts(path, definition, score, words, under, named, near)
+            key = path, definition.span
+            if key not in hits or hits[key].parts["words"] < score:
+                hits[key] = Hit(path, definition, parts)
+        return sorted(hits.values(), key=lambda hit: (-hit.score, hit.path, hit.definition.span))
+
+    def _found(self, query: str, names: set[str]) -> Iterator[tuple[str, Definition, float]]:
+        """What either retriever found, with the BM25 of its own words."""
+        snapshot = self._snapshot
+        paths = snapshot.files_by_id
+        for tables, known in ((self._disk, paths), (self._open, self._open_paths)):
+            for found in tables.search(query, CANDIDATES):
+                located = self._located(found, known, hidden=tables is self._disk)
+                if located is not None:
+                    yield *located, found.score
+        for name in sorted(names):
+            for each in snapshot.named(name, limit=4):
+                if each.definition.kind in (Kind.FUNCTION, Kind.METHOD, Kind.CLASS):
+                    yield each.path, each.definition, 0.0
+
+    def _located(
+        self, found: Found, paths: Mapping[int, str], *, hidden: bool
+    ) -> tuple[str, Definition] | None:
+        path = paths.get(found.file)
+        if path is None or (hidden and path in self._snapshot.open_paths):
+            return None
+        symbols = self._snapshot.symbols(path)
+        if symbols is None or found.ordinal >= len(symbols.definitions):
+            return None
+        return path, symbols.definitions[found.ordinal]
+
+    def _parts(
+        self,
+        path: str,
+        definition: Definition,
+        score: float,
+        words: Sequence[str],
+        under: Mapping[str, float],
+        named: set[str],
+        near: str,
+    ) -> dict[str, float]:
+        name = definition.name
+        own = split_words(f"{definition.container}.{name}").split()
+        covered = sum(any(_alike(word, each) for word in words) for each in set(own))
+        uses = self._snapshot.use_count(name)
+        return {
+            "words": score,
+            "calls": under.get(name, 0.0),
+            "cover": covered / len(set(own)) if own else 0.0,
+            "named": float(name in named),
+            "uses": math.log1p(uses),
+            "private": float(name.startswith("_") or "._" in f".{definition.container}"),
+            "test": float(is_test(path) and not is_test(near)),
+            "deprecated": float(is_deprecated(definition)),
+            "class": float(definition.kind is Kind.CLASS),
+        }
+
+
+def _among(hit: Hit, hits: Sequence[Hit]) -> bool:
+    return any(hit.path == each.path and hit.definition == each.definition for each in hits)
+
+
+def _words(request: str) -> list[str]:
+    """The words of a request that say something, sub-words apart."""
+    found = split_words(request).split()
+    return [word for word in found if word not in STOP_WORDS] or found
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two words have the same stem, roughly: all but the ending of the longer."""
+    least = min(len(one), len(other))
+    common = next((at for at in range(least) if one[at] != other[at]), least)
+    return common >= max(3, max(len(one), len(other)) - 3) or one == other
+
+
+# The answer
+
+
+def ask(snapshot: Snapshot, request: str, limit: int, near: str = "") -> list[ApiAnswer]:
+    """The APIs of the repository that fit a request in plain words, best first.
+
+    ``near`` is the path of the file that asks (its imports need not be repeated), or empty.
+    """
+    retriever = Retriever(snapshot)
+    try:
+        return [_answer(snapshot, hit, near) for hit in retriever.search(request, limit, near)]
+    finally:
+        retriever.close()
+
+
+def _answer(snapshot: Snapshot, hit: Hit, near: str) -> ApiAnswer:
+    definition = hit.definition
+    module = snapshot.module_name(hit.path)
+    call, imported = _call(snapshot, hit, module, near)
+    return ApiAnswer(
+        name=f"{module}.{definition.qualname}",
+        kind=str(definition.kind),
+        signature=f"{definition.name}{signature(definition)}",
+        documentation=_sentence(definition.doc),
+        path=hit.path,
+        offset=definition.name_span[0],
+        call=call,
+        imported=imported,
+        used=tuple(snapshot.used_at(definition.name, hit.path, SHOWN_USES)),
+        score=hit.score,
+        evidence=tuple(_evidence(hit)),
+    )
+
+
+def _sentence(doc: str) -> str:
+    end = re.search(r"[.!?](?:\s|$)", doc)
+    return doc[: end.end()].strip() if end else doc
+
+
+def _call(snapshot: Snapshot, hit: Hit, module: str, near: str) -> tuple[str, str]:
+    """A call with its parameters' names as placeholders, and the import that it needs."""
+    definition = hit.definition
+    arguments = ", ".join(required(definition))
+    owner, _, _ = definition.container.partition(".")
+    if definition.kind is Kind.METHOD or definition.kind is Kind.PROPERTY:
+        receiver = owner if _is_static(definition) else _variable(definition.container)
+        shown = f"{receiver}.{definition.name}"
+        call = shown if definition.kind is Kind.PROPERTY else f"{shown}({arguments})"
+        top = owner
+    else:
+        if definition.kind is Kind.CLASS:
+            arguments = ", ".join(_constructor(snapshot, hit))
+        call = f"{definition.qualname}({arguments})"
+        top = definition.qualname.partition(".")[0]
+    visible = hit.path == near or (near and top in snapshot.bindings(near))
+    return call, "" if visible else f"from {_public(snapshot, hit.path, module, top)} import {top}"
+
+
+def _public(snapshot: Snapshot, path: str, module: str, name: str) -> str:
+    """The outermost package that exports the name, else the module that defines it."""
+    defined = snapshot.bindings(path).get(name)
+    folders = path.split("/")[:-1]
+    for depth in range(1, len(folders) + 1):
+        package = "/".join((*folders[:depth], PACKAGE_FILES[0]))
+        if defined is not None and snapshot.bindings(package).get(name) == defined:
+            return snapshot.module_name(package)
+    return module
+
+
+def _is_static(definition: Definition) -> bool:
+    return any("classmethod" in each or "staticmethod" in each for each in definition.decorators)
+
+
+def _variable(container: str) -> str:
+    """How a variable of the class would be called: ``HTTPClient`` -> ``http_client``."""
+    return split_words(container.rpartition(".")[2]).replace(" ", "_")
+
+
+def _constructor(snapshot: Snapshot, hit: Hit) -> list[str]:
+    symbols = snapshot.symbols(hit.path)
+    for each in symbols.definitions if symbols else ():
+        if each.name == "__init__" and each.container == hit.definition.qualname:
+            return required(each)
+    return []
+
+
+_TOLD = {
+    "words": "its name, signature or documentation says so",
+    "calls": "called under comments like this",
+    "cover": "its name is made of these words",
+    "named": "named in the request",
+    "uses": "used often",
+    "private": "private",
+    "test": "defined in a test",
+    "deprecated": "deprecated",
+}
+
+
+def _evidence(hit: Hit) -> Iterator[Evidence]:
+    """What speaks for and against the hit, the heaviest first."""
+    weighed = {name: WEIGHTS[name] * value for name, value in hit.parts.items() if value}
+    for name in sorted(weighed, key=lambda name: -abs(weighed[name])):
+        yield Evidence(name, hit.parts[name], weighed[name], _TOLD.get(name, ""))
