@@ -373,11 +373,15 @@ def _is_dunder(name: str) -> bool:
     return len(name) > 4 and name.startswith("__") and name.endswith("__")
 
 
+_TEST_FOLDERS = frozenset(("test", "tests", "__tests__"))
+_TEST_FILE = re.compile(r"test_|conftest\.|.*[._](?:test|spec)\.|.*Tests?\.java$")
+
+
 @lru_cache(maxsize=4096)
 def is_test(path: str) -> bool:
     """Whether a file holds tests, by its name or a folder's."""
-    parts = path.split("/")
-    return parts[-1].startswith(("test_", "conftest")) or "tests" in parts or "test" in parts
+    *folders, name = path.split("/")
+    return not _TEST_FOLDERS.isdisjoint(folders) or _TEST_FILE.match(name) is not None
 
 
 def _starts(context: Context) -> bool:

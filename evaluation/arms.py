@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from completion.candidates import gather
-from completion.context import read
 from completion.engine import popup
+from completion.languages import language_for
 from completion.model.prompt import CONTEXT_LINES, format_context
 from completion.prompting import prompt
 from completion.request import Prompt, Reason, Request
@@ -183,12 +183,16 @@ def _local(name: str, order: Order) -> Arm:
 
 
 def _alphabetically(request: Request, snapshot: Snapshot) -> list[str]:
-    context = read(request.text, request.offset, snapshot.tree(request.path))
+    context = language_for(request.path).read(
+        request.text, request.offset, snapshot.tree(request.path)
+    )
     return sorted(each.name for each in gather(context, request.path, snapshot).items)
 
 
 def _lance(request: Request, snapshot: Snapshot) -> list[str]:
-    context = read(request.text, request.offset, snapshot.tree(request.path))
+    context = language_for(request.path).read(
+        request.text, request.offset, snapshot.tree(request.path)
+    )
     return [definition.name for _, definition in lance.apis(request, context, snapshot)]
 
 
@@ -221,7 +225,9 @@ class _Prompting:
 
     async def _names(self, request: Request) -> list[str]:
         snapshot = self.running.index.snapshot()
-        context = read(request.text, request.offset, snapshot.tree(request.path))
+        context = language_for(request.path).read(
+            request.text, request.offset, snapshot.tree(request.path)
+        )
         found = lance.apis(request, context, snapshot)
         best = [definition.name for _, definition in found[:PROMPTED]]
         asked = _with_signatures(prompt(request, context, snapshot, typed=""), found[:PROMPTED])

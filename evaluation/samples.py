@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from completion.candidates import gather, with_library
-from completion.context import Place, read
+from completion.context import Place
 from completion.engine import SCORED_NAMES, needs_library, predicted, view_of
 from completion.features import Facts, facts, matrix, over_unseen, shortlist
+from completion.languages import language_for
 from completion.prompting import prompt
 from completion.ranking import NAMES, rank
 from completion.request import Reason, Request
@@ -137,7 +138,7 @@ async def _lists(
     text, offset = typed_text(item, data, typed)
     running.index.update(item.path, text)
     request, snapshot = Request(item.path, text, offset), running.index.snapshot()
-    context = read(text, offset, snapshot.tree(item.path))
+    context = language_for(item.path).read(text, offset, snapshot.tree(item.path))
     view = view_of(request, context, snapshot)
     found = gather(context, item.path, snapshot, partial(predicted, view, context))
     if needs_library(context, found):

@@ -238,6 +238,7 @@ def parse_file(root: Path, path: str, digest: bytes | None = None) -> Parsed:
         data = parsing.decoded(raw)
     except (ValueError, LookupError) as error:
         return Skipped(path, f"cannot be decoded: {error}", *stat)
+    data = language.mend(data)
     return store.record(path, stat, found, outline(language, parsing.parse(language, data), data))
 
 

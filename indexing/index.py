@@ -94,7 +94,7 @@ class Buffer:
 
 def opened(language: Language, data: bytes, previous: Buffer | None) -> Buffer:
     """A buffer with the text ``data``, built from the previous version where it did not change."""
-    data = parsing.normalise(data)
+    data = language.mend(parsing.normalise(data))
     if previous is None:
         return Buffer(language, data, outline(language, parsing.parse(language, data), data))
     edit = parsing.difference(previous.data, data)

@@ -70,6 +70,10 @@ class Piece(NamedTuple):
     exports_unknown: bool = False
 
 
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """One programming language.
@@ -77,7 +81,8 @@ class Language:
     Files of one ``family`` can import each other; names of another family mean nothing in them.
     ``parts`` divides the children of the root node, ``piece`` reads one part of the file's bytes,
     ``doc`` maps those children to the first paragraph of the file's own documentation. A piece may
-    depend on nothing but the bytes of its part and the container's name.
+    depend on nothing but the bytes of its part and the container's name. ``mend`` replaces what is
+    half written and would damage the tree far from it, byte for byte.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Language:
     parts: Callable[[Sequence[tree_sitter.Node]], Iterator[Part]]
     piece: Callable[[Part, bytes], Piece]
     doc: Callable[[Sequence[tree_sitter.Node]], str]
+    mend: Callable[[bytes], bytes] = _as_it_is
 
 
 def query(grammar: tree_sitter.Language, name: str) -> tree_sitter.Query:

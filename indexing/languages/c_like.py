@@ -14,6 +14,12 @@ from tree_sitter import Node
 from indexing.languages import DefinitionRow
 from indexing.symbols import Kind
 
+DANGLING = re.compile(
+    rb"\??\.(?=[ \t]*\r?\n\s*(?:\}|(?:return|if|for|while|try|throw|switch|const|let|var"
+    rb"|public|private|protected|static|final|@)\b))"
+)
+"""A dot that nothing follows before the next statement: its name is being written."""
+
 ParameterRow = tuple[str, str | None, str | None, str]
 
 LARGE_CLASS = 8192
@@ -223,3 +229,10 @@ def receiver(written: str) -> str:
 
 
 last_byte = itemgetter(4)
+
+
+def mended(data: bytes) -> bytes:
+    """The text with dangling dots as semicolons: to tree-sitter, a brace would be what follows one,
+    and all members behind it would belong to the wrong class.
+    """
+    return DANGLING.sub(lambda found: b" " * (len(found[0]) - 1) + b";", data)

@@ -356,4 +356,5 @@ JAVA = Language(
     parts=parts,
     piece=piece,
     doc=_doc,
+    mend=c_like.mended,
 )

@@ -546,7 +546,7 @@ def _language(
     name: str, suffixes: tuple[str, ...], grammar: tree_sitter.Language, queries: str
 ) -> Language:
     reader = partial(piece, read=query(grammar, queries))
-    return Language(name, "javascript", suffixes, grammar, parts, reader, _doc)
+    return Language(name, "javascript", suffixes, grammar, parts, reader, _doc, c_like.mended)
 
 
 JAVASCRIPT = _language(

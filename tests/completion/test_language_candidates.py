@@ -10,7 +10,6 @@ import pytest
 
 from completion.candidates import gather
 from completion.languages import language_for
-from indexing.languages import language_of
 from tests.completion.workspace import CURSOR, asked
 
 DATA = Path(__file__).parent.parent / "data" / "completion"
@@ -58,7 +57,6 @@ def case_of(folder: str, path: str, text: str, match: re.Match[str]) -> Case:
     return Case(folder, path, f"{above}{line}\n{below}", offered, absent)
 
 
-@pytest.mark.skipif(language_of("a.ts") is None, reason="the index reads no TypeScript yet")
 @pytest.mark.parametrize("case", cases())
 def test_offered(case: Case, tmp_path: Path) -> None:
     files = {path: cleaned(text) for path, text in FOLDERS[case.folder].items()}

@@ -51,3 +51,42 @@ async def test_no_ghost_text_from_a_model_that_cannot_read(path: str, tmp_path: 
     assert found.edit is None
     assert found.reason is not None
     assert found.reason.code is Code.LANGUAGE
+
+
+FILES = {
+    "src/api/mailer.ts": "export class Mailer {\n  constructor(host: string) {}\n}\n",
+    "src/api/post.ts": "export default class Postbox {}\nclass PostHidden {}\n",
+    "src/org/mail/Sender.java": "package org.mail;\n\npublic class Sender {}\n",
+    "src/org/mail/SenderHidden.java": "package org.mail;\n\nclass SenderHidden {}\n",
+    "py/mail.py": "class MailerPython: ...\nclass SenderPython: ...\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name", "after"),
+    [
+        (
+            "src/m.ts",
+            f"import a from './a'\nnew Mail{CURSOR}\n",
+            "Mailer",
+            "import a from './a'\nimport { Mailer } from './api/mailer'\n",
+        ),
+        ("src/m.ts", f"new Post{CURSOR}\n", "Postbox", 'import Postbox from "./api/post"\n'),
+        (
+            "src/org/app/App.java",
+            f"package org.app;\n\nclass App {{ Object o = new Send{CURSOR} }}\n",
+            "Sender",
+            "package org.app;\n\nimport org.mail.Sender;\n",
+        ),
+    ],
+)
+async def test_names_of_other_files_bring_their_import(
+    path: str, text: str, name: str, after: str, tmp_path: Path
+) -> None:
+    request, snapshot = asked({**FILES, path: text}, path, tmp_path)
+    found = await engine.popup(request, snapshot, Unwanted(), OPTIONS)
+    labels = [each.label for each in found.items]
+    assert not {"MailerPython", "SenderPython", "SenderHidden", "PostHidden"} & set(labels)
+    (edit,) = found.items[labels.index(name)].extra_edits
+    edited = request.text[: edit.start] + edit.text.encode() + request.text[edit.end :]
+    assert edited.decode().startswith(after)

@@ -433,3 +433,19 @@ def test_reading_after_edits_equals_reading_every_part(
 def test_a_file_cut_anywhere_can_be_read(path: str, source: str) -> None:
     for end in range(0, len(source), 7):
         read(path, source[:end])
+
+
+@pytest.mark.parametrize("path", ["a.ts", "A.java"])
+def test_a_dangling_dot_does_not_swallow_the_members_behind_it(path: str) -> None:
+    mend = language(path).mend
+    text = b"class A {\n  first() { this.\n  }\n  second() { }\n}\nclass B { third() { } }\n"
+    if path.endswith(".java"):
+        text = text.replace(b"  first", b"  void first").replace(b"  second", b"  void second")
+        text = text.replace(b"{ third", b"{ void third")
+    data = mend(text)
+    assert len(data) == len(text)
+    found = read(path, data.decode()).definitions
+    assert [(each.container, each.name) for each in found] == [
+        ("", "A"), ("A", "first"), ("A", "second"), ("", "B"), ("B", "third"),
+    ]  # fmt: skip
+    assert mend(b"a.\n  .then(b)\n") == b"a.\n  .then(b)\n"
