@@ -241,3 +241,24 @@ def test_positions_are_those_of_the_text_as_it_is(tmp_path: Path) -> None:
     found = index.snapshot().symbols("a.py").definitions
     assert [text[slice(*d.name_span)] for d in found] == [b"f", b"g"]
     assert parsing.normalise(text).count(b"\n") == 5
+
+
+def test_names_of_one_family_in_a_mixed_repository(repository: Repository, tmp_path: Path) -> None:
+    files = {
+        "a.py": "class Client: ...\nimport app\n",
+        "b/App.java": "package app.b;\nclass Client {}\nclass ClientFactory {}\n",
+        "c.ts": "export class Client {}\n",
+    }
+    root = repository(files)
+    build(root, tmp_path / "cache")
+    index = Index.open(root, tmp_path / "cache")
+    index.update("d.tsx", b"export class Client {}\n")
+    snapshot = index.snapshot()
+    named = {
+        family: sorted(located.path for located in snapshot.named("Client", 2, family))
+        for family in ("python", "java", "javascript")
+    }
+    assert named == {"python": ["a.py"], "java": ["b/App.java"], "javascript": ["c.ts", "d.tsx"]}
+    prefixed = snapshot.prefixed("cl", 5, top=True, family="java")
+    assert [located.definition.name for located in prefixed] == ["Client", "ClientFactory"]
+    assert len(snapshot.named("Client")) == 4
