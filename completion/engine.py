@@ -54,6 +54,10 @@ SCORED_NAMES = 32
 PREDICTED_NAMES = 32
 """How many names the n-gram proposes."""
 
+LIBRARY_WAIT_MS = 10.0
+"""How long a popup that has names already waits for jedi's: the list is sent as incomplete, so
+what comes later is there at the next keystroke."""
+
 MARGIN_MS = 2.0
 """Kept back from the popup's deadline for ranking once more and building the items."""
 
@@ -248,7 +252,8 @@ async def _popup(
             asked = prompt(request, context, snapshot, typed="")
             scores = pending.start(helpers.scores(request, asked, names, left()))
         with clock.step("helpers"):
-            answer, reasons = await _library_answer(library, left)
+            patience = min(left(), LIBRARY_WAIT_MS) if found.items else left()
+            answer, reasons = await _library_answer(library, patience)
             model, late = await _model_scores(scores, ranked, left)
     with clock.step("items"):
         if answer or model:
@@ -323,11 +328,11 @@ async def _within(task: asyncio.Task[T], budget_ms: float) -> T | None:
 
 
 async def _library_answer(
-    task: asyncio.Task[LibraryAnswer] | None, left: Callable[[], float]
+    task: asyncio.Task[LibraryAnswer] | None, budget_ms: float
 ) -> tuple[tuple[LibraryItem, ...], tuple[Reason, ...]]:
     if task is None:
         return (), ()
-    answer = await _within(task, left())
+    answer = await _within(task, budget_ms)
     if answer is None:
         return (), (Reason(Code.DEADLINE, "jedi did not answer in time"),)
     return answer.items, (() if answer.reason is None else (answer.reason,))
