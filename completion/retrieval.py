@@ -32,21 +32,21 @@ QUOTED = re.compile(r"`([^`]+)`|\b([^\W\d]\w*[_.][\w.]+|[a-z]+[A-Z]\w*)\b")
 """What a request names exactly: in backticks, or spelled as an identifier."""
 
 WEIGHTS: Mapping[str, float] = {
-    "words": 1.0,
-    "calls": 0.35,
-    "cover": 3.0,
-    "letters": 10.0,
+    "words": 0.05,
+    "calls": 0.12,
+    "cover": 2.1,
+    "letters": 4.7,
     "named": 8.0,
-    "uses": 0.5,
-    "here": 1.5,
-    "imported": 2.0,
-    "folder": 0.7,
-    "private": -3.0,
-    "test": -4.0,
-    "deprecated": -2.0,
-    "class": -0.5,
+    "uses": -0.2,
+    "here": 1.7,
+    "imported": 3.3,
+    "private": -2.6,
+    "test": -4.9,
+    "deprecated": -3.0,
+    "class": 0.6,
 }
-"""What each piece of evidence counts; fitted on development repositories (docs/lab-log.md)."""
+"""What each piece of evidence counts: fitted on development repositories by softmax regression, but
+for ``named``, of which the samples say nothing (docs/lab-log.md)."""
 
 SHOWN_USES = 3
 STOP_WORDS = frozenset(
@@ -223,7 +223,6 @@ class Retriever:
             "uses": math.log1p(uses),
             "here": math.log1p(asked.here.get(name, 0)),
             "imported": float(path in asked.imported),
-            "folder": float(bool(asked.near) and _folder(path) == _folder(asked.near)),
             "private": float(name.startswith("_") or "._" in f".{definition.container}"),
             "test": float(is_test(path) and not is_test(asked.near)),
             "deprecated": float(is_deprecated(definition)),
@@ -245,10 +244,6 @@ def cosine(one: Mapping[str, int], other: Mapping[str, int]) -> float:
         return 0.0
     sizes = (sum(number * number for number in each.values()) for each in (one, other))
     return shared / math.sqrt(math.prod(sizes))
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0]
 
 
 def _among(hit: Hit, hits: Sequence[Hit]) -> bool:
@@ -362,7 +357,6 @@ _TOLD = {
     "named": "named in the request",
     "here": "used in this file",
     "imported": "its module is imported here",
-    "folder": "defined beside this file",
     "uses": "used often",
     "private": "private",
     "test": "defined in a test",
