@@ -35,6 +35,7 @@ WEIGHTS: Mapping[str, float] = {
     "words": 0.05,
     "calls": 0.12,
     "cover": 2.1,
+    "told": 4.0,
     "letters": 4.7,
     "named": 8.0,
     "uses": -0.2,
@@ -46,7 +47,8 @@ WEIGHTS: Mapping[str, float] = {
     "class": 0.6,
 }
 """What each piece of evidence counts: fitted on development repositories by softmax regression, but
-for ``named``, of which the samples say nothing (docs/lab-log.md)."""
+for ``named`` and ``told``: samples with hidden documentation say nothing of them (docs/lab-log.md).
+"""
 
 SHOWN_USES = 3
 STOP_WORDS = frozenset(
@@ -215,6 +217,7 @@ class Retriever:
             "words": score,
             "calls": under.get(name, 0.0),
             "cover": covered / len(set(own)) if own else 0.0,
+            "told": _told_share(asked.words, definition.doc) ** 2,
             "letters": max(
                 cosine(asked.letters, letters(name)),
                 cosine(asked.letters, letters(definition.qualname)),
@@ -244,6 +247,12 @@ def cosine(one: Mapping[str, int], other: Mapping[str, int]) -> float:
         return 0.0
     sizes = (sum(number * number for number in each.values()) for each in (one, other))
     return shared / math.sqrt(math.prod(sizes))
+
+
+def _told_share(words: Sequence[str], doc: str) -> float:
+    """The share of the request's words that the documentation uses too."""
+    own = set(split_words(doc).split())
+    return sum(any(_alike(word, each) for each in own) for word in words) / max(1, len(words))
 
 
 def _among(hit: Hit, hits: Sequence[Hit]) -> bool:
@@ -353,11 +362,11 @@ _TOLD = {
     "words": "its name, signature or documentation says so",
     "calls": "called under comments like this",
     "cover": "its name is made of these words",
+    "told": "its documentation uses these words",
     "letters": "its name looks like these words",
     "named": "named in the request",
     "here": "used in this file",
     "imported": "its module is imported here",
-    "uses": "used often",
     "private": "private",
     "test": "defined in a test",
     "deprecated": "deprecated",
