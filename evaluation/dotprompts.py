@@ -1,9 +1,10 @@
 """``lancefill eval dotprompts``: what comes after the dot, in Java, on an outside set.
 
 DotPrompts (Agrawal et al., "Monitor-guided decoding", NeurIPS 2023): dereferences in methods of
-real repositories; the method's rest is cut away on disk before anything is indexed, and the popup of the
-real server is asked for. With the repositories at hand (a folder each, at the item's commit) they
-are the workspace; without, the file alone is. A model's "next identifier match" is our top 1.
+real repositories; the rest of the method is cut away on disk before anything is indexed, and the
+popup of the real server is asked for. With the repositories at hand (a folder each, at the item's
+commit) they are the workspace; without, the file alone is. A model's "next identifier match" is
+our top 1.
 """
 
 from __future__ import annotations
