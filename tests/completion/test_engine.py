@@ -12,6 +12,8 @@ import pytest
 from completion import engine
 from completion.context import Context, Place
 from completion.engine import MAX_ITEMS, Options
+from completion.ranker import forest
+from completion.ranking import NAMES
 from completion.request import (
     Code,
     GhostOptions,
@@ -179,12 +181,32 @@ class Scores(SilentHelpers):
         return [0.0 if name == self.best else -20.0 for name in names]
 
 
+LIKED_BY_THE_MODEL = forest(
+    [
+        {
+            "feature": ["model", "", ""],
+            "threshold": [8.0, 0.0, 0.0],
+            "at_most": [1, 1, 2],
+            "more": [2, 1, 2],
+            "value": [0.5, 0.0, 1.0],
+        }
+    ],
+    NAMES,
+)
+"""A ranker that listens to the model alone."""
+
+
 @pytest.mark.parametrize("best", ["describe", "pack", "wait"])
-async def test_the_models_scores_count(best: str, tmp_path: Path) -> None:
+async def test_the_models_scores_count(
+    best: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("completion.ranking.forest_for", lambda _place: LIKED_BY_THE_MODEL)
+    monkeypatch.setattr("completion.engine.SCORED_NAMES", 200)
     helpers = Scores(best)
     with_model, without = await popup(CLIENT, tmp_path, helpers), await popup(CLIENT, tmp_path)
+    assert with_model.items[0].label == best
     assert item(with_model, best).score > item(without, best).score
-    assert item(with_model, "fetch").score <= item(without, "fetch").score
+    assert item(with_model, "fetch").score == item(without, "fetch").score
     assert "model 100 %" in [each.text for each in item(with_model, best).evidence]
     assert helpers.prompts[0].prefix.endswith("client.")
 

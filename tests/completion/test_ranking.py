@@ -81,10 +81,14 @@ def test_a_statement_calls(tmp_path: Path) -> None:
 
 
 def test_a_value_is_named_like_what_it_is_for(tmp_path: Path) -> None:
-    assert members(tmp_path, "size = a.")[0] == "size"
+    def score(line: str, name: str) -> float:
+        text = MEMBERS.format(line=line, above="pass").replace("Base", "object")
+        found = ranked({**FILES, "m.py": text}, "m.py", tmp_path)
+        return next(each.score for each in found if each.candidate.name == name)
+
+    assert score("size = a.", "size") > score("other = a.", "size")
+    assert score("open(size=a.", "size") > score("open(file=a.", "size")
     assert members(tmp_path, "close_it = a.")[0] == "close_file"
-    assert members(tmp_path, "open(file=a.")[0] != "size"
-    assert members(tmp_path, "open(size=a.")[0] == "size"
 
 
 def test_an_override_calls_what_it_extends(tmp_path: Path) -> None:
@@ -130,11 +134,15 @@ def test_better_matches_come_first(tmp_path: Path) -> None:
     assert exact.index("Getter") < exact.index("get_all")
 
 
-def test_the_models_opinion_counts(tmp_path: Path) -> None:
+def test_the_models_opinion_is_a_feature(tmp_path: Path) -> None:
     found, known = known_at({"m.py": f"def f(ab, ac):\n    a{CURSOR}"}, "m.py", tmp_path)
-    for liked in ("ab", "ac"):
-        opinion = replace(known, model={liked: over_unseen(math.log(0.9))})
-        assert rank(found, opinion, limit=50)[0].candidate.name == liked
+    names = [each.name for each in found.items]
+    column = [feature.name for feature in FEATURES].index("model")
+    opinion = replace(known, model={"ac": over_unseen(math.log(0.9))})
+    values = dict(zip(names, matrix(found, opinion)[:, column], strict=True))
+    assert values["ac"] == pytest.approx(math.log(0.9) - math.log(UNSEEN))
+    assert values["ab"] == 0
+    assert not matrix(found, known)[:, column].any()
 
 
 def test_scores_are_the_sum_of_their_evidence(tmp_path: Path) -> None:
