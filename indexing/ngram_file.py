@@ -48,13 +48,14 @@ import tempfile
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.counts import Counts
 from indexing.lexemes import BOUNDARY, Ids, Interner, Offsets, raw_lexemes, syntax_of
 
 FILE_NAME = "ngrams-1.bin"
@@ -104,7 +105,10 @@ class Strings:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The sections of an open file; see the module's docstring."""
+    """The sections of an open file; see the module's docstring.
+
+    ``numbers`` and ``near`` are what readers remember of it: `ngrams.numbers_of`, `together`.
+    """
 
     words: Strings
     hashes: NDArray[np.uint32]
@@ -119,6 +123,8 @@ class Mapped:
     heavy_starts: Offsets
     heavy_words: Ids
     heavy_counts: Ids
+    numbers: dict[bytes, int] = field(default_factory=dict, repr=False)
+    near: dict[int, tuple[int, Counts]] = field(default_factory=dict, repr=False)
 
 
 def path_key(path: str) -> bytes:
