@@ -29,7 +29,8 @@ class Counts:
         if not len(self.words):
             return np.zeros(len(numbers), np.int64)
         at = np.minimum(self.words.searchsorted(numbers), len(self.words) - 1)
-        return self.counts[at] * (self.words[at] == numbers)
+        found: Wide = self.counts[at] * (self.words[at] == numbers)
+        return found
 
     def within(self, first: int, last: int) -> tuple[Ids, Wide]:
         """The words from number ``first`` to before ``last``, and their counts."""
@@ -45,12 +46,11 @@ def counted(words: Ids) -> Counts:
     if not len(words):
         return NOTHING
     words = np.sort(words)
-    starts = np.flatnonzero(words[1:] != words[:-1]) + 1
-    starts = np.concatenate((_FIRST, starts))
-    return Counts(words[starts], np.diff(starts, append=len(words)), len(words))
-
-
-_FIRST = np.zeros(1, np.int64)
+    changes = np.empty(len(words) + 1, np.bool_)
+    changes[0] = changes[-1] = True
+    np.not_equal(words[1:], words[:-1], out=changes[1:-1])
+    bounds = changes.nonzero()[0]
+    return Counts(words[bounds[:-1]], bounds[1:] - bounds[:-1], len(words))
 
 
 def without(all_: Counts, some: Counts) -> Counts:

@@ -48,7 +48,7 @@ import tempfile
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,8 @@ class Mapped:
     heavy_starts: Offsets
     heavy_words: Ids
     heavy_counts: Ids
-    numbers: dict[bytes, int] = field(default_factory=dict, repr=False)
-    near: dict[int, tuple[int, Counts]] = field(default_factory=dict, repr=False)
+    numbers: dict[bytes, int]
+    near: dict[int, tuple[int, Counts]]
 
 
 def path_key(path: str) -> bytes:
@@ -355,4 +355,4 @@ def _sections(data: mmap.mmap, check_all: bool) -> Mapped:
     }
     words = Strings(arrays.pop("words"), arrays.pop("word_ends"))
     paths = Strings(arrays.pop("paths"), arrays.pop("path_ends"))
-    return Mapped(words=words, paths=paths, **arrays)
+    return Mapped(words=words, paths=paths, numbers={}, near={}, **arrays)

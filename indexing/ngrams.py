@@ -336,11 +336,14 @@ class View:
             scores[words - first] += weight * found
             if len(new):
                 scores[last - first :] += weight * counts.of(new)
-        numbers = np.concatenate((np.arange(first, last, dtype=np.int32), new))
-        scores[np.isin(numbers, self._numbers(_PLACEHOLDERS))] = 0.0
+        for number in self._numbers(_PLACEHOLDERS).tolist():
+            if first <= number < last:
+                scores[number - first] = 0.0
+            scores[last - first :][new == number] = 0.0
+        best = ((at, float(scores[at] + mix.unknown)) for at in _best(scores, limit))
+        known = last - first
         return [
-            (self._word(int(numbers[at])), float(scores[at] + mix.unknown))
-            for at in _best(scores, limit)
+            (self._word(first + at if at < known else int(new[at - known])), p) for at, p in best
         ]
 
     def evidence(self, context: Sequence[bytes]) -> Evidence:
