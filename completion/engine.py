@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from completion.request import (
     InsertCall,
     LibraryAnswer,
     LibraryItem,
+    Origin,
     Popup,
     Prompt,
     RawGhost,
@@ -56,6 +58,10 @@ PREDICTED_NAMES = 32
 
 MARGIN_MS = 2.0
 """Kept back from the popup's deadline for ranking once more and building the items."""
+
+LIBRARY_WAIT_MS = 12.0
+"""How long after the request jedi is waited for where the repository or statistics have names to
+offer: a list is asked for anew with every letter, and jedi's late answer is there for the next."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -248,7 +254,10 @@ async def _popup(
             asked = prompt(request, context, snapshot, typed="")
             scores = pending.start(helpers.scores(request, asked, names, left()))
         with clock.step("helpers"):
-            answer, reasons = await _library_answer(library, left)
+            waiting = _patience(found)
+            answer, reasons = await _library_answer(
+                library, lambda: min(left(), waiting - clock.now()), waited=waiting == math.inf
+            )
             model, late = await _model_scores(scores, ranked, left)
     with clock.step("items"):
         if answer or model:
@@ -269,6 +278,16 @@ def needs_library(context: Context, found: Candidates) -> bool:
     """jedi is asked only for what the repository does not define."""
     asked = context.place in (Place.MEMBER, Place.IMPORTED, Place.MODULE)
     return asked and not found.complete
+
+
+def _patience(found: Candidates) -> float:
+    """Until when jedi is waited for, in milliseconds since the request.
+
+    Not at all where the receiver's own members are known, to the deadline where nothing is.
+    """
+    if any(each.origin is Origin.MEMBER and each.how.certain for each in found.items):
+        return 0.0
+    return LIBRARY_WAIT_MS if found.items else math.inf
 
 
 def view_of(request: Request, context: Context, snapshot: Snapshot) -> View | None:
@@ -318,18 +337,20 @@ class _Pending:
 
 async def _within(task: asyncio.Task[T], budget_ms: float) -> T | None:
     """The task's result, or None where it is late."""
-    done, _ = await asyncio.wait((task,), timeout=max(0.0, budget_ms) / 1000)
-    return task.result() if done else None
+    if budget_ms > 0:
+        await asyncio.wait((task,), timeout=budget_ms / 1000)
+    return task.result() if task.done() else None
 
 
 async def _library_answer(
-    task: asyncio.Task[LibraryAnswer] | None, left: Callable[[], float]
+    task: asyncio.Task[LibraryAnswer] | None, left: Callable[[], float], *, waited: bool
 ) -> tuple[tuple[LibraryItem, ...], tuple[Reason, ...]]:
     if task is None:
         return (), ()
     answer = await _within(task, left())
     if answer is None:
-        return (), (Reason(Code.DEADLINE, "jedi did not answer in time"),)
+        late = "jedi did not answer in time" if waited else "jedi's names come with the next letter"
+        return (), (Reason(Code.DEADLINE, late),)
     return answer.items, (() if answer.reason is None else (answer.reason,))
 
 
