@@ -25,7 +25,7 @@ from completion.languages import language_for
 from completion.naming import known_part
 from completion.presenting import present
 from completion.prompting import prompt
-from completion.ranking import Ranked, rank
+from completion.ranking import Ranked, forest_for, rank
 from completion.request import (
     Code,
     Ghost,
@@ -153,11 +153,15 @@ class Clock:
 def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
     """Do for a file that was just opened what its first popup would otherwise wait for.
 
-    The words of ``text`` are read for the n-gram, and what the file's imports bind is resolved;
-    both are kept where they are found again. Never raises.
+    The words of ``text`` are read for the n-gram, what the file's imports bind is resolved, and
+    what all files share is loaded; it is kept where it is found again. Never raises.
     """
     try:
+        forest_for(Place.MEMBER)
+        language_for(path)
         snapshot.bindings(path)
+        snapshot.importers("")
+        snapshot.use_counts(())
         if snapshot.ngrams is not None:
             snapshot.ngrams.with_buffer(path, text)
     except Exception as error:  # noqa: BLE001  the popup will meet it again and answer

@@ -185,9 +185,6 @@ class Disk:
             self._after[part] = self.view.used_after(part)
         return self._after[part]
 
-    def use_count(self, name: str) -> int:
-        return self.use_counts((name,))[name]
-
     def use_counts(self, names: Collection[str]) -> Mapping[str, int]:
         """The counts of at least these names; those asked for before are remembered."""
         unknown = [name for name in names if name not in self._used]
@@ -496,7 +493,9 @@ class Snapshot:
 
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""
-        return self.use_counts((name,))[name]
+        number = self._disk.use_counts((name,))[name]
+        number += sum(buffer.counts.names.get(name, 0) for buffer in self._buffers.values())
+        return number - sum(self._disk.counts(file).names.get(name, 0) for file in self._hidden)
 
     def use_counts(self, names: Collection[str]) -> dict[str, int]:
         """`use_count` of each name, for less than asking one by one."""
