@@ -250,6 +250,8 @@ async def _popup(
         if language.jedi and needs_library(context, found):
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
+            if library.done():  # it was answered before, for another letter of this word
+                found = with_library(found, library.result().items, context)
         with clock.step("ranking"):
             known = facts(request, context, found, snapshot, view)
             ranked = rank(found, known, MAX_ITEMS)
@@ -264,8 +266,9 @@ async def _popup(
             )
             model, late = await _model_scores(scores, ranked, left)
     with clock.step("items"):
-        if answer or model:
-            found = with_library(found, answer, context)
+        merged = with_library(found, answer, context) if answer else found
+        if model or len(merged.items) > len(found.items):
+            found = merged
             known = replace(with_counts(known, found, view), model=model)
             ranked = rank(found, known, MAX_ITEMS)
         items = present(

@@ -187,6 +187,17 @@ async def test_the_library_is_hardly_waited_for_where_names_are_known(
     assert "jedi's names come with the next letter" in {each.message for each in found.reasons}
 
 
+async def test_what_the_library_said_before_is_ranked_with_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LIBRARY_WAIT_MS", 60_000.0)
+    text = f"import json\njson.lines()\njson.{CURSOR}"
+    at_once = await popup(text, tmp_path / "a", Library("dumps", "lines"), PATIENT)
+    later = await popup(text, tmp_path / "b", Library("dumps", "lines", delay=0.001), PATIENT)
+    assert [each.label for each in at_once.items] == [each.label for each in later.items]
+    assert {"dumps", "lines"} <= {each.label for each in at_once.items}
+
+
 async def test_what_the_library_says_at_once_is_taken_though_nobody_waits(tmp_path: Path) -> None:
     found = await popup(UNKNOWN_BASE, tmp_path, Library("inherited"), PATIENT)
     assert {"own", "inherited"} <= {each.label for each in found.items}
