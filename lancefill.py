@@ -478,6 +478,27 @@ def evaluate_ask(
 
 
 @evaluate.command()
+@click.option("--data", type=FILE, required=True, help="The set, as JSONL.")
+@click.option("--repos", type=FOLDER, help="A folder with its repositories at their commits.")
+@one_line()
+def dotprompts(data: Path, repos: Path | None) -> None:
+    """Is the next identifier right after a dot in Java? DotPrompts, an outside set.
+
+    Without --repos each file is a workspace of its own.
+    """
+    from evaluation import dotprompts as prompts
+    from evaluation import report
+    from evaluation.items import ItemsError
+
+    console = report.console()
+    try:
+        result = prompts.run(prompts.read(data), repos, console)
+    except ItemsError as error:
+        raise Problem(str(error)) from error
+    report.print_json(console, result)
+
+
+@evaluate.command()
 @REPOSITORY
 @COUNT
 @SEED

@@ -15,12 +15,10 @@ by the cosine of their letter trigrams, which stands in for LANCE's embeddings o
 from __future__ import annotations
 
 import ast
-import math
 import random
 import re
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -148,7 +146,8 @@ def _ask(source: Source, questions: Sequence[Question]) -> Iterator[Asked]:
         for question in questions:
             for name, arm in ARMS.items():
                 start = time.perf_counter()
-                answers = arm(snapshot, question.request, question.path)
+                near = question.path if question.kind is Kind.COMMENT else ""
+                answers = arm(snapshot, question.request, near)
                 ms = 1000 * (time.perf_counter() - start)
                 yield Asked(question, name, _rank(question, answers), _first(answers), ms)
 
@@ -286,28 +285,17 @@ def _bm25(snapshot: Snapshot, request: str, _near: str) -> Answers:
     return names
 
 
-def _trigrams(text: str) -> Counter[str]:
-    padded = f" {split(text)} "
-    return Counter(padded[at : at + 3] for at in range(len(padded) - 2))
-
-
 def _names(snapshot: Snapshot, request: str, _near: str) -> Answers:
     """Names alone: the cosine of the request's and the name's letter trigrams."""
-    wanted = _trigrams(request)
+    wanted = retrieval.letters(request)
     scored = []
     for path in sorted(snapshot.paths):
         symbols = snapshot.symbols(path)
         for definition in symbols.definitions if symbols else ():
             if definition.kind in FOUND:
-                score = _cosine(wanted, _trigrams(definition.name))
+                score = retrieval.cosine(wanted, retrieval.letters(definition.name))
                 scored.append((-score, path, definition.qualname))
     return [(path, name) for _, path, name in sorted(scored)[:LIMIT]]
-
-
-def _cosine(one: Mapping[str, int], other: Mapping[str, int]) -> float:
-    shared = sum(number * one.get(key, 0) for key, number in other.items())
-    sizes = (sum(number * number for number in each.values()) for each in (one, other))
-    return shared / math.sqrt(math.prod(sizes)) if shared else 0.0
 
 
 OURS = "lancefill"

@@ -27,6 +27,12 @@ class Situation:
         letters = {0: "", 1: ", 1 letter"}.get(self.typed, f", {self.typed} letters")
         return place + letters
 
+    @property
+    def short(self) -> str:
+        """For tables that say something else in the same column."""
+        place = "dot" if self.shape is Shape.MEMBER else "bare"
+        return f"{place} + {self.typed}" if self.typed else place
+
 
 SITUATIONS = (
     Situation(Shape.MEMBER, 0),
@@ -118,7 +124,7 @@ def _split(
     for situation in (SITUATIONS[0], SITUATIONS[3]):
         chosen = select(asked, situation, arm)
         rows += [
-            row(f"{situation}: {name}", [one for one in chosen if part(one) == name])
+            row(f"{situation.short}: {name}", [one for one in chosen if part(one) == name])
             for name in sorted({part(one) for one in chosen})
         ]
     return report.table(title, ("", *HEADER), rows)

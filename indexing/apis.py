@@ -35,6 +35,9 @@ FOUND = frozenset((Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.PROPERTY))
 COLUMN_WEIGHTS = (6.0, 2.0, 1.0, 3.0)
 """BM25 weights of name, container, signature and doc; chosen on development repositories."""
 
+BEGUN = 5
+"""Letters of a long word that are enough to be looked for: ``connecting`` finds ``connection``."""
+
 SCHEMA = """
 CREATE TABLE known (file INTEGER PRIMARY KEY);
 CREATE VIRTUAL TABLE apis USING fts5(
@@ -134,9 +137,10 @@ class Apis:
 
 
 def match_query(words: Iterable[str]) -> str:
-    """An FTS5 query for any of the words; empty where there is none."""
+    """An FTS5 query for any of the words, or what begins like a long one; empty for none."""
     kept = dict.fromkeys(part for word in words for part in split(word).split())
-    return " OR ".join(f'"{word}"' for word in kept)
+    begun = {word[:BEGUN] for word in kept if len(word) > BEGUN}
+    return " OR ".join([*(f'"{word}"' for word in kept), *(f'"{word}"*' for word in sorted(begun))])
 
 
 def opened(path: Path | None) -> Apis:

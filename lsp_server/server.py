@@ -332,10 +332,12 @@ async def ask(ls: Server, question: Any) -> list[dict[str, Any]]:  # noqa: ANN40
     ``question`` is ``{query, textDocument?: {uri}, limit?}``; what is wrong with it is answered as
     an error of the request.
     """
-    query, limit = getattr(question, "query", None), getattr(question, "limit", ASK_LIMIT)
+    asked = question if isinstance(question, Mapping) else {}
+    query, limit = asked.get("query"), asked.get("limit", ASK_LIMIT)
     if not isinstance(query, str) or not isinstance(limit, int) or not 0 < limit <= ASK_MOST:
         raise JsonRpcInvalidParams(f"{ASK} takes {{query: text, limit: 1 to {ASK_MOST}}}")
-    uri = getattr(getattr(question, "textDocument", None), "uri", "")
+    document = asked.get("textDocument")
+    uri = str(document.get("uri", "")) if isinstance(document, Mapping) else ""
     answers = await ls.session.ask(query, limit, uri)
     return [
         {**dataclasses.asdict(answer), "uri": (root / answer.path).as_uri()}

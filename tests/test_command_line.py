@@ -176,3 +176,30 @@ def test_columns_count_characters() -> None:
     assert Position(Path("a.py"), 1, 1).offset(b"") == 0
     with pytest.raises(Problem):
         Position(Path("a.py"), 1, 8).offset(data)
+
+
+def test_ask_in_plain_words(repository: Path) -> None:
+    shown = run("ask", "--root", repository, "something that has an area")
+    assert shown.exit_code == 0, shown.output
+    assert "models.Shape" in shown.output
+    assert "from models import Shape" in shown.output
+    answers = json.loads(run("ask", "--root", repository, "--json", "its size").output)
+    assert answers[0]["name"] == "models.Shape.area_of_shape"
+    nothing = run("ask", "--root", repository, "qqqq zzzz")
+    assert "Nothing in this repository" in nothing.output
+
+
+def test_ask_near_a_file_elsewhere(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.touch()
+    refused = run("ask", "--root", repository, "--near", other, "a size")
+    assert refused.exit_code == 2
+    assert "is not in" in refused.output
+
+
+def test_samples_that_cannot_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "s.npz"
+    file.write_text("no")
+    refused = run("train-ranker", file)
+    assert refused.exit_code == 2
+    assert "cannot be read" in refused.output

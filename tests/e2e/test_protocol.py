@@ -50,6 +50,21 @@ async def session(
         yield session
 
 
+async def test_a_request_in_plain_words(session: Session) -> None:
+    assert "lancefill.ask" in session.capabilities["executeCommandProvider"]["commands"]
+    question = {"query": "send all of it", "textDocument": {"uri": session.uri("main.py")}}
+    asked = {"command": "lancefill.ask", "arguments": [question]}
+    answers = await session.client.request("workspace/executeCommand", asked)
+    assert answers[0]["name"] == "pkg.client.Client.send"
+    assert answers[0]["uri"] == session.uri("pkg/client.py")
+    assert answers[0]["call"] == "client.send(data)"
+    for wrong in ({}, {"query": 3}, {"query": "x", "limit": 0}):
+        with pytest.raises(ResponseError):
+            await session.client.request(
+                "workspace/executeCommand", {"command": "lancefill.ask", "arguments": [wrong]}
+            )
+
+
 async def test_capabilities(session: Session) -> None:
     offered = session.capabilities
     wanted = {"vscode": "utf-16", "neovim": "utf-8", "bare": "utf-16"}
@@ -59,9 +74,7 @@ async def test_capabilities(session: Session) -> None:
     assert offered["inlineCompletionProvider"] == {}
     assert offered["textDocumentSync"]["change"] == 2
     assert offered["workspace"]["workspaceFolders"]["supported"] is True
-    assert "executeCommandProvider" not in offered or not offered["executeCommandProvider"].get(
-        "commands"
-    )
+    assert offered["executeCommandProvider"]["commands"] == ["lancefill.ask"]
 
 
 async def test_popup_in_our_order(session: Session) -> None:

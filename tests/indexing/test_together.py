@@ -28,7 +28,7 @@ def twin(mapped: Mapped, word: bytes, names: Sequence[bytes]) -> list[float]:
     numbers = {mapped.words[number]: number for number in range(len(mapped.words))}
     start, end = (int(mapped.heads[numbers[word] + at]) for at in (0, 1))
     step = max(1, math.ceil((end - start) / together.PLACES))
-    places = [at for at in mapped.order[start:end:step].tolist()]
+    places = mapped.order[start:end:step].tolist()
     windows = [text[at : at + together.WINDOW] for at in places]
     windows = [window for window in windows if len(window) == together.WINDOW]
     lifts = []
