@@ -451,10 +451,13 @@ def _bound_near(candidate: Candidate, facts: Facts) -> float:
 
 
 def _distance(candidate: Candidate, facts: Facts) -> float:
-    """How many folders lie between the definition's file and this one; -1 for no file, 0 here."""
+    """How many folders lie between the definition's file and this one: -1 for no file, 1 for one
+    in the same folder and for this file itself. That a name is defined in this very file must not
+    count: the ranker is fitted to calls of other files' definitions alone.
+    """
     if not candidate.path:
         return -1.0
-    return float(_steps(candidate.path, facts.path))
+    return float(max(1, _steps(candidate.path, facts.path)))
 
 
 @lru_cache(maxsize=4096)
@@ -575,7 +578,7 @@ FEATURES = (
     # use counts
     Feature("after", "uses", _counted(lambda f: f.after), _after_words, grows=1),
     Feature("here", "uses", _counted(lambda f: f.here), _here_words, grows=1),
-    Feature("in_file", "uses", _counted(lambda f: f.in_file)),
+    Feature("in_file", "uses", _counted(lambda f: f.in_file), grows=1),
     Feature("uses", "uses", _uses, _uses_words),
     # what was written before
     Feature("recent", "recency", _each(_recent), _says("stands just above"), grows=1),

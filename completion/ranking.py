@@ -73,7 +73,7 @@ def _evidence(candidate: Candidate, known: Facts, values: ranker.Floats) -> tupl
 
 def telling(evidence: Sequence[Evidence]) -> list[Evidence]:
     """The evidence that people are shown: what ties the item to this place, then the heaviest."""
-    told = [each for each in evidence if each.text]
+    told = [each for each in evidence if each.text and (each.contribution or each.feature in _TIES)]
     return sorted(told, key=lambda each: (each.feature not in _TIES, -abs(each.contribution)))
 
 

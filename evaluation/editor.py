@@ -211,9 +211,10 @@ def _shown(item: Mapping[str, Json]) -> Item:
     if isinstance(documentation, dict):
         documentation = documentation["value"]
     reasons = [line for line in documentation.splitlines() if line.startswith(BULLET)]
+    kind = item.get("kind") or 0
     return Item(
         label=item["label"],
-        kind=KINDS[item.get("kind") or 0],
+        kind=KINDS[kind] if kind < len(KINDS) else "",  # some servers number kinds of their own
         detail=item.get("detail") or (item.get("labelDetails") or {}).get("description") or "",
         why="; ".join(line.removeprefix(BULLET) for line in reasons),
     )

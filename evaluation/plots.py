@@ -58,7 +58,7 @@ def _bars(axes: Axes, names: Sequence[str], rates: Sequence[object]) -> None:
     for place, value in enumerate(values):
         axes.text(0.02, place, f"{value:.0%}", va="center", fontsize=8, color="#1b1b1b")
     axes.set_xlim(0, 1)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.4, -0.6)  # the first on top
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -53,7 +53,7 @@ READ_WEIGHT, TYPED_WEIGHT = 0.4, 0.5
 NOT_COUNTED = ("ngram", "together")
 """Groups of features that are missing until the repository's n-gram is built."""
 
-NOT_COUNTED_EVERY, NOT_COUNTED_WEIGHT = 4, 0.3
+NOT_COUNTED_EVERY, NOT_COUNTED_WEIGHT = 2, 0.4
 """Every so many lists are shown to the fit once more without those groups, with this weight."""
 
 Tree = dict[str, list[Any]]

@@ -221,7 +221,7 @@ async def test_the_models_scores_count(best: str, tmp_path: Path) -> None:
     helpers = Scores(best)
     with_model, without = await popup(CLIENT, tmp_path, helpers), await popup(CLIENT, tmp_path)
     assert item(with_model, best).score > item(without, best).score
-    assert item(with_model, "fetch").score == item(without, "fetch").score
+    assert item(with_model, "fetch").score <= item(without, "fetch").score
     assert "model 100 %" in [each.text for each in item(with_model, best).evidence]
     assert helpers.prompts[0].prefix.endswith("client.")
 
