@@ -532,7 +532,8 @@ def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int
     "rows",
     multiple=True,
     metavar="ROW",
-    help="Only this row (repeat it): index, warm, edit, popup, ghost, decode, start, memory.",
+    help="Only this row (repeat it): index, warm, edit, popup, popup100k, ghost, decode, start, "
+    "memory.",
 )
 @click.option(
     "--samples", type=click.IntRange(10), default=200, show_default=True, help="Requests per row."
@@ -540,7 +541,7 @@ def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int
 @SEED
 @one_line()
 def latency(rows: tuple[str, ...], samples: int, seed: int) -> None:
-    """Measure speed and memory on 750k lines and judge them against the goals.
+    """Measure speed and memory on 750k and 100k lines and judge them against the goals.
 
     Exit status 1 when a row could not be measured.
     """

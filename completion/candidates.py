@@ -207,12 +207,18 @@ def _is_inside(member: Member, scope: Scope) -> bool:
 
 def _native_members(language: Language, type_name: str, tie: str, how: Tie) -> Iterator[Candidate]:
     for member in language.members(type_name):
-        yield replace(_native(member, Origin.LIBRARY, tie), how=how)
+        yield _native(member, Origin.LIBRARY, tie, how)
 
 
-def _native(each: Native, origin: Origin, tie: str) -> Candidate:
+def _native(each: Native, origin: Origin, tie: str, how: Tie = Tie.NONE) -> Candidate:
     return Candidate(
-        each.name, each.kind, origin, tie, detail=each.detail, documentation=each.documentation
+        each.name,
+        each.kind,
+        origin,
+        tie,
+        how=how,
+        detail=each.detail,
+        documentation=each.documentation,
     )
 
 
@@ -276,18 +282,18 @@ def _used(
         if name in known or name == unfinished:
             continue
         if match_quality(name, context.prefix) is not None:
-            yield replace(_somewhere(name, scope.snapshot), tie=tie, how=how)
+            yield _somewhere(name, scope.snapshot, tie, how)
 
 
-def _somewhere(name: str, snapshot: Snapshot) -> Candidate:
+def _somewhere(name: str, snapshot: Snapshot, tie: str, how: Tie) -> Candidate:
     """A name whose owner is not known; its definition is told where there is only one."""
     located = snapshot.named(name, limit=2)
     if len(located) == 1:
         definition = located[0].definition
         kind = str(definition.kind)
-        return Candidate(name, kind, Origin.USED, "", definition, located[0].path)
+        return Candidate(name, kind, Origin.USED, tie, definition, located[0].path, how=how)
     some = located[0].definition.kind if located else Kind.ATTRIBUTE
-    return Candidate(name, str(some), Origin.USED)
+    return Candidate(name, str(some), Origin.USED, tie, how=how)
 
 
 # A bare name

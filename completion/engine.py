@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from completion.languages import language_for
 from completion.naming import known_part
 from completion.presenting import present
 from completion.prompting import prompt
-from completion.ranking import Ranked, rank
+from completion.ranking import Ranked, forest_for, rank
 from completion.request import (
     Code,
     Ghost,
@@ -32,6 +33,7 @@ from completion.request import (
     InsertCall,
     LibraryAnswer,
     LibraryItem,
+    Origin,
     Popup,
     Prompt,
     RawGhost,
@@ -54,12 +56,12 @@ SCORED_NAMES = 32
 PREDICTED_NAMES = 32
 """How many names the n-gram proposes."""
 
-LIBRARY_WAIT_MS = 10.0
-"""How long a popup that has names already waits for jedi's: the list is sent as incomplete, so
-what comes later is there at the next keystroke."""
-
 MARGIN_MS = 2.0
 """Kept back from the popup's deadline for ranking once more and building the items."""
+
+LIBRARY_WAIT_MS = 12.0
+"""How long after the request jedi is waited for where the repository or statistics have names to
+offer: a list is asked for anew with every letter, and jedi's late answer is there for the next."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -151,11 +153,15 @@ class Clock:
 def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
     """Do for a file that was just opened what its first popup would otherwise wait for.
 
-    The words of ``text`` are read for the n-gram, and what the file's imports bind is resolved;
-    both are kept where they are found again. Never raises.
+    The words of ``text`` are read for the n-gram, what the file's imports bind is resolved, and
+    what all files share is loaded; it is kept where it is found again. Never raises.
     """
     try:
+        forest_for(Place.MEMBER)
+        language_for(path)
         snapshot.bindings(path)
+        snapshot.importers("")
+        snapshot.use_counts(())
         if snapshot.ngrams is not None:
             snapshot.ngrams.with_buffer(path, text)
     except Exception as error:  # noqa: BLE001  the popup will meet it again and answer
@@ -244,6 +250,8 @@ async def _popup(
         if language.jedi and needs_library(context, found):
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
+            if library.done():  # it was answered before, for another letter of this word
+                found = with_library(found, library.result().items, context)
         with clock.step("ranking"):
             known = facts(request, context, found, snapshot, view)
             ranked = rank(found, known, MAX_ITEMS)
@@ -252,12 +260,15 @@ async def _popup(
             asked = prompt(request, context, snapshot, typed="")
             scores = pending.start(helpers.scores(request, asked, names, left()))
         with clock.step("helpers"):
-            patience = min(left(), LIBRARY_WAIT_MS) if found.items else left()
-            answer, reasons = await _library_answer(library, patience)
+            waiting = _patience(found)
+            answer, reasons = await _library_answer(
+                library, lambda: min(left(), waiting - clock.now()), waited=waiting == math.inf
+            )
             model, late = await _model_scores(scores, ranked, left)
     with clock.step("items"):
-        if answer or model:
-            found = with_library(found, answer, context)
+        merged = with_library(found, answer, context) if answer else found
+        if model or len(merged.items) > len(found.items):
+            found = merged
             known = replace(with_counts(known, found, view), model=model)
             ranked = rank(found, known, MAX_ITEMS)
         items = present(
@@ -274,6 +285,16 @@ def needs_library(context: Context, found: Candidates) -> bool:
     """jedi is asked only for what the repository does not define."""
     asked = context.place in (Place.MEMBER, Place.IMPORTED, Place.MODULE)
     return asked and not found.complete
+
+
+def _patience(found: Candidates) -> float:
+    """Until when jedi is waited for, in milliseconds since the request.
+
+    Not at all where the receiver's own members are known, to the deadline where nothing is.
+    """
+    if any(each.origin is Origin.MEMBER and each.how.certain for each in found.items):
+        return 0.0
+    return LIBRARY_WAIT_MS if found.items else math.inf
 
 
 def view_of(request: Request, context: Context, snapshot: Snapshot) -> View | None:
@@ -323,18 +344,20 @@ class _Pending:
 
 async def _within(task: asyncio.Task[T], budget_ms: float) -> T | None:
     """The task's result, or None where it is late."""
-    done, _ = await asyncio.wait((task,), timeout=max(0.0, budget_ms) / 1000)
-    return task.result() if done else None
+    if budget_ms > 0:
+        await asyncio.wait((task,), timeout=budget_ms / 1000)
+    return task.result() if task.done() else None
 
 
 async def _library_answer(
-    task: asyncio.Task[LibraryAnswer] | None, budget_ms: float
+    task: asyncio.Task[LibraryAnswer] | None, left: Callable[[], float], *, waited: bool
 ) -> tuple[tuple[LibraryItem, ...], tuple[Reason, ...]]:
     if task is None:
         return (), ()
-    answer = await _within(task, budget_ms)
+    answer = await _within(task, left())
     if answer is None:
-        return (), (Reason(Code.DEADLINE, "jedi did not answer in time"),)
+        late = "jedi did not answer in time" if waited else "jedi's names come with the next letter"
+        return (), (Reason(Code.DEADLINE, late),)
     return answer.items, (() if answer.reason is None else (answer.reason,))
 
 

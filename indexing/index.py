@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from heapq import nsmallest
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from indexing.modules import PACKAGE_FILES
 from indexing.ngram_file import FILE_NAME as NGRAM_FILE
 from indexing.ngram_file import BrokenNgramsError
 from indexing.ngrams import NgramModel
-from indexing.resolve import Located, Member, Memo, Resolver, Target
+from indexing.resolve import NO_SPAN, Located, Member, Memo, Resolver, Target
 from indexing.symbols import Definition, FileSymbols, Import, last_part
 from indexing.system import is_file
 from indexing.uses import Counts, changed, count_packed, count_rows
@@ -41,6 +43,9 @@ SAME_NAME = 4
 
 MIXED = 4
 """How many times as much is looked at where only the files of one family are asked for."""
+
+KEPT_NAMES = 4096
+"""Of how many names it is remembered where they are defined."""
 
 KEPT_PREFIXES = 64
 """How many prefix queries are remembered: the first letters of names come again and again."""
@@ -106,9 +111,9 @@ def opened(language: Language, data: bytes, previous: Buffer | None) -> Buffer:
     return Buffer(language, data, source, previous.counts_after(source))
 
 
-def same_interface(old: Buffer | None, new: Buffer) -> bool:
+def same_interface(old: Buffer, new: Buffer) -> bool:
     """Whether two versions bind, import and inherit the same names, wherever they stand."""
-    if old is None or len(old.outline.placed) != len(new.outline.placed):
+    if len(old.outline.placed) != len(new.outline.placed):
         return False
     pairs = zip(old.outline.placed, new.outline.placed, strict=True)
     return all(
@@ -124,6 +129,17 @@ def _interface(piece: Piece) -> tuple[Any, ...]:
     return definitions, imports, piece.exports, piece.exports_unknown
 
 
+def resolvable(symbols: FileSymbols) -> tuple[list[Any], tuple[str, ...] | None]:
+    """What resolution reads of a file: names in their order, without offsets and other texts."""
+    bound: list[tuple[int, Any]] = [
+        (each.span[0], (each.name, each.kind, each.container, each.value, each.bases))
+        for each in symbols.definitions
+    ]
+    bound += [(each.span[0], replace(each, span=NO_SPAN)) for each in symbols.imports]
+    bound.sort(key=itemgetter(0))
+    return [each for _, each in bound], symbols.exports
+
+
 class Disk:
     """One state of the store with what was decoded from it, shared by snapshots."""
 
@@ -131,6 +147,7 @@ class Disk:
         self.view = view
         self.decoded = decoded
         self._prefixed: dict[tuple[str, int, bool], list[tuple[int, Definition]]] = {}
+        self._named: dict[tuple[str, int], list[tuple[int, Definition]]] = {}
         self._after: dict[str, dict[str, int]] = {}
         self._used: dict[str, int] = {}
         self._counted: dict[int, Counts] = {}
@@ -168,10 +185,32 @@ class Disk:
             self._after[part] = self.view.used_after(part)
         return self._after[part]
 
-    def use_count(self, name: str) -> int:
-        if name not in self._used:
-            self._used[name] = self.view.use_count(name)
-        return self._used[name]
+    def use_counts(self, names: Collection[str]) -> Mapping[str, int]:
+        """The counts of at least these names; those asked for before are remembered."""
+        unknown = [name for name in names if name not in self._used]
+        if unknown:
+            self._used.update(dict.fromkeys(unknown, 0))
+            self._used.update(self.view.use_counts(unknown))
+        return self._used
+
+    def named(
+        self, name: str, hidden: Collection[int], limit: int | None
+    ) -> list[tuple[int, Definition]]:
+        """`store.View.named`, remembered where few are asked for."""
+        if limit is None:
+            return self.view.named(name, hidden)
+        most = limit + len(hidden)
+        rows = self._named.get((name, most))
+        if rows is None:
+            if len(self._named) >= KEPT_NAMES:
+                self._named.clear()
+            rows = self._named[name, most] = self.view.named(name, (), most)
+        return [row for row in rows if row[0] not in hidden]
+
+    @cached_property
+    def paths_by_id(self) -> Mapping[int, str]:
+        """Every file on disk by its id."""
+        return {file: path for path, file in self.view.files.items()}
 
     @cached_property
     def importers(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -336,7 +375,7 @@ class Snapshot:
         """
         paths, family = self._paths_by_id, self._asked(family)
         most = limit and limit * MIXED if family else limit
-        rows = self._disk.view.named(name, self._hidden, most)
+        rows = self._disk.named(name, self._hidden, most)
         found = [Located(paths[file], definition) for file, definition in rows]
         for path, buffer in self._buffers.items():
             found += [Located(path, definition) for definition in buffer.by_name.get(name, ())]
@@ -371,13 +410,14 @@ class Snapshot:
                     offered = [Located(path, d) for d in definitions if not (top and d.container)]
                     if offered:
                         by_name.setdefault(name, []).extend(offered)
-        names = nsmallest(limit, by_name, key=lambda name: (-self.use_count(name), name))
+        uses = self.use_counts(by_name)
+        names = nsmallest(limit, by_name, key=lambda name: (-uses[name], name))
         kept = (sorted(by_name[name], key=_position)[:SAME_NAME] for name in names)
         return tuple(chain.from_iterable(kept))
 
-    @cached_property
-    def _paths_by_id(self) -> dict[int, str]:
-        return {file: path for path, file in self._disk.view.files.items()}
+    @property
+    def _paths_by_id(self) -> Mapping[int, str]:
+        return self._disk.paths_by_id
 
     # Resolution -----------------------------------------------------------------------------------
 
@@ -453,9 +493,20 @@ class Snapshot:
 
     def use_count(self, name: str) -> int:
         """How often ``name`` is called or used as an attribute in the repository."""
-        number = self._disk.use_count(name)
+        number = self._disk.use_counts((name,))[name]
         number += sum(buffer.counts.names.get(name, 0) for buffer in self._buffers.values())
         return number - sum(self._disk.counts(file).names.get(name, 0) for file in self._hidden)
+
+    def use_counts(self, names: Collection[str]) -> dict[str, int]:
+        """`use_count` of each name, for less than asking one by one."""
+        on_disk = self._disk.use_counts(names)
+        total = {name: on_disk[name] for name in names}
+        signed = [(1, buffer.counts.names) for buffer in self._buffers.values()]
+        signed += [(-1, self._disk.counts(file).names) for file in self._hidden]
+        for sign, counts in signed:
+            for name in total.keys() & counts.keys():
+                total[name] += sign * counts[name]
+        return total
 
 
 def _symbols(disk: Disk, buffers: Mapping[str, Buffer], path: str) -> FileSymbols | None:
@@ -553,14 +604,25 @@ class Index:
         buffer = opened(language, data, previous)
         if buffer is previous:
             return
+        if previous is None:
+            keep = self._says_the_same(path, buffer)
+        else:
+            keep = same_interface(previous, buffer)
         self._buffers = self._buffers | {path: buffer}
-        self._reset(keep_memo=same_interface(previous, buffer))
+        self._reset(keep_memo=keep)
 
     def forget(self, path: str) -> None:
         """The buffer was closed: the file on disk counts again."""
         if path in self._buffers:
+            keep = self._says_the_same(path, self._buffers[path])
             self._buffers = {p: b for p, b in self._buffers.items() if p != path}
-            self._reset()
+            self._reset(keep_memo=keep)
+
+    def _says_the_same(self, path: str, buffer: Buffer) -> bool:
+        """Whether a file on disk binds, imports and inherits what its buffer does."""
+        file = self._disk.view.files.get(path)
+        symbols = None if file is None else self._disk.symbols(file)
+        return symbols is not None and resolvable(symbols) == resolvable(buffer.symbols)
 
     def snapshot(self) -> Snapshot:
         """The repository as it is now."""
@@ -581,7 +643,9 @@ class Index:
         self._snapshot = None
         if keep_memo:
             return
-        self._memo = Memo()
+        decoded = set(map(id, self._decoded.values()))
+        kept = {path: each for path, each in self._memo.tables.items() if id(each[0]) in decoded}
+        self._memo = Memo(tables=kept)  # they depend on nothing but their file
         paths = frozenset(self._disk.view.files) | self._buffers.keys()
         # those of another state of the store would keep its view open
         if not keep_layouts or paths != self._layouts.paths:

@@ -55,6 +55,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.counts import Counts
 from indexing.lexemes import BOUNDARY, Ids, Interner, Offsets, raw_lexemes, syntax_of
 
 FILE_NAME = "ngrams-1.bin"
@@ -104,7 +105,10 @@ class Strings:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The sections of an open file; see the module's docstring."""
+    """The sections of an open file; see the module's docstring.
+
+    ``numbers`` and ``near`` are what readers remember of it: `ngrams.numbers_of`, `together`.
+    """
 
     words: Strings
     hashes: NDArray[np.uint32]
@@ -119,6 +123,8 @@ class Mapped:
     heavy_starts: Offsets
     heavy_words: Ids
     heavy_counts: Ids
+    numbers: dict[bytes, int]
+    near: dict[int, tuple[int, Counts]]
 
 
 def path_key(path: str) -> bytes:
@@ -349,4 +355,4 @@ def _sections(data: mmap.mmap, check_all: bool) -> Mapped:
     }
     words = Strings(arrays.pop("words"), arrays.pop("word_ends"))
     paths = Strings(arrays.pop("paths"), arrays.pop("path_ends"))
-    return Mapped(words=words, paths=paths, **arrays)
+    return Mapped(words=words, paths=paths, numbers={}, near={}, **arrays)

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.counts import Counts, Wide, counted, without
 from indexing.lexemes import (
     BOUNDARY,
     NUMBER,
@@ -41,10 +42,11 @@ FOLDER_LIMIT = 1 << 19
 
 _BUFFERS_KEPT = 16
 _NEW_WORDS_KEPT = 4096
+_FIRST_WORDS_KEPT = 16
+_NUMBERS_KEPT = 1 << 15
 _PLACEHOLDERS = (NUMBER, STRING)
 
 Floats = NDArray[np.float64]
-Wide = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,68 +60,76 @@ class Evidence:
     distinct: int
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What follows a context at one level: word numbers, sorted, and how often; both (n,)."""
-
-    words: Ids
-    counts: Wide
-
-    @property
-    def total(self) -> int:
-        return int(self.counts.sum())
-
-    @property
-    def distinct(self) -> int:
-        return len(self.words)
-
-    def of(self, numbers: Ids) -> Wide:
-        """The counts of some words; 0 for those that do not occur."""
-        if not len(self.words):
-            return np.zeros(len(numbers), np.int64)
-        at = np.minimum(np.searchsorted(self.words, numbers), len(self.words) - 1)
-        return np.where(self.words[at] == numbers, self.counts[at], 0)
-
-
 Column = list[Counts]
-"""One level's counts by length of context."""
+"""Counts by length of context."""
 
 
-def _counted(words: Ids) -> Counts:
-    return Counts(*np.unique(words, return_counts=True))
+class _Lexemes:
+    """The lexemes of some files, each after `REACH` boundaries; numbers below 1 are not counted.
 
-
-def _sum(one: Counts, other: Counts, sign: int = 1) -> Counts:
-    """``one + sign * other``; words that no longer occur are left out."""
-    if not one.distinct or not other.distinct:
-        return one if one.distinct else Counts(other.words, sign * other.counts)
-    at = np.searchsorted(one.words, other.words)
-    known = one.words[np.minimum(at, len(one.words) - 1)] == other.words
-    words, counts = one.words, one.counts.copy()
-    counts[at[known]] += sign * other.counts[known]
-    if not known.all():
-        words = np.insert(words, at[~known], other.words[~known])
-        counts = np.insert(counts, at[~known], sign * other.counts[~known])
-    some = counts != 0
-    return Counts(words, counts) if some.all() else Counts(words[some], counts[some])
-
-
-def _added(one: Column, other: Column, sign: int = 1) -> Column:
-    return [_sum(mine, its, sign) for mine, its in zip(one, other, strict=True)]
-
-
-def _following(ids: Ids, context: Sequence[int]) -> list[Counts]:
-    """What follows the last 1 … `REACH` words of a context (nearest first) in some lexemes.
-
-    ``ids`` begins with `REACH` boundaries; numbers below 1 are not counted.
+    Where the last word that was asked for stands is remembered: most contexts end in one of few.
     """
-    hits = np.flatnonzero(ids[REACH - 1 : -1] == context[0]) + REACH
-    hits = hits[ids[hits] > 0]
-    found = [_counted(ids[hits])]
-    for back in range(2, REACH + 1):
-        hits = hits[ids[hits - back] == context[back - 1]]
-        found.append(_counted(ids[hits]))
-    return found
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+        self._after: dict[int, tuple[Wide, Counts]] = {}
+
+    def following(self, context: Sequence[int], reach: int = REACH) -> Column:
+        """What follows the last 1 … ``reach`` words of a context, the nearest first."""
+        if not reach:
+            return []
+        hits, counts = self._first(context[0])
+        found = [counts]
+        for back in range(2, reach + 1):
+            if len(hits):
+                hits = hits[self.ids[hits - back] == context[back - 1]]
+            found.append(counted(self.ids[hits]))
+        return found
+
+    def _first(self, word: int) -> tuple[Wide, Counts]:
+        if word not in self._after:
+            hits = np.flatnonzero(self.ids[REACH - 1 : -1] == word) + REACH
+            hits = hits[self.ids[hits] > 0]
+            if len(self._after) >= _FIRST_WORDS_KEPT:
+                self._after.clear()
+            self._after[word] = hits, counted(self.ids[hits])
+        return self._after[word]
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What follows a context in the other files, by its length from 0 to `REACH`."""
+
+    repository: Column
+    folder: Column
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """How many words follow a context at one level, and how many different ones."""
+
+    total: int
+    distinct: int
+
+
+def _together(others: Counts, own: Counts) -> _Sums:
+    """Of two places' counts, without adding them up."""
+    if not own.total:
+        return _Sums(others.total, others.distinct)
+    new = len(own.words) - np.count_nonzero(others.of(own.words))
+    return _Sums(others.total + own.total, others.distinct + int(new))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """P(word | context) as a sum: ``sum(weight * count of the word) + unknown``.
+
+    ``repository`` is what the context's lengths, from 0, are known by in the repository.
+    """
+
+    terms: list[tuple[Counts, float]]
+    unknown: float
+    repository: list[_Sums]
 
 
 class NgramModel:
@@ -159,7 +169,7 @@ class _Buffer:
         self.new_words: dict[bytes, int] = {}
         self._interner = Interner(self._number)
         self._lexed: Lexed | None = None
-        self._last: tuple[tuple[int, ...], Column, Column] | None = None
+        self._last: tuple[tuple[int, ...], _Others] | None = None
         self._place(path_key(path))
 
     def _place(self, key: bytes) -> None:
@@ -171,14 +181,18 @@ class _Buffer:
         folder = key[: key.index(b"\0") + 1]
         first = mapped.file_starts[bisect_left(mapped.paths, folder)]
         last = mapped.file_starts[bisect_left(mapped.paths, folder[:-1] + b"\1")]
-        self.built = corpus[start:end]
-        self.folder: Ids = np.empty(0, np.int32)
-        if last - first <= FOLDER_LIMIT:
-            self.folder = np.concatenate((corpus[first:start], corpus[end:last]))
-        self.folder_unigrams = _counted(self.folder[self.folder > 0])
+        if last - first > FOLDER_LIMIT:
+            first, last = start, end
+        self.file_range, self.folder_range = (int(start), int(end)), (int(first), int(last))
+        self.built = _Lexemes(corpus[start:end])
+        self.folder = _Lexemes(np.concatenate((corpus[first:start], corpus[end:last])))
         words = np.flatnonzero(mapped.unigrams).astype(np.int32)
-        everything = Counts(words, mapped.unigrams[words].astype(np.int64))
-        self.other_unigrams = _sum(everything, _counted(self.built[self.built > 0]), -1)
+        counts = mapped.unigrams[words].astype(np.int64)
+        everything = Counts(words, counts, int(counts.sum()))
+        self.unigrams = (
+            without(everything, counted(self.built.ids[self.built.ids > 0])),
+            counted(self.folder.ids[self.folder.ids > 0]),
+        )
 
     def _number(self, word: bytes) -> int:
         number = numbers_of(self.mapped, [word])[0]
@@ -186,20 +200,54 @@ class _Buffer:
             return int(number)
         return self.new_words.setdefault(word, len(self.mapped.words) + len(self.new_words))
 
-    def others(self, context: tuple[int, ...]) -> tuple[Column, Column]:
+    def others(self, context: tuple[int, ...]) -> _Others:
         """What follows a context in the other files of the repository, and of the folder.
 
         The last answer is kept: while a name is typed, its context stays the same.
         """
         if self._last is None or self._last[0] != context:
-            built = _following(self.built, context)
-            repository = _added(_mapped_following(self.mapped, context), built, -1)
-            self._last = (context, repository, _following(self.folder, context))
-        return self._last[1:]
+            slices = _slices(self.mapped, context)
+            heavy = sum(end - start > HEAVY for start, end in slices)
+            repository, folder = self._by_tables(context, slices[:heavy])
+            more, nearer = self._by_positions(slices[heavy:])
+            every, near = self.unigrams
+            self._last = context, _Others([every, *repository, *more], [near, *folder, *nearer])
+        return self._last[1]
+
+    def _by_tables(
+        self, context: Sequence[int], slices: Sequence[tuple[int, int]]
+    ) -> tuple[Column, Column]:
+        """The counts after contexts that are frequent: those are written down."""
+        reach = len(slices)
+        repository = [
+            without(_written(self.mapped, start, length), built)
+            for length, ((start, _), built) in enumerate(
+                zip(slices, self.built.following(context, reach), strict=True), 1
+            )
+        ]
+        return repository, self.folder.following(context, reach)
+
+    def _by_positions(self, slices: Sequence[tuple[int, int]]) -> tuple[Column, Column]:
+        """The counts after contexts that are rare, from the places where they stand.
+
+        Each slice lies within the one before it, so the places are read once.
+        """
+        if not slices:
+            return [], []
+        origin, end = slices[0]
+        positions = self.mapped.order[origin:end].astype(np.int64)
+        words = self.mapped.corpus[positions]
+        other = ~_inside(positions, self.file_range)
+        near = other & _inside(positions, self.folder_range)
+        parts = [slice(start - origin, end - origin) for start, end in slices]
+        return (
+            [counted(words[part][other[part]]) for part in parts],
+            [counted(words[part][near[part]]) for part in parts],
+        )
 
     def view(self, text: bytes | None, cursor: int | None) -> View:
         if text is None:
-            return View(self, None, self.built)
+            return View(self, None, self.built.ids)
         if self._lexed is None or self._lexed.text[1:] != text:
             self._lexed = relex(self._lexed, text, self.syntax, self._interner)
         ids = np.concatenate((np.zeros(REACH, np.int32), self._lexed.ids))
@@ -210,7 +258,20 @@ class _Buffer:
 
 
 def numbers_of(mapped: Mapped, words: Sequence[bytes]) -> Ids:
-    """The numbers of words in the mapped vocabulary, -1 for words that are not in it."""
+    """The numbers of words in the mapped vocabulary, -1 for words that are not in it.
+
+    The same names are asked for at every keystroke: their numbers are remembered.
+    """
+    known = mapped.numbers
+    if len(known) > _NUMBERS_KEPT:
+        known.clear()
+    unknown = [word for word in dict.fromkeys(words) if word not in known]
+    if unknown:
+        known.update(zip(unknown, _found(mapped, unknown).tolist(), strict=True))
+    return np.fromiter(map(known.__getitem__, words), np.int32, len(words))
+
+
+def _found(mapped: Mapped, words: Sequence[bytes]) -> Ids:
     hashes = np.fromiter(map(zlib.crc32, words), np.uint32, len(words))
     numbers = np.full(len(words), -1, np.int32)
     at, end = np.searchsorted(mapped.hashes, hashes), len(mapped.hashes)
@@ -235,7 +296,7 @@ class View:
         self._lexed = lexed
         self._ids = ids
         self._word_count = len(self._mapped.words) + len(buffer.new_words)
-        self._last: tuple[tuple[int, ...], list[Column]] | None = None
+        self._last: tuple[tuple[int, ...], _Mix] | None = None
 
     @property
     def mapped(self) -> Mapped:
@@ -252,12 +313,12 @@ class View:
 
     def score(self, context: Sequence[bytes], names: Sequence[bytes]) -> list[float]:
         """P(name | context) for each name; a word that occurs nowhere has the unknown word's."""
-        numbers = self._numbers(names)
-        terms, unknown = self._terms(context)
-        scores = np.full(len(names), unknown)
-        for counts, weight in terms:
+        numbers, mix = self._numbers(names), self._mix(context)
+        scores = np.zeros(len(names))
+        for counts, weight in mix.terms:
             scores += weight * counts.of(numbers)
-        return [float(score) for score in scores]
+        told: list[float] = (scores + mix.unknown).tolist()
+        return told
 
     def predict(
         self, context: Sequence[bytes], typed: bytes = b"", limit: int = 32
@@ -267,50 +328,46 @@ class View:
         The probabilities are those of `score`, not renormalised. Only text is predicted: the
         placeholders keep their part for themselves.
         """
-        terms, unknown = self._terms(context)
-        scores = np.zeros(self._word_count + 1)  # the last place takes what -1 stands for
-        for counts, weight in terms:
-            scores[counts.words] += weight * counts.counts
-        scores[self._numbers(_PLACEHOLDERS)] = 0.0
-        candidates = self._starting_with(typed)
+        mix = self._mix(context)
+        first, last, new = self._starting_with(typed)
+        scores = np.zeros(last - first + len(new))
+        for counts, weight in mix.terms:
+            words, found = counts.within(first, last)
+            scores[words - first] += weight * found
+            if len(new):
+                scores[last - first :] += weight * counts.of(new)
+        for number in self._numbers(_PLACEHOLDERS).tolist():
+            if first <= number < last:
+                scores[number - first] = 0.0
+            scores[last - first :][new == number] = 0.0
+        best = ((at, float(scores[at] + mix.unknown)) for at in _best(scores, limit))
+        known = last - first
         return [
-            (self._word(number), float(scores[number] + unknown))
-            for number in _best(candidates[scores[candidates] > 0], scores, limit)
+            (self._word(first + at if at < known else int(new[at - known])), p) for at, p in best
         ]
 
     def evidence(self, context: Sequence[bytes]) -> Evidence:
         """How well the context is known in the repository."""
-        repository = self._tables(context)[0]
-        order = max(k for k, counts in enumerate(repository) if counts.distinct or k == 0)
-        return Evidence(order, repository[order].total, repository[order].distinct)
+        sums = self._mix(context).repository
+        order = max(k for k, each in enumerate(sums) if each.distinct or k == 0)
+        return Evidence(order, sums[order].total, sums[order].distinct)
 
-    def _terms(self, context: Sequence[bytes]) -> tuple[list[tuple[Counts, float]], float]:
-        """P as a sum: ``sum(weight * count) + unknown``.
-
-        Each level is interpolated over the context's lengths (Witten-Bell), then the levels are
-        mixed, each by 2 to the longest length that it knows (Hellendoorn & Devanbu 2017).
-        What is left is spread evenly over all words and one unknown word.
-        """
-        columns = self._tables(context)
-        confidences = [_confidence(column) for column in columns]
-        everything = sum(confidences) or 1
-        terms: list[tuple[Counts, float]] = []
-        left = 0.0 if any(confidences) else 1.0
-        for column, confidence in zip(columns, confidences, strict=True):
-            share = confidence / everything
-            for counts in reversed(column):
-                taken = _trust(counts)
-                if taken:
-                    terms.append((counts, share * taken / counts.total))
-                    share *= 1 - taken
-            left += share
-        return terms, left / (columns[0][0].distinct + 1)
+    def _mix(self, context: Sequence[bytes]) -> _Mix:
+        """The last answer is kept: names are proposed, then scored, after the same words."""
+        words = [BOUNDARY] * REACH + list(context[-REACH:])
+        ids = tuple(self._numbers(words[-REACH:])[::-1].tolist())
+        if self._last is None or self._last[0] != ids:
+            file = [self._unigrams, *self._lexemes.following(ids)]
+            self._last = ids, _mixed(self._buffer.others(ids), file)
+        return self._last[1]
 
     @cached_property
-    def _unigrams(self) -> tuple[Counts, Counts, Counts]:
-        file = _counted(self._ids[self._ids > 0])
-        buffer = self._buffer
-        return _sum(buffer.other_unigrams, file), _sum(buffer.folder_unigrams, file), file
+    def _unigrams(self) -> Counts:
+        return counted(self._ids[self._ids > 0])
+
+    @cached_property
+    def _lexemes(self) -> _Lexemes:
+        return _Lexemes(self._ids)
 
     def _numbers(self, words: Sequence[bytes]) -> Ids:
         numbers = numbers_of(self._mapped, words)
@@ -330,58 +387,88 @@ class View:
         count = self._word_count - len(self._mapped.words)
         return list(islice(self._buffer.new_words.items(), count))
 
-    def _starting_with(self, typed: bytes) -> Wide:
+    def _starting_with(self, typed: bytes) -> tuple[int, int, Ids]:
+        """The range of the mapped words that start with ``typed``, and the new ones that do."""
         words = self._mapped.words
         first = max(1, bisect_left(words, typed))
         last = bisect_left(words, typed + b"\xff") if typed else len(words)  # no UTF-8 has 0xff
         new = [n for word, n in self._new_words() if word.startswith(typed)]
-        return np.concatenate((np.arange(first, last), np.array(new, np.int64)))
-
-    def _tables(self, context: Sequence[bytes]) -> list[Column]:
-        """Counts by level, repository to file, and by length of context, 0 to `REACH`."""
-        words = [BOUNDARY] * REACH + list(context[-REACH:])
-        ids = tuple(self._numbers(words[-REACH:])[::-1].tolist())
-        if self._last is None or self._last[0] != ids:
-            nested = self._nested(ids)
-            columns = zip(self._unigrams, nested, strict=True)
-            self._last = (ids, [[unigrams, *column] for unigrams, column in columns])
-        return self._last[1]
-
-    def _nested(self, context: tuple[int, ...]) -> tuple[Column, Column, Column]:
-        file = _following(self._ids, context)
-        repository, folder = self._buffer.others(context)
-        return _added(repository, file), _added(folder, file), file
+        return first, max(first, last), np.array(new, np.int32)
 
 
-def _trust(counts: Counts) -> float:
+def _mixed(others: _Others, file: Column) -> _Mix:
+    """Mix what is known of a context at each level.
+
+    Each level is interpolated over the context's lengths (Witten-Bell), then the levels are
+    mixed, each by 2 to the longest length that it knows (Hellendoorn & Devanbu 2017).
+    What is left is spread evenly over all words and one unknown word. The file is a part of all
+    three levels: its counts have the sum of their weights.
+    """
+    levels = [
+        [_together(theirs, own) for theirs, own in zip(others.repository, file, strict=True)],
+        [_together(theirs, own) for theirs, own in zip(others.folder, file, strict=True)],
+        [_Sums(own.total, own.distinct) for own in file],
+    ]
+    confidences = [_confidence(level) for level in levels]
+    everything = sum(confidences) or 1
+    left = 0.0 if any(confidences) else 1.0
+    weights = np.zeros((len(levels), REACH + 1))
+    for row, (level, confidence) in enumerate(zip(levels, confidences, strict=True)):
+        weights[row], rest = _interpolated(level, confidence / everything)
+        left += rest
+    weights[2] = weights.sum(axis=0)
+    columns = zip((others.repository, others.folder, file), weights.tolist(), strict=True)
+    terms = [
+        (counts, weight)
+        for column, its in columns
+        for counts, weight in zip(column, its, strict=True)
+        if counts.total
+    ]
+    return _Mix(terms, left / (levels[0][0].distinct + 1), levels[0])
+
+
+def _interpolated(level: Sequence[_Sums], share: float) -> tuple[list[float], float]:
+    """What each count weighs, by the context's length, and what is left of the level's share."""
+    weights = [0.0] * len(level)
+    for length in range(len(level) - 1, -1, -1):
+        taken = _trust(level[length])
+        if taken:
+            weights[length] = share * taken / level[length].total
+            share *= 1 - taken
+    return weights, share
+
+
+def _trust(sums: _Sums) -> float:
     """Witten-Bell's weight of a context, with new words twice as likely as in their estimate."""
-    total = counts.total
-    return total / (total + 2 * counts.distinct) if total else 0.0
+    return sums.total / (sums.total + 2 * sums.distinct) if sums.total else 0.0
 
 
-def _confidence(column: Column) -> int:
-    return max((2**length for length, counts in enumerate(column) if counts.distinct), default=0)
+def _confidence(level: Sequence[_Sums]) -> int:
+    return max((2**length for length, sums in enumerate(level) if sums.distinct), default=0)
 
 
-def _best(candidates: Wide, scores: Floats, limit: int) -> list[int]:
-    """The candidates with the highest scores, best first, then by number."""
-    if len(candidates) > limit:
-        worst = np.partition(scores[candidates], len(candidates) - limit)[len(candidates) - limit]
-        candidates = candidates[scores[candidates] >= worst]
-    by_score = np.lexsort((candidates, -scores[candidates]))
-    return [int(number) for number in candidates[by_score[:limit]]]
+def _best(scores: Floats, limit: int) -> list[int]:
+    """Where the highest scores above 0 stand, best first, then by place."""
+    places = np.flatnonzero(scores > 0)
+    if len(places) > limit:
+        worst = np.partition(scores[places], len(places) - limit)[len(places) - limit]
+        places = places[scores[places] >= worst]
+    by_score = np.lexsort((places, -scores[places]))
+    return [int(place) for place in places[by_score[:limit]]]
 
 
-def _mapped_following(mapped: Mapped, context: Sequence[int]) -> list[Counts]:
-    start = end = 0
-    found: list[Counts] = []
-    for length, word in enumerate(context, 1):
-        if length == 1:
-            known = 0 <= word < len(mapped.words)
-            start, end = (int(n) for n in mapped.heads[word : word + 2]) if known else (0, 0)
-        else:
-            start, end = _narrowed(mapped, start, end, length, word)
-        found.append(_slice_counted(mapped, start, end, length))
+def _inside(positions: Wide, limits: tuple[int, int]) -> NDArray[np.bool_]:
+    return (positions >= limits[0]) & (positions < limits[1])
+
+
+def _slices(mapped: Mapped, context: Sequence[int]) -> list[tuple[int, int]]:
+    """Where in ``order`` the last 1 … `REACH` words of a context stand, the nearest first."""
+    known = 0 <= context[0] < len(mapped.words)
+    start, end = mapped.heads[context[0] : context[0] + 2].tolist() if known else (0, 0)
+    found = [(start, end)]
+    for back in range(2, len(context) + 1):
+        start, end = _narrowed(mapped, start, end, back, context[back - 1])
+        found.append((start, end))
     return found
 
 
@@ -394,9 +481,9 @@ def _narrowed(mapped: Mapped, start: int, end: int, back: int, word: int) -> tup
     return first, bisect_right(places, word, first, end, key=before)
 
 
-def _slice_counted(mapped: Mapped, start: int, end: int, length: int) -> Counts:
-    if end - start <= HEAVY:
-        return _counted(mapped.corpus[mapped.order[start:end]])
+def _written(mapped: Mapped, start: int, length: int) -> Counts:
+    """The counts of a context that occurs more than `HEAVY` times."""
     at = int(np.searchsorted(mapped.heavy, heavy_key(start, length)))
-    first, last = mapped.heavy_starts[at : at + 2]
-    return Counts(mapped.heavy_words[first:last], mapped.heavy_counts[first:last].astype(np.int64))
+    first, last = mapped.heavy_starts[at : at + 2].tolist()
+    counts = mapped.heavy_counts[first:last].astype(np.int64)
+    return Counts(mapped.heavy_words[first:last], counts, int(counts.sum()))

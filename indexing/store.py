@@ -27,7 +27,7 @@ import json
 import logging
 import sqlite3
 import weakref
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +79,7 @@ HOMONYMS = """
 SELECT d.file, d.row FROM definitions d JOIN files f ON f.id = d.file
 WHERE d.name = ? AND d.top >= ? ORDER BY f.path, d.ordinal LIMIT ?
 """
+USE_COUNTS = "SELECT name, uses FROM names WHERE name IN (SELECT value FROM json_each(?))"
 PYTHON_IMPORTS = "SELECT DISTINCT imports FROM files WHERE path LIKE '%.py' OR path LIKE '%.pyi'"
 PASSING = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 """Errors that say nothing about the file's contents, by the start of their name."""
@@ -269,10 +270,9 @@ class View:
         found = self._rows("SELECT names FROM receivers WHERE receiver = ?", part)
         return dict(json.loads(found[0][0])) if found else {}
 
-    def use_count(self, name: str) -> int:
-        """How often a name is called or used as an attribute."""
-        found = self._rows("SELECT uses FROM names WHERE name = ?", name)
-        return int(found[0][0]) if found else 0
+    def use_counts(self, names: Sequence[str]) -> dict[str, int]:
+        """How often each name is called or used as an attribute; names never seen are left out."""
+        return dict(self._rows(USE_COUNTS, json.dumps(names)))
 
     def imported(self) -> frozenset[str]:
         """The first parts of all absolute imports of Python files."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from indexing.counts import Counts, counted
 from indexing.ngram_file import Mapped
 from indexing.ngrams import numbers_of
 
@@ -20,6 +21,9 @@ WINDOW = 48
 
 PLACES = 192
 """How many places of a word are looked at, spread evenly over the repository."""
+
+WORDS_KEPT = 256
+"""Of how many words it is remembered what stands behind them."""
 
 Floats = NDArray[np.float64]
 
@@ -36,15 +40,28 @@ def together(mapped: Mapped, words: Sequence[bytes], names: Sequence[bytes]) -> 
     known = np.flatnonzero(wanted > 0)
     if not len(known):
         return lift
-    numbers, at = np.unique(wanted[known], return_inverse=True)
-    chance = mapped.unigrams[numbers] * (WINDOW / len(mapped.corpus))
+    numbers = wanted[known]
+    chance = np.minimum(mapped.unigrams[numbers] * (WINDOW / len(mapped.corpus)), 1.0)
     for row, word in enumerate(numbers_of(mapped, words).tolist()):
-        windows = _windows(mapped, word)
-        if len(windows):
-            seen = _seen(windows, numbers)
-            expected = len(windows) * np.minimum(chance, 1.0)
-            lift[row, known] = np.log((seen + 0.5) / (expected + 0.5))[at]
+        places, near = _near(mapped, word)
+        if places:
+            lift[row, known] = np.log((near.of(numbers) + 0.5) / (places * chance + 0.5))
     return lift
+
+
+def _near(mapped: Mapped, word: int) -> tuple[int, Counts]:
+    """How many windows behind a word there are, and in how many of them each other word occurs.
+
+    Remembered: what is called above stays the same while a line is typed.
+    """
+    if word not in mapped.near:
+        if len(mapped.near) >= WORDS_KEPT:
+            mapped.near.clear()
+        windows = np.sort(_windows(mapped, word), axis=1)
+        new = np.ones(windows.shape, np.bool_)
+        new[:, 1:] = windows[:, 1:] != windows[:, :-1]
+        mapped.near[word] = len(windows), counted(windows[new])
+    return mapped.near[word]
 
 
 def _windows(mapped: Mapped, word: int) -> NDArray[np.int32]:
@@ -57,11 +74,3 @@ def _windows(mapped: Mapped, word: int) -> NDArray[np.int32]:
     places = places[places + WINDOW <= len(mapped.corpus)]
     windows: NDArray[np.int32] = mapped.corpus[places[:, None] + np.arange(WINDOW)]
     return windows
-
-
-def _seen(windows: NDArray[np.int32], numbers: NDArray[np.int32]) -> Floats:
-    """In how many windows each of the sorted ``numbers`` occurs."""
-    at = np.minimum(np.searchsorted(numbers, windows), len(numbers) - 1)
-    rows, columns = np.nonzero(numbers[at] == windows)
-    pairs = np.unique(rows * len(numbers) + at[rows, columns])
-    return np.bincount(pairs % len(numbers), minlength=len(numbers)).astype(np.float64)

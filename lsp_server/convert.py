@@ -41,11 +41,11 @@ def completion_list(
     """
     items = popup.items
     spans = Counter((item.edit.start, item.edit.end) for item in items)
+    ranges = {span: range_of(document, *span, editor.encoding) for span in spans}
     formats = Counter(_format(item) for item in items)
     defaults = types.CompletionItemDefaults()
     if items and "editRange" in editor.item_defaults:
-        start, end = spans.most_common(1)[0][0]
-        defaults.edit_range = range_of(document, start, end, editor.encoding)
+        defaults.edit_range = ranges[spans.most_common(1)[0][0]]
     if items and "insertTextFormat" in editor.item_defaults:
         defaults.insert_text_format = formats.most_common(1)[0][0]
     if items and "data" in editor.item_defaults:
@@ -54,7 +54,16 @@ def completion_list(
         is_incomplete=True,
         item_defaults=defaults if editor.item_defaults and items else None,
         items=[
-            _item(rank, item, number, document, offset, defaults, editor)
+            _item(
+                rank,
+                item,
+                ranges[item.edit.start, item.edit.end],
+                number,
+                document,
+                offset,
+                defaults,
+                editor,
+            )
             for rank, item in enumerate(items)
         ],
     )
@@ -63,13 +72,13 @@ def completion_list(
 def _item(
     rank: int,
     item: Suggestion,
+    range_: types.Range,
     number: int,
     document: Document,
     offset: int,
     defaults: types.CompletionItemDefaults,
     editor: Editor,
 ) -> types.CompletionItem:
-    range_ = range_of(document, item.edit.start, item.edit.end, editor.encoding)
     shown = types.CompletionItem(
         label=item.label,
         kind=_KINDS.get(item.kind, types.CompletionItemKind.Text),

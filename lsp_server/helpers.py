@@ -105,7 +105,8 @@ class Library:
             self._answers[key] = asyncio.create_task(question)
         self._answers.move_to_end(key)
         task = self._answers[key]
-        await asyncio.wait({task}, timeout=budget_ms / 1000)
+        if not task.done():  # what is known already is answered at once
+            await asyncio.wait({task}, timeout=budget_ms / 1000)
         if not task.done() or task.cancelled():
             late = f"jedi needs longer than {budget_ms:.0f} ms"
             return LibraryAnswer(reason=Reason(Code.DEADLINE, late))

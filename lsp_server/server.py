@@ -27,6 +27,7 @@ from completion.request import Code, Reason
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
 from lsp_server import convert, editor, settings
+from lsp_server.idle import Idle, leave_garbage_to_pauses
 from lsp_server.newest import Newest
 from lsp_server.paths import path_of
 from lsp_server.progress import IndexingProgress
@@ -91,6 +92,7 @@ class Server(LanguageServer):
             converter_factory=default_converter,
         )
         self.newest = Newest()
+        self.idle = Idle(lambda: gc.collect(1))
         self.base_settings = Settings()
         self.last_status: object = None
         self.shut_down = False
@@ -235,6 +237,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     if not listed.popup.items:
         for reason in listed.popup.reasons:
             ls.tell_reason("popup", uri, reason)
+    ls.idle.postpone()
     popup, document, offset = listed.popup, listed.document, listed.offset
     return convert.completion_list(popup, listed.number, document, offset, ls.session.editor)
 
@@ -383,6 +386,6 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     set_log_level(Settings())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code
-    gc.freeze()  # what was imported never becomes garbage: collections need not look at it
+    leave_garbage_to_pauses()
     server.start_io(*take_stdio())
     return 0 if server.shut_down else 1

@@ -138,9 +138,7 @@ class Session:
         document = documents.opened(item.uri, item.language_id, item.version, item.text)
         self._documents[item.uri] = document
         self._take_up(document)
-        folder, name = self._place(document)
-        if len(document.text) <= MAX_FILE_BYTES:
-            engine.prepare(name, document.text, folder.index.snapshot())
+        self._prepare(document)
 
     def change_document(
         self, uri: str, version: int, changes: Iterable[types.TextDocumentContentChangeEvent]
@@ -172,6 +170,11 @@ class Session:
             folder.index.update(name, document.text)
         else:
             folder.index.forget(name)
+
+    def _prepare(self, document: Document) -> None:
+        folder, name = self._place(document)
+        if len(document.text) <= MAX_FILE_BYTES:
+            engine.prepare(name, document.text, folder.index.snapshot())
 
     def _place(self, document: Document) -> tuple[Folder, str]:
         folder = self._folder_of(document.uri)
@@ -399,6 +402,12 @@ class Session:
         model = [self._model.helper] if self._model else []
         return [*indexers, self._library.helper, *model]
 
+    def _prepare_open(self, folder: Folder) -> None:
+        """The index is another one: what the open documents' popups need is read from it now."""
+        for document in self._documents.values():
+            if self._place(document)[0] is folder:
+                self._prepare(document)
+
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None:
             self._model = Model(model_program(self.settings.device), self._changed)
@@ -423,6 +432,7 @@ class Session:
             folder.progress = params
             if params.get("phase") == READY and folder.index.refresh():
                 log_skipped(folder)
+                self._prepare_open(folder)
             self._progressed(folder, params)
             self._changed()
 

@@ -143,7 +143,8 @@ class Library(SilentHelpers):
 
     async def library(self, request: Request, context: Context, budget_ms: float) -> LibraryAnswer:
         self.asked.append(context.place)
-        await asyncio.sleep(self.delay)
+        if self.delay:
+            await asyncio.sleep(self.delay)
         return LibraryAnswer(tuple(LibraryItem(name, "function") for name in self.names))
 
 
@@ -167,6 +168,42 @@ async def test_a_late_library_is_left_out(tmp_path: Path) -> None:
     found = await popup(text, tmp_path, Library("dumps", delay=60), options)
     assert Code.DEADLINE in codes(found)
     assert "lines" in {each.label for each in found.items}
+
+
+UNKNOWN_BASE = f"import lib\nclass A(lib.B):\n    def own(self):\n        self.{CURSOR}"
+PATIENT = replace(OPTIONS, popup_deadline_ms=60_000, model_scores=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [(UNKNOWN_BASE, "own"), (f"import json\njson.lines()\njson.{CURSOR}", "lines")],
+)
+async def test_the_library_is_hardly_waited_for_where_names_are_known(
+    text: str, name: str, tmp_path: Path
+) -> None:
+    library = Library("dumps", delay=60)
+    async with asyncio.timeout(20):
+        found = await popup(text, tmp_path, library, PATIENT)
+    assert len(library.asked) == 1
+    assert name in {each.label for each in found.items}
+    assert "jedi's names come with the next letter" in {each.message for each in found.reasons}
+
+
+async def test_what_the_library_said_before_is_ranked_with_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LIBRARY_WAIT_MS", 60_000.0)
+    text = f"import json\njson.lines()\njson.{CURSOR}"
+    at_once = await popup(text, tmp_path / "a", Library("dumps", "lines"), PATIENT)
+    later = await popup(text, tmp_path / "b", Library("dumps", "lines", delay=0.001), PATIENT)
+    assert [each.label for each in at_once.items] == [each.label for each in later.items]
+    assert {"dumps", "lines"} <= {each.label for each in at_once.items}
+
+
+async def test_what_the_library_says_at_once_is_taken_though_nobody_waits(tmp_path: Path) -> None:
+    found = await popup(UNKNOWN_BASE, tmp_path, Library("inherited"), PATIENT)
+    assert {"own", "inherited"} <= {each.label for each in found.items}
+    assert found.reasons == ()
 
 
 class Scores(SilentHelpers):

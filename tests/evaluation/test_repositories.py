@@ -37,6 +37,8 @@ def test_the_commands_use_repositories_of_the_right_role() -> None:
     assert known[demo.DEFAULT].lines >= 10_000
     assert known[latency.SCALE].role == "scale"
     assert known[latency.SCALE].lines >= 750_000
+    assert known[latency.TYPICAL].role == "dev"
+    assert 100_000 <= known[latency.TYPICAL].lines < 110_000
 
 
 def test_a_repository_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

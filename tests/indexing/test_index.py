@@ -219,10 +219,67 @@ def test_after_any_edits_the_index_equals_a_fresh_one(
     assert view(index.snapshot()) == view(fresh)
 
 
+USED = "from table import A, B\nfrom table import *\n"
+VERSIONS = [
+    "class A: x = 1\nclass B(A): ...\n",
+    "# moved\n\nclass A: x = 1\nclass B(A): ...\n",
+    "class A: x = 1\nclass B: ...\n",
+    "from other import A\nclass B(A): ...\n",
+    "class A: ...\nfrom other import A\nclass B(A): ...\n",
+    "from other import A\nclass A: ...\nclass B(A): ...\n",
+    "__all__ = ['B']\nclass A: x = 1\nclass B(A): ...\n",
+    "class A:\n",
+]
+OTHER = "class A:\n    def elsewhere(self): ...\n"
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from(VERSIONS),
+    st.lists(st.sampled_from([*VERSIONS, None]), min_size=1, max_size=5),
+)
+def test_opening_and_closing_equals_a_fresh_index(
+    tmp_path_factory: pytest.TempPathFactory, on_disk: str, steps: list[str | None]
+) -> None:
+    """``None`` closes the file: what was resolved before counts only while it is still right."""
+    folder = tmp_path_factory.mktemp("opened")
+    root = folder / "root"
+    root.mkdir()
+    for path, text in {"table.py": on_disk, "user.py": USED, "other.py": OTHER}.items():
+        (root / path).write_text(text)
+    build(root, folder / "cache")
+    index = Index.open(root, folder / "cache")
+    for text in steps:
+        index.forget("table.py") if text is None else index.update("table.py", text.encode())
+        fresh = Index.open(root, folder / "cache")
+        if text is not None:
+            fresh.update("table.py", text.encode())
+        assert resolved(index.snapshot()) == resolved(fresh.snapshot())
+
+
+def resolved(snapshot: Snapshot) -> object:
+    bindings = {path: dict(snapshot.bindings(path)) for path in sorted(snapshot.paths)}
+    targets = [target for bound in bindings.values() for target in bound.values()]
+    return bindings, [(snapshot.mro(each), snapshot.members(each)) for each in targets]
+
+
+def test_what_was_resolved_outlives_opening_and_closing(index: Index) -> None:
+    before = index.snapshot().bindings("main.py")
+    index.update("pkg/core.py", b"# x\n" + FILES["pkg/core.py"].encode())
+    assert index.snapshot().bindings("main.py") is before
+    index.forget("pkg/core.py")
+    assert index.snapshot().bindings("main.py") is before
+    index.update("pkg/core.py", b"class Customer: ...\n")
+    assert index.snapshot().bindings("main.py") is not before
+
+
 def view(snapshot: Snapshot) -> object:
     names = sorted({d.name for p in snapshot.paths for d in snapshot.symbols(p).definitions})
     uses = Counter(use.name for p in snapshot.paths for use in snapshot.symbols(p).uses)
     assert all(snapshot.use_count(name) == number for name, number in uses.items())
+    assert snapshot.use_counts([*uses, "nowhere"]) == {**uses, "nowhere": 0}
     table = Target("table.py", "Table", "table")
     return (
         [(path, snapshot.symbols(path)) for path in sorted(snapshot.paths)],

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
 import click
 import numpy as np
@@ -123,9 +124,18 @@ def test_mapped_model_equals_counting(
     st.sampled_from([*PATHS, "pkg/new.py"]),
     st.lists(SOURCES, min_size=1, max_size=3),
     CONTEXTS,
+    st.sampled_from([1, 3, ngram_file.HEAVY]),
 )
 @per_example
 def test_open_buffer_equals_a_fresh_build(
+    tmp_path: Path, files: Files, path: str, texts: list[bytes], context: list[bytes], heavy: int
+) -> None:
+    """Whether contexts are counted from their places or from the tables of frequent ones."""
+    with mock.patch.object(ngram_file, "HEAVY", heavy), mock.patch.object(ngrams, "HEAVY", heavy):
+        assert_buffer_equals_fresh_build(tmp_path, files, path, texts, context)
+
+
+def assert_buffer_equals_fresh_build(
     tmp_path: Path, files: Files, path: str, texts: list[bytes], context: list[bytes]
 ) -> None:
     build(files.items(), tmp_path)

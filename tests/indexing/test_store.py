@@ -89,8 +89,7 @@ def test_sums_equal_counting_all_files(
     receivers, names = counted(files)
     for part in {"a", "self", "", "x", "a.b"} | receivers.keys():
         assert view.used_after(part) == receivers.get(part, {})
-    assert {name: view.use_count(name) for name in names} == names
-    assert view.use_count("nowhere") == 0
+    assert view.use_counts([*names, "nowhere"]) == names
 
 
 def counted(files: Mapping[str, str]) -> tuple[dict[str, Counter[str]], Counter[str]]:
@@ -129,13 +128,13 @@ def test_a_view_does_not_change_while_the_writer_works(
 ) -> None:
     put(writer, {"a.py": SOURCES[0], "b.py": SOURCES[1]})
     view = store.open_view(tmp_path)
-    before = (dict(view.files), view.symbols(view.files["a.py"]), view.use_count("f"))
+    before = (dict(view.files), view.symbols(view.files["a.py"]), view.use_counts(["f"]))
     put(writer, {"a.py": "y = 1\n", "c.py": SOURCES[2]})
     writer.begin()
     writer.drop("b.py")
-    assert (dict(view.files), view.symbols(view.files["a.py"]), view.use_count("f")) == before
+    assert (dict(view.files), view.symbols(view.files["a.py"]), view.use_counts(["f"])) == before
     writer.commit()
-    assert (dict(view.files), view.symbols(view.files["a.py"]), view.use_count("f")) == before
+    assert (dict(view.files), view.symbols(view.files["a.py"]), view.use_counts(["f"])) == before
     assert set(store.open_view(tmp_path).files) == {"a.py", "c.py"}
 
 

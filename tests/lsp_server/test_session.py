@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
+from completion import engine
+from indexing.build import build
 from lsp_server import editor as editors
 from lsp_server.session import Listed, Session
 from lsp_server.settings import Settings
@@ -46,3 +48,21 @@ async def test_a_document_counts_in_its_innermost_folder_alone(
     assert "Pelican" in await offered(session, inside, 7)
     await session.change_folders([], [inner])
     assert "Pelican" in await offered(session, outside, 7)
+
+
+async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[str] = []
+    monkeypatch.setattr(engine, "prepare", lambda path, *_: prepared.append(path))
+    opened(session, tmp_path / "outer" / "use.py", "x = 1\n")
+    opened(session, tmp_path / "elsewhere.py", "y = 1\n")
+    (tmp_path / "outer" / "bird.py").write_text("class Pelican: ...\n")
+    build(tmp_path / "outer")
+    prepared.clear()
+    [folder] = session._folders
+    told = session._hears(folder)
+    told("progress", {"phase": "ready"})
+    assert prepared == ["use.py"]
+    told("progress", {"phase": "ready"})  # nothing changed since
+    assert prepared == ["use.py"]
