@@ -543,7 +543,8 @@ def _says(text: str) -> Callable[[Candidate, Facts], str]:
 
 
 def _uses(items: Items, facts: Facts) -> list[float]:
-    return [math.log1p(facts.snapshot.use_count(each.name)) for each in items]
+    counts = facts.snapshot.use_counts([each.name for each in items])
+    return [math.log1p(counts[each.name]) for each in items]
 
 
 def _ngram(facts: Facts) -> Numbers:
