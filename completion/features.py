@@ -44,6 +44,9 @@ UNSEEN = 1e-7
 WORTH_SAYING = 0.01
 """The least probability that is put into words."""
 
+OFTEN = 1.0
+"""From which logarithm on a name is said to follow others often: 2.7 times as often as by chance."""
+
 Numbers = Mapping[str, float]
 Words = frozenset[str]
 
@@ -533,7 +536,9 @@ def _percent_words(
     return words
 
 
-def _beside_words(_candidate: Candidate, facts: Facts) -> str:
+def _beside_words(candidate: Candidate, facts: Facts) -> str:
+    if facts.beside.get(candidate.name, 0.0) < OFTEN:
+        return ""
     called = " and ".join(f"`{name}`" for name in facts.called[:2])
     return f"often follows {called}"
 
