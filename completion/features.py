@@ -45,7 +45,7 @@ WORTH_SAYING = 0.01
 """The least probability that is put into words."""
 
 OFTEN = 1.0
-"""From which logarithm on a name is said to follow others often: 2.7 times as often as by chance."""
+"""From which logarithm on a name is said to follow others often: 2.7 times what chance gives."""
 
 Numbers = Mapping[str, float]
 Words = frozenset[str]
