@@ -564,7 +564,7 @@ FEATURES = (
     # what ties the candidate to this place
     Feature("member", "receiver", _origin(Origin.MEMBER), _tie_words),
     Feature("scope", "receiver", _origin(Origin.SCOPE), _tie_words, grows=1),
-    Feature("importable", "imports", _origin(Origin.IMPORTABLE), _tie_words),
+    Feature("importable", "imports", _origin(Origin.IMPORTABLE), _tie_words, grows=-1),
     Feature("library", "receiver", _origin(Origin.LIBRARY), _tie_words),
     Feature("used", "receiver", _origin(Origin.USED), _tie_words),
     Feature("keyword", "receiver", _origin(Origin.KEYWORD), _tie_words),
