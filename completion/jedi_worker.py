@@ -126,9 +126,18 @@ def _completions(script: jedi.Script, line: int, column: int) -> Sequence[Comple
         found = script.complete(line, column)
     except (EOFError, pickle.UnpicklingError):
         log.warning("jedi's cache on disk is damaged and is built again")
-        shutil.rmtree(jedi.settings.cache_directory, ignore_errors=True)
+        _empty(Path(jedi.settings.cache_directory))
         found = script.complete(line, column)
     return list(found[:MAX_ITEMS])
+
+
+def _empty(folder: Path) -> None:
+    """Delete what is in a folder; the folder itself may be a link, which ``rmtree`` refuses."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def kind(found: Completion) -> str:

@@ -106,15 +106,20 @@ def test_a_bad_question_is_answered_and_the_next_one_too(child: Child) -> None:
     assert "dumps" in child.names("import json\njson.du")
 
 
+@pytest.mark.parametrize("linked", [False, True])
 def test_a_damaged_cache_on_disk_is_built_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
 ) -> None:
     monkeypatch.setenv("LANCEFILL_CACHE", str(tmp_path / "cache"))
+    if linked:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "jedi").symlink_to(tmp_path / "elsewhere")
     damaged = 0
     for _ in range(2):
         with running(tmp_path) as child:
             assert "dumps" in child.names("import json\njson.du")
-        for file in (tmp_path / "cache" / "jedi").rglob("*.pkl"):
+        for file in (tmp_path / "cache" / "jedi").resolve().rglob("*.pkl"):
             damaged += 1
             file.write_bytes(file.read_bytes()[:100])
     assert damaged
