@@ -16,6 +16,7 @@ from completion.matching import match_quality
 from completion.request import LibraryItem, Origin
 from completion.scope import Binding, How
 from indexing.index import Snapshot
+from indexing.languages import family_of
 from indexing.resolve import Located, Member, Target
 from indexing.symbols import Definition, Kind, last_part
 
@@ -282,12 +283,12 @@ def _used(
         if name in known or name == unfinished:
             continue
         if match_quality(name, context.prefix) is not None:
-            yield _somewhere(name, scope.snapshot, tie, how)
+            yield _somewhere(name, scope, tie, how)
 
 
-def _somewhere(name: str, snapshot: Snapshot, tie: str, how: Tie) -> Candidate:
+def _somewhere(name: str, scope: Scope, tie: str, how: Tie) -> Candidate:
     """A name whose owner is not known; its definition is told where there is only one."""
-    located = snapshot.named(name, limit=2)
+    located = scope.snapshot.named(name, 2, family_of(scope.path))
     if len(located) == 1:
         definition = located[0].definition
         kind = str(definition.kind)
@@ -430,13 +431,14 @@ def _parameters(callee: Type, scope: Scope) -> list[str]:
 
 def _importable(context: Context, scope: Scope, predicted: Iterable[str]) -> Iterator[Candidate]:
     """Top-level definitions elsewhere in the repository."""
-    snapshot = scope.snapshot
+    snapshot, family = scope.snapshot, family_of(scope.path)
     folder = scope.path.rpartition("/")[0]
     imported = snapshot.importers(context.prefix[:1])
     known = chain(predicted, _imported_most(imported, folder, context.prefix))
-    expected = (located for name in known for located in snapshot.named(name, limit=4))
+    expected = (located for name in known for located in snapshot.named(name, 4, family))
+    begun = snapshot.prefixed(context.prefix, MAX_IMPORTABLE, top=True, family=family)
     offered: set[str] = set()
-    for located in (*expected, *snapshot.prefixed(context.prefix, MAX_IMPORTABLE, top=True)):
+    for located in (*expected, *begun):
         definition = located.definition
         if definition.name in offered or definition.container or located.path == scope.path:
             continue
@@ -473,10 +475,7 @@ def _imported_most(
 
 def _imported_from(located: Located, scope: Scope) -> str:
     """The module that the file imports the definition from; empty where it cannot."""
-    language = language_for(scope.path)
-    if language_for(located.path).family != language.family:
-        return ""
-    return language.importable(located, scope.path, scope.snapshot)
+    return language_for(scope.path).importable(located, scope.path, scope.snapshot)
 
 
 # Import statements

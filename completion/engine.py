@@ -227,27 +227,21 @@ def _failure(error: Exception) -> Reason:
 async def _popup(
     request: Request, snapshot: Snapshot, helpers: Helpers, options: Options, clock: Clock
 ) -> Popup:
-    language = language_for(request.path)
     with clock.step("context"):
         context = _read(request, snapshot)
     if context.place in _NO_POPUP:
         return Popup((), (Reason(Code.GATED, f"no names are offered here: {context.place}"),))
     with clock.step("candidates"):
         view = view_of(request, context, snapshot)
-        found = gather(
-            context,
-            request.path,
-            snapshot,
-            partial(predicted, view, context),
-            imports=options.auto_import,
-        )
+        offered = partial(predicted, view, context)
+        found = gather(context, request.path, snapshot, offered, imports=options.auto_import)
 
     def left() -> float:
         return options.popup_deadline_ms - MARGIN_MS - clock.now()
 
     async with _Pending() as pending:
         library = scores = None
-        if language.jedi and needs_library(context, found):
+        if needs_library(request, context, found):
             library = pending.start(helpers.library(request, context, left()))
             await asyncio.sleep(0)  # the question leaves now, jedi works while we rank
             if library.done():  # it was answered before, for another letter of this word
@@ -255,34 +249,30 @@ async def _popup(
         with clock.step("ranking"):
             known = facts(request, context, found, snapshot, view)
             ranked = rank(found, known, MAX_ITEMS)
-        if options.model_scores and language.model and ranked:
-            names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
+        if options.model_scores and language_for(request.path).model and ranked:
             asked = prompt(request, context, snapshot, typed="")
+            names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
             scores = pending.start(helpers.scores(request, asked, names, left()))
         with clock.step("helpers"):
-            waiting = _patience(found)
-            answer, reasons = await _library_answer(
-                library, lambda: min(left(), waiting - clock.now()), waited=waiting == math.inf
-            )
+            answer, reasons = await _library_answer(library, _patience(found), clock, left)
             model, late = await _model_scores(scores, ranked, left)
     with clock.step("items"):
         merged = with_library(found, answer, context) if answer else found
         if model or len(merged.items) > len(found.items):
-            found = merged
-            known = replace(with_counts(known, found, view), model=model)
-            ranked = rank(found, known, MAX_ITEMS)
-        items = present(
-            ranked, request, context, snapshot,
-            insert_call=options.insert_call, snippets=options.snippets,
-        )  # fmt: skip
+            known = replace(with_counts(known, merged, view), model=model)
+            ranked = rank(merged, known, MAX_ITEMS)
+        insert, snippets = options.insert_call, options.snippets
+        items = present(ranked, request, context, snapshot, insert_call=insert, snippets=snippets)
     return Popup(items, (*reasons, *late, *_shortfall(items, request, snapshot)))
 
 
 _NO_POPUP = frozenset((Place.STRING, Place.COMMENT, Place.NUMBER, Place.DEFINITION))
 
 
-def needs_library(context: Context, found: Candidates) -> bool:
+def needs_library(request: Request, context: Context, found: Candidates) -> bool:
     """jedi is asked only for what the repository does not define."""
+    if not language_for(request.path).jedi:
+        return False
     asked = context.place in (Place.MEMBER, Place.IMPORTED, Place.MODULE)
     return asked and not found.complete
 
@@ -350,13 +340,19 @@ async def _within(task: asyncio.Task[T], budget_ms: float) -> T | None:
 
 
 async def _library_answer(
-    task: asyncio.Task[LibraryAnswer] | None, left: Callable[[], float], *, waited: bool
+    task: asyncio.Task[LibraryAnswer] | None,
+    patience: float,
+    clock: Clock,
+    left: Callable[[], float],
 ) -> tuple[tuple[LibraryItem, ...], tuple[Reason, ...]]:
+    """jedi's names, waited for until ``patience`` (see `_patience`) or the popup's deadline."""
     if task is None:
         return (), ()
-    answer = await _within(task, left())
+    answer = await _within(task, min(left(), patience - clock.now()))
     if answer is None:
-        late = "jedi did not answer in time" if waited else "jedi's names come with the next letter"
+        late = "jedi's names come with the next letter"
+        if patience == math.inf:
+            late = "jedi did not answer in time"
         return (), (Reason(Code.DEADLINE, late),)
     return answer.items, (() if answer.reason is None else (answer.reason,))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from completion.annotations import Scope
+from indexing.languages import family_of
 from indexing.resolve import Target
 from indexing.symbols import Definition, Kind
 
@@ -68,7 +69,7 @@ def _gives(target: Target, name: str, scope: Scope) -> bool:
 
 
 def _elsewhere(name: str, scope: Scope) -> Target | None:
-    for located in scope.snapshot.named(name, limit=MAX_ELSEWHERE):
+    for located in scope.snapshot.named(name, MAX_ELSEWHERE, family_of(scope.path)):
         definition = located.definition
         if definition.kind is Kind.FUNCTION and _called(definition) == name:
             module = scope.snapshot.module_name(located.path)

@@ -12,7 +12,7 @@ from itertools import islice
 
 from completion.annotations import Role, Scope, Tie, Type
 from completion.context import Context
-from completion.languages import language_for
+from indexing.languages import family_of
 from indexing.resolve import Located, Target
 from indexing.symbols import FileSymbols, Kind, last_part
 
@@ -74,10 +74,8 @@ class Guess:
 def guesses(context: Context, scope: Scope) -> Iterator[Guess]:
     """The likeliest classes first: structure, then the whole name, then a part of the name."""
     seen: set[Target] = set()
-    family = language_for(scope.path).family
     for guess in (*_structural(context, scope), *_named_like(context.receiver, scope)):
-        path = guess.type.target.path or ""
-        if guess.type.target not in seen and language_for(path).family == family:
+        if guess.type.target not in seen:
             seen.add(guess.type.target)
             yield guess
 
@@ -138,7 +136,7 @@ def _span(symbols: FileSymbols, qualname: str) -> tuple[int, int]:
 
 def _owners(name: str, scope: Scope) -> Iterator[Target]:
     """What defines the name inside itself: classes, and some functions with functions in them."""
-    located = scope.snapshot.named(name, limit=MAX_OWNERS + 1)
+    located = scope.snapshot.named(name, MAX_OWNERS + 1, family_of(scope.path))
     for each in located if len(located) <= MAX_OWNERS else ():
         if each.definition.container and each.definition.kind is not Kind.CLASS:
             module = scope.snapshot.module_name(each.path)
@@ -203,11 +201,12 @@ def _classes(folded: str, scope: Scope) -> list[Located]:
     if len(folded) < 2:
         return []
     snapshot = scope.snapshot
-    begun = snapshot.prefixed(folded, MAX_PREFIXED, top=True)
+    family = family_of(scope.path)
+    begun = snapshot.prefixed(folded, MAX_PREFIXED, top=True, family=family)
     capital = folded[:1].upper() + folded[1:]
     found = [
         each
-        for each in (*begun, *snapshot.named(capital, limit=MAX_GUESSES))
+        for each in (*begun, *snapshot.named(capital, MAX_GUESSES, family))
         if each.definition.kind is Kind.CLASS and _bare(each.definition.name) == folded
     ]
     seen = snapshot.bindings(scope.path)

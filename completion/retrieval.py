@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from completion.features import is_deprecated, is_test
+from completion.languages import Language, language_for
 from completion.request import ApiAnswer, Evidence
-from completion.signatures import required, signature
 from indexing.apis import Found, Read, match_query, opened
 from indexing.apis import split as split_words
 from indexing.index import Snapshot
 from indexing.modules import PACKAGE_FILES
-from indexing.symbols import Definition, Kind
+from indexing.resolve import Located, Target
+from indexing.symbols import Definition, FileSymbols, Kind
 
 CANDIDATES = 200
 """How many hits of each retriever are looked at."""
@@ -290,16 +291,15 @@ def ask(snapshot: Snapshot, request: str, limit: int, near: str = "") -> list[Ap
 def _answer(snapshot: Snapshot, hit: Hit, near: str) -> ApiAnswer:
     definition = hit.definition
     module = snapshot.module_name(hit.path)
-    call, imported = _call(snapshot, hit, module, near)
     return ApiAnswer(
-        name=f"{module}.{definition.qualname}",
+        name=f"{module}.{definition.qualname}".lstrip("."),
         kind=str(definition.kind),
-        signature=f"{definition.name}{signature(definition)}",
+        signature=f"{definition.name}{language_for(hit.path).signature(definition)}",
         documentation=_sentence(definition.doc),
         path=hit.path,
         offset=definition.name_span[0],
-        call=call,
-        imported=imported,
+        call=_call(snapshot, hit),
+        imported=_import(snapshot, hit, near),
         used=tuple(snapshot.used_at(definition.name, hit.path, SHOWN_USES)),
         score=hit.score,
         evidence=tuple(_evidence(hit)),
@@ -311,23 +311,42 @@ def _sentence(doc: str) -> str:
     return doc[: end.end()].strip() if end else doc
 
 
-def _call(snapshot: Snapshot, hit: Hit, module: str, near: str) -> tuple[str, str]:
-    """A call with its parameters' names as placeholders, and the import that it needs."""
-    definition = hit.definition
-    arguments = ", ".join(required(definition))
-    owner, _, _ = definition.container.partition(".")
-    if definition.kind is Kind.METHOD or definition.kind is Kind.PROPERTY:
-        receiver = owner if _is_static(definition) else _variable(definition.container)
-        shown = f"{receiver}.{definition.name}"
-        call = shown if definition.kind is Kind.PROPERTY else f"{shown}({arguments})"
-        top = owner
-    else:
-        if definition.kind is Kind.CLASS:
-            arguments = ", ".join(_constructor(snapshot, hit))
-        call = f"{definition.qualname}({arguments})"
-        top = definition.qualname.partition(".")[0]
-    visible = hit.path == near or (near and top in snapshot.bindings(near))
-    return call, "" if visible else f"from {_public(snapshot, hit.path, module, top)} import {top}"
+def _call(snapshot: Snapshot, hit: Hit) -> str:
+    """A call with the parameters' names as placeholders, a method's on a variable of its class."""
+    language, definition = language_for(hit.path), hit.definition
+    arguments = ", ".join(language.required(definition))
+    if definition.kind is Kind.CLASS:
+        arguments = ", ".join(_constructor(snapshot, hit))
+        return f"{language.construction}{definition.qualname}({arguments})"
+    if definition.kind not in (Kind.METHOD, Kind.PROPERTY):
+        return f"{definition.qualname}({arguments})"
+    owner = definition.container
+    receiver = owner if _is_static(definition) else _variable(owner, snake=language.snake_case)
+    shown = f"{receiver}.{definition.name}"
+    return shown if definition.kind is Kind.PROPERTY else f"{shown}({arguments})"
+
+
+def _import(snapshot: Snapshot, hit: Hit, near: str) -> str:
+    """The import statement that the call needs in the file ``near``, as its language writes it."""
+    language = language_for(hit.path)
+    top = hit.definition.qualname.partition(".")[0]
+    if hit.path == near or (near and top in snapshot.bindings(near)):
+        return ""
+    asker = near if near and language_for(near).family == language.family else _new_file(language)
+    target = Target(hit.path, top, snapshot.module_name(hit.path))
+    definition = snapshot.definition(target)
+    located = Located(hit.path, definition) if definition else None
+    module = language.importable(located, asker, snapshot) if located else ""
+    if not module:
+        return ""
+    module = _public(snapshot, hit.path, module, top)
+    edit = language.import_edit(b"", FileSymbols(), asker, snapshot, module, top)
+    return edit.text.strip()
+
+
+def _new_file(language: Language) -> str:
+    """A file that does not exist yet at the root of the repository: it imports nothing."""
+    return f"_{language.suffixes[0]}"
 
 
 def _public(snapshot: Snapshot, path: str, module: str, name: str) -> str:
@@ -342,19 +361,21 @@ def _public(snapshot: Snapshot, path: str, module: str, name: str) -> str:
 
 
 def _is_static(definition: Definition) -> bool:
-    return any("classmethod" in each or "staticmethod" in each for each in definition.decorators)
+    static = ("classmethod", "staticmethod", "static")
+    return any(each.rpartition(".")[2] in static for each in definition.decorators)
 
 
-def _variable(container: str) -> str:
-    """How a variable of the class would be called: ``HTTPClient`` -> ``http_client``."""
-    return split_words(container.rpartition(".")[2]).replace(" ", "_")
+def _variable(container: str, *, snake: bool) -> str:
+    """How a variable of the class would be called: ``http_client``, ``httpClient``."""
+    first, *rest = split_words(container.rpartition(".")[2]).split() or [container]
+    return "_".join((first, *rest)) if snake else first + "".join(map(str.capitalize, rest))
 
 
 def _constructor(snapshot: Snapshot, hit: Hit) -> list[str]:
     symbols = snapshot.symbols(hit.path)
     for each in symbols.definitions if symbols else ():
         if each.name == "__init__" and each.container == hit.definition.qualname:
-            return required(each)
+            return language_for(hit.path).required(each)
     return []
 
 

@@ -38,7 +38,13 @@ def print_answers(console: Console, answers: Sequence[ApiAnswer]) -> None:
             console.print(Text("   " + answer.documentation))
         code = "\n".join(line for line in (answer.imported, answer.call) if line)
         console.print(
-            Syntax(code, "python", theme=THEME, padding=(0, 3), background_color="default")
+            Syntax(
+                code,
+                Syntax.guess_lexer(answer.path),
+                theme=THEME,
+                padding=(0, 3),
+                background_color="default",
+            )
         )
         console.print(Text("   " + answer.signature, style="dim"), soft_wrap=True)
         places = [answer.path, *(f"used {path}:{line}" for path, line in answer.used)]

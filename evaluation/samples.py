@@ -141,7 +141,7 @@ async def _lists(
     context = language_for(item.path).read(text, offset, snapshot.tree(item.path))
     view = view_of(request, context, snapshot)
     found = gather(context, item.path, snapshot, partial(predicted, view, context))
-    if needs_library(context, found):
+    if needs_library(request, context, found):
         answer = await running.helpers.library(request, context, PATIENT_MS)
         found = with_library(found, answer.items, context)
     known = facts(request, context, found, snapshot, view)

@@ -58,6 +58,8 @@ class Language:
     definition from, ``""`` where it cannot. ``import_edit(text, symbols, path, snapshot, module,
     name)`` brings it in. ``module_at(written, offset, scope)``: what a module path in an import
     statement means; ``modules(context, scope)``: what can continue one.
+    ``construction``: what stands before a class that is instantiated; ``snake_case``: how the words
+    of a variable's name are joined, else in camel case.
     ``jedi``: the library helper knows it; ``model``: the shipped model reads it.
     """
 
@@ -80,6 +82,8 @@ class Language:
     import_edit: Callable[[bytes, FileSymbols, str, Snapshot, str, str], TextEdit]
     module_at: Callable[[str, int, Scope], Target]
     modules: Callable[[Context, Scope], Iterable[Native]]
+    construction: str = "new "
+    snake_case: bool = False
     self_parameter: bool = False
     bare_members: bool = False
     jedi: bool = False

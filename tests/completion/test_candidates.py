@@ -299,3 +299,16 @@ def test_importable_names_tell_who_imports_them(tmp_path: Path) -> None:
     found = gather(read(text, len(text)), "near/new.py", index.snapshot())
     offered = {each.name: (each.importers, each.siblings) for each in found.items if each.module}
     assert offered == {"Pipe": (3, 2), "Pipette": (0, 0)}
+
+
+def test_other_languages_of_the_repository_are_not_offered(tmp_path: Path) -> None:
+    files = {
+        "src/org/Meter.java": "package org;\npublic class Meter { public void spin() {} }\n",
+        "web/meter.ts": "export class Meter { turn(): void {} }\n",
+        "web/user.ts": "export function use(meter) { meter.turn(); meter.spin(); }\n",
+        "m.py": f"def f(meter):\n    meter.{CURSOR}\n",
+    }
+    for each in found_in(files, "m.py", tmp_path).items:
+        assert each.path in ("", "m.py"), f"{each.name} is defined in {each.path}"
+    files["m.py"] = f"def f():\n    Met{CURSOR}\n"
+    assert "Meter" not in [each.name for each in found_in(files, "m.py", tmp_path).items]

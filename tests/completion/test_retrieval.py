@@ -131,3 +131,26 @@ def test_a_second_question_reads_nothing_again(
     with closing(Retriever(snapshot)) as again:
         assert again.search("put money in", 3)
     assert read == []
+
+
+def test_answers_speak_their_own_language(tmp_path: Path) -> None:
+    index = Index.open(tmp_path, tmp_path / "cache")
+    index.update(
+        "src/org/bank/Teller.java",
+        b"package org.bank;\n/** Counts the coins. */\npublic class Teller {\n"
+        b"  public Teller(String name) {}\n  public int countCoins(int limit) { return 0; }\n"
+        b"  public static Teller open() { return null; }\n}\n",
+    )
+    index.update(
+        "web/drawer.ts",
+        b"export class CashDrawer {\n  /** Slides it out. */\n  slide(speed: number): void {}\n}\n",
+    )
+    found = index.snapshot()
+    teller = first(found, "`Teller`")
+    assert (teller.call, teller.imported) == ("new Teller(name)", "import org.bank.Teller;")
+    assert first(found, "count the coins of `countCoins`").call == "teller.countCoins(limit)"
+    assert first(found, "`Teller.open`").call == "Teller.open()"
+    drawer = first(found, "slide it out")
+    assert drawer.call == "cashDrawer.slide(speed)"
+    assert drawer.imported == 'import { CashDrawer } from "./web/drawer";'
+    assert drawer.signature == "slide(speed: number): void"
