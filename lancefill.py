@@ -367,10 +367,10 @@ ROLE = click.option(
     help="Which pinned repositories: reported on, reported on but looked at, or tuned on.",
 )
 MEMBER = click.option(
-    "--member", type=click.IntRange(0), default=120, show_default=True, help="Items after a dot."
+    "--member", type=click.IntRange(0), default=180, show_default=True, help="Items after a dot."
 )
 BARE = click.option(
-    "--bare", type=click.IntRange(0), default=60, show_default=True, help="Items at bare names."
+    "--bare", type=click.IntRange(0), default=80, show_default=True, help="Items at bare names."
 )
 
 
