@@ -377,6 +377,13 @@ BARE = click.option(
 @evaluate.command()
 @SOURCES
 @ROLE
+@click.option(
+    "--language",
+    type=click.Choice(["python", "java", "typescript"]),
+    default="python",
+    show_default=True,
+    help="Of the items of a folder; Java needs a JDK, TypeScript Node.",
+)
 @MEMBER
 @BARE
 @SEED
@@ -407,14 +414,16 @@ BARE = click.option(
 def apieval(**chosen: Any) -> None:  # noqa: ANN401 - click checks them, apirun.Choice names them
     """Are the repository's own APIs ranked first where they are called?
 
-    Calls of APIs that another file defines, by the word of two independent resolvers, cut after
-    the dot and at bare names, with 0, 1 and 3 letters typed; everything that is learnt from a
-    repository is learnt from the cut text. Top 1, top 5, MRR and milliseconds, beside others'.
+    Calls of APIs that another file defines, by the word of two independent resolvers or of the
+    language's compiler, cut after the dot and at bare names, with 0, 1 and 3 letters typed;
+    everything that is learnt from a repository is learnt from the cut text. Top 1, top 5, MRR and
+    milliseconds, beside others'.
 
     \b
       lancefill eval apieval
       lancefill eval apieval --peer pyrefly --peer ty --plots plots
       lancefill eval apieval --repo ~/code/project --server "my-server --stdio"
+      lancefill eval apieval --repo ~/code/jsoup --language java
     """
     from evaluation import apirun, report
 

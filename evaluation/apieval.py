@@ -10,18 +10,21 @@ after the dot and while the name is typed. An empty popup, a popup without the n
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation import peers
+from evaluation import compiled, peers
 from evaluation.arms import Answer, Arm
 from evaluation.items import ApiItem, Shape, Variant, read, write
 from evaluation.labels import Fits, any_site, api_items, under_comment
 from evaluation.resolvers import Jedi, resolving
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from indexing.cache import cache_root
+from indexing.files import discover
 
+PYTHON = "python"
 LABELLER = "basedpyright"
 """The language server whose opinion must agree with jedi's."""
 
@@ -30,10 +33,23 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A repository to draw items from: what it is called, and its folder."""
+    """A repository to draw items from: what it is called, its folder, and the items' language.
+
+    ``pinned``: the title says exactly which files the folder holds.
+    """
 
     title: str
     root: Path
+    language: str = PYTHON
+    pinned: bool = True
+
+    def key(self) -> str:
+        """A word for this repository as it is now."""
+        name = self.title.replace(" ", "-")
+        if self.pinned:
+            return name
+        status = ((each.path, each.mtime_ns, each.size) for each in discover(self.root))
+        return f"{name}-{hashlib.sha256(repr(list(status)).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +77,25 @@ def labelled(
 ) -> list[ApiItem]:
     """The repository's items, remembered in the user's cache folder by all that decides them.
 
-    ``commented``: only calls directly under a comment.
-    Raises peers.PeersError where the labelling server cannot be had.
+    ``commented``: only calls directly under a comment, in Python.
+    Raises peers.PeersError where who labels cannot be had: a language server beside jedi for
+    Python, for the other languages their compiler.
     """
     sizes = "-".join(f"{shape}{number}" for shape, number in sorted(counts.items()))
-    versions = f"{LABELLER}{peers.pinned()[LABELLER]}"
+    python = source.language == PYTHON
+    versions = LABELLER + peers.pinned()[LABELLER] if python else compiled.version(source.language)
     kind = "commented-" if commented else ""
-    name = f"{source.title.replace(' ', '-')}-{kind}{sizes}-seed{seed}-{versions}.jsonl"
+    name = f"{source.key()}-{kind}{sizes}-seed{seed}-{versions}.jsonl"
     file = cache_root() / "items" / name
     if not file.exists():
-        folder = peers.environment(told)
-        fits = under_comment if commented else any_site
-        write(file, asyncio.run(_label(source, counts, seed, folder, told, fits)))
+        if python:
+            folder = peers.environment(told)
+            fits = under_comment if commented else any_site
+            found = asyncio.run(_label(source, counts, seed, folder, told, fits))
+        else:
+            told(f"{source.title}: the compiler reads it")
+            found = compiled.items(source.title, source.language, source.root, counts, seed)
+        write(file, found)
     return read(file)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from evaluation import apieval, items, peers, plots, report, tables
-from evaluation.apieval import Asked, Source
+from evaluation.apieval import PYTHON, Asked, Source
 from evaluation.arms import ARMS, LANCEFILL, Arm, server
 from evaluation.items import ApiItem, ItemsError, Shape, Variant
 from evaluation.repositories import FetchError, fetch, repositories
@@ -28,6 +28,7 @@ class Choice:
 
     names: tuple[str, ...]
     role: str
+    language: str
     member: int
     bare: int
     seed: int
@@ -70,8 +71,10 @@ def counts(member: int, bare: int) -> dict[Shape, int]:
     return {Shape.MEMBER: member, Shape.BARE: bare}
 
 
-def sources(names: Sequence[str], role: str) -> list[Source]:
+def sources(names: Sequence[str], role: str, language: str = PYTHON) -> list[Source]:
     """The repositories that are meant, fetched where they are pinned. Raises FetchError."""
+    if language != PYTHON and not names:
+        raise ChoiceError(f"no repository of {language} is pinned: name a folder with --repo")
     known = repositories()
     chosen = names or [name for name, each in known.items() if each.role == role]
     found = []
@@ -80,7 +83,7 @@ def sources(names: Sequence[str], role: str) -> list[Source]:
             found.append(Source(f"{name} {known[name].version}", fetch(name)))
         elif Path(name).expanduser().is_dir():
             folder = Path(name).expanduser().resolve()
-            found.append(Source(folder.name, folder))
+            found.append(Source(folder.name, folder, language, pinned=False))
         else:
             raise ChoiceError(f"{name} is neither a pinned repository nor a folder")
     return found
@@ -90,10 +93,10 @@ def _items(choice: Choice, told: apieval.Told) -> Iterator[tuple[Source, list[Ap
     if choice.given is not None:
         if len(choice.names) != 1:
             raise ChoiceError("--from needs --repo FOLDER, the repository of its items")
-        yield sources(choice.names, choice.role)[0], items.read(choice.given)
+        yield sources(choice.names, choice.role, choice.language)[0], items.read(choice.given)
         return
     wanted = counts(choice.member, choice.bare)
-    for source in sources(choice.names, choice.role):
+    for source in sources(choice.names, choice.role, choice.language):
         yield source, apieval.labelled(source, wanted, choice.seed, told)
 
 

@@ -7,6 +7,7 @@ folder's name: another list is another environment.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from pathlib import Path
 from indexing.cache import cache_root
 
 REQUIREMENTS = Path(__file__).with_name("peers.txt")
+TYPESCRIPT = "5.9.3"
+"""The version of TypeScript whose checker labels items; installed with npm, beside the peers."""
+
 INSTALL_S = 600
 
 
@@ -67,13 +71,32 @@ def environment(told: Callable[[str], None] = lambda _: None) -> Path:
     return folder
 
 
+def typescript(told: Callable[[str], None] = lambda _: None) -> Path:
+    """Return the folder of the typescript package, fetched the first time. Raises PeersError."""
+    folder = cache_root() / "peers" / f"typescript-{TYPESCRIPT}"
+    package = folder / "node_modules" / "typescript"
+    if not (folder / "complete").exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise PeersError("labelling TypeScript needs Node with npm, version 20 or later")
+        told("installing TypeScript (once)")
+        folder.mkdir(parents=True, exist_ok=True)
+        flags = ("--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund")
+        _install([npm, "install", *flags, f"typescript@{TYPESCRIPT}"])
+        (folder / "complete").touch()
+    return package
+
+
 def _make(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     venv.create(folder, with_pip=False, clear=True, symlinks=True)
-    command = [
-        *(sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"),
-        *("--quiet", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)),
-    ]
+    python = str(folder / "bin" / "python")
+    flags = ("--quiet", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS))
+    _install([sys.executable, "-m", "pip", "--python", python, "install", *flags])
+    (folder / "complete").touch()
+
+
+def _install(command: list[str]) -> None:
     with tempfile.TemporaryFile() as log:
         try:
             done = subprocess.run(command, stdout=log, stderr=log, timeout=INSTALL_S, check=False)
@@ -82,6 +105,5 @@ def _make(folder: Path) -> None:
         log.seek(0)
         said = log.read().decode("utf-8", "replace").strip().splitlines()
     if done.returncode:
-        last = said[-1] if said else "pip said nothing"
+        last = said[-1] if said else "the installer said nothing"
         raise PeersError(f"the peers cannot be installed: {last}")
-    (folder / "complete").touch()
