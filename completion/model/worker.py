@@ -200,8 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         handlers = dict.fromkeys(("ghost", "score", "info"), _failing(str(error)))
         messages.write(outgoing, {"method": "failed", "params": {"message": str(error)}})
     messages.serve(incoming, outgoing, handlers, newest_only=("ghost", "score"))
-    return 0
+    messages.leave()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
