@@ -227,10 +227,19 @@ def annotated(source: str, scope: Scope) -> Type | None:
 
 
 def annotation(node: ast.expr, scope: Scope) -> Type | None:
-    """What a value annotated with the expression ``node`` is."""
-    scope.fuel.steps -= 1
-    if scope.fuel.steps <= 0:
+    """What a value annotated with the expression ``node`` is; an alias may mean itself."""
+    fuel = scope.fuel
+    if fuel.steps <= 0 or fuel.depth <= 0:
         return None
+    fuel.steps -= 1
+    fuel.depth -= 1
+    try:
+        return _annotation(node, scope)
+    finally:
+        fuel.depth += 1
+
+
+def _annotation(node: ast.expr, scope: Scope) -> Type | None:
     if isinstance(node, ast.Constant):
         return annotated(node.value, scope) if isinstance(node.value, str) else None
     if isinstance(node, ast.BinOp):

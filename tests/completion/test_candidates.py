@@ -312,3 +312,18 @@ def test_other_languages_of_the_repository_are_not_offered(tmp_path: Path) -> No
         assert each.path in ("", "m.py"), f"{each.name} is defined in {each.path}"
     files["m.py"] = f"def f():\n    Met{CURSOR}\n"
     assert "Meter" not in [each.name for each in found_in(files, "m.py", tmp_path).items]
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        'Tree = Union["Tree", list["Tree"], Leaf]',
+        'Tree = dict[str, "Tree"] | Leaf',
+        'Tree = Optional["Branch"] | Leaf\nBranch = list[Tree]',
+    ],
+)
+def test_aliases_that_mean_themselves(alias: str, tmp_path: Path) -> None:
+    header = "from typing import Optional, Union\nclass Leaf:\n    def fall(self): ...\n"
+    text = f"{header}{alias}\ndef f(tree: Tree):\n    tree.{CURSOR}\n"
+    found = found_in({"m.py": text}, "m.py", tmp_path)
+    assert "fall" in [each.name for each in found.items]
