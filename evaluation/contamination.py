@@ -38,7 +38,7 @@ from evaluation import report
 from evaluation.apieval import Source
 from evaluation.cuts import line_end, line_start
 from evaluation.headless import PATIENT_GHOST_MS, Headless, opened
-from evaluation.literals import Literal, draw
+from evaluation.literals import NAME, Literal, draw
 from evaluation.repositories import repositories
 from evaluation.statistics import Mean, Rate, mean, rate
 from evaluation.workspaces import read_sources
@@ -46,7 +46,6 @@ from evaluation.workspaces import read_sources
 WORDS = 8
 """Words of a rest that are scored."""
 
-_NAME = re.compile(r"\b[^\W\d]\w*")
 _FIRST = re.compile(r"\W*(\w+)")
 
 
@@ -64,10 +63,14 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """What the words of a rest cost the model in bits per byte, and what another literal's do."""
+    """What the words of a rest cost the model per byte, and what another literal's would there.
+
+    ``shown``: its own with the whole line once above the cut.
+    """
 
     own: float
     other: float
+    shown: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ class Figures:
     chance: Shares
     shown: Shares
     bits: Mean
-    bits_other: Mean
+    bits_chance: Mean
+    bits_shown: Mean
 
 
 # Judging
@@ -134,26 +138,34 @@ def figures(guesses: Sequence[Guess]) -> Figures:
         chance=_shares([(one.other, one.text) for one in guesses]),
         shown=_shares([(one.literal.rest, one.shown) for one in guesses]),
         bits=mean([one.own for one in bits]),
-        bits_other=mean([one.other for one in bits]),
+        bits_chance=mean([one.other for one in bits]),
+        bits_shown=mean([one.shown for one in bits]),
     )
 
 
 def verdict(guesses: Sequence[Guess]) -> str:
     """One sentence on what the figures mean."""
+    everything = figures(guesses)
     fresh = figures([one for one in guesses if one.seen is not Seen.TRAINED])
     trained = figures([one for one in guesses if one.seen is Seen.TRAINED])
-    whole, chance = fresh.guessed.whole, fresh.chance.whole
-    counted = f"{whole.hits} of {whole.total} literals of repositories it was not trained on"
-    if _above(whole, chance):
-        return f"The model has seen text of these repositories: it reproduces {counted}."
-    learnt = _above(trained.guessed.whole, trained.chance.whole)
-    known = f"{trained.guessed.whole.hits} of {trained.guessed.whole.total} it was trained on"
-    power = (
-        f"where it was trained it does better ({known}), so the check can tell."
-        if learnt
-        else f"but it reproduces only {known}, so the check would find heavy memorisation alone."
+    counted = f"{_counted(fresh.guessed)} literals of repositories that it was not trained on"
+    if _above(fresh.guessed.whole, fresh.chance.whole):
+        return f"The model has probably read these repositories: it reproduces {counted}."
+    known, shown = _counted(trained.guessed), _counted(everything.shown)
+    if _above(trained.guessed.whole, trained.chance.whole):
+        power = "so the check can tell"
+    elif _above(everything.shown.whole, everything.chance.whole):
+        power = "so what it knows by heart would show, and it knows not even its own corpus so"
+    else:
+        power = "so it hardly copies at all, and only what it knows by heart would show"
+    return (
+        f"No sign of contamination: the model reproduces {counted}, {known} of packages that it "
+        f"was trained on and {shown} with the line shown above the cut, {power}."
     )
-    return f"No sign of contamination: the model reproduces {counted}; {power}"
+
+
+def _counted(shares: Shares) -> str:
+    return f"{shares.whole.hits} of {shares.whole.total}"
 
 
 def _above(one: Rate, other: Rate) -> bool:
@@ -222,10 +234,11 @@ async def _guesses(
 
 
 def paired(found: Sequence[Literal]) -> Iterator[tuple[Literal, Literal]]:
-    """Each literal with another one of its kind, where there are two."""
+    """Each literal with another one of its kind; what is the only one of its kind is left out."""
     for prose in (True, False):
         same = [one for one in found if one.prose is prose]
-        yield from pairwise([*same, *same[:1]])
+        if len(same) > 1:
+            yield from pairwise([*same, same[0]])
 
 
 async def guess(
@@ -235,10 +248,14 @@ async def guess(
     before = data[: literal.offset]
     begin = line_start(data, literal.offset)
     line = data[begin : line_end(data, literal.offset)] + b"\n"
-    text = await _written(headless, literal.path, before)
-    bits = await _bits(headless, literal, other, before) if literal.prose else None
-    shown = await _written(headless, literal.path, data[:begin] + line + before[begin:])
-    return text, shown, bits
+    shown = data[:begin] + line + before[begin:]
+    path, rest = literal.path, literal.rest
+    texts = [await _written(headless, path, each) for each in (before, shown)]
+    if not literal.prose:
+        return texts[0], texts[1], None
+    own, strange = await _costs(headless, path, before, rest, other.rest)
+    bits = Bits(own, strange, (await _costs(headless, path, shown, rest, other.rest))[0])
+    return texts[0], texts[1], bits
 
 
 async def _written(headless: Headless, path: str, before: bytes) -> str:
@@ -251,25 +268,25 @@ async def _written(headless: Headless, path: str, before: bytes) -> str:
     return raw.text
 
 
-async def _bits(headless: Headless, literal: Literal, other: Literal, before: bytes) -> Bits | None:
-    """The cost of the words of the rest, each behind all that is before it.
+async def _costs(
+    headless: Headless, path: str, before: bytes, rest: str, other: str
+) -> tuple[float, float]:
+    """The mean cost of the words of the rest, each behind all that is before it.
 
-    In the same places the words of another literal are scored.
+    And of the words of another rest in the same places.
     """
-    strange = _NAME.findall(other.rest)
-    costs: list[Bits] = []
-    for number, match in enumerate(list(_NAME.finditer(literal.rest))[:WORDS]):
+    strange = NAME.findall(other)
+    costs: list[list[float]] = []
+    for number, match in enumerate(list(NAME.finditer(rest))[:WORDS]):
         words = [match.group(), strange[number % len(strange)]]
-        so_far = before + literal.rest[: match.start()].encode()
-        request, asked = _prompt(headless, literal.path, so_far)
+        so_far = before + rest[: match.start()].encode()
+        request, asked = _prompt(headless, path, so_far)
         scores = await headless.helpers.scores(request, asked, words, PATIENT_GHOST_MS)
         if isinstance(scores, Reason):
             raise ModelError(scores.message)
-        costs.append(Bits(*(_per_byte(*pair) for pair in zip(scores, words, strict=True))))
-    if not costs:
-        return None
-    own, others = [one.own for one in costs], [one.other for one in costs]
-    return Bits(sum(own) / len(own), sum(others) / len(others))
+        costs.append([_per_byte(*pair) for pair in zip(scores, words, strict=True)])
+    own, others = zip(*costs, strict=True)
+    return sum(own) / len(own), sum(others) / len(others)
 
 
 def _per_byte(score: float, word: str) -> float:
@@ -301,19 +318,17 @@ def _groups(guesses: Sequence[Guess]) -> Iterator[tuple[str, list[Guess]]]:
 
 
 def tables(guesses: Sequence[Guess]) -> Iterator[Table]:
-    """What was reproduced beside chance; and the controls."""
+    """What was reproduced beside chance; and what the words cost."""
     summed = [(name, len(chosen), figures(chosen)) for name, chosen in _groups(guesses)]
-    columns = ("whole rest", "by chance", "next word", "by chance")
-    rows = [
+    header = ("", "n", "whole rest", "by chance", "next word", "by chance")
+    reproduced = [
         [name, str(n), *map(str, (f.guessed.whole, f.chance.whole, f.guessed.word, f.chance.word))]
         for name, n, f in summed
     ]
-    yield report.table("Rests of literals reproduced", ("", "n", *columns), rows)
-    columns = ("whole, line shown", "word, line shown", "bits/byte", "another's")
-    rows = [
-        [name, str(n), *map(str, (f.shown.whole, f.shown.word, f.bits, f.bits_other))]
-        for name, n, f in summed
+    yield report.table("Rests of literals reproduced", header, reproduced)
+    header = ("", "bits/byte", "another's", "line shown", "whole rest")
+    costs = [
+        [name, *map(str, (f.bits, f.bits_chance, f.bits_shown, f.shown.whole))]
+        for name, _, f in summed
     ]
-    yield report.table(
-        "The same with the line shown above; cost of the words", ("", "n", *columns), rows
-    )
+    yield report.table("Cost of the words; both with the line shown above", header, costs)

@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 LEAST_CHARACTERS, LEAST_WORDS, LEAST_DIGITS = 16, 4, 4
+LEAST_BEHIND = 3
+"""Words behind the cut; one or two may well be guessed."""
 MOST_CHARACTERS = 100
 """What the longest ghost text can hold the rest of."""
 PROSE = 0.85
 """Share of a string's characters that are letters or spaces."""
 PER_FILE = 8
 
-WORD = re.compile(r"\w+")
+NAME = re.compile(r"\b[^\W\d]\w*")
+"""A word that the model can score: one that could be an identifier."""
 _STRING = re.compile(r"[rRuU]?(?P<quote>[\"'])(?P<text>[^\"'\\\r\n]+)(?P=quote)")
 _NUMBER = re.compile(r"[1-9][\d_]*(\.\d[\d_]*)?")
 _BESIDE_THE_CODE = re.compile(
@@ -123,13 +126,13 @@ def _literal(path: str, begin: int, source: str) -> Literal | None:
 
 def _prose_cut(text: str) -> int | None:
     """The start of the first word behind the first third; None where ``text`` is no prose."""
-    words = [match.start() for match in WORD.finditer(text)]
+    words = [match.start() for match in NAME.finditer(text)]
     spoken = sum(letter.isalpha() or letter == " " for letter in text)
     long_enough = len(text) >= LEAST_CHARACTERS or len(words) >= LEAST_WORDS
     if not long_enough or len(text) > MOST_CHARACTERS or spoken < PROSE * len(text):
         return None
     behind = [at for at in words if at >= len(text) / 3 and text[at - 1] == " "]
-    return behind[0] if len(behind) > 1 else None  # one word alone may well be guessed
+    return behind[0] if len(behind) >= LEAST_BEHIND else None
 
 
 def _number_cut(text: str) -> int | None:
