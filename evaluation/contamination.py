@@ -320,15 +320,15 @@ def _groups(guesses: Sequence[Guess]) -> Iterator[tuple[str, list[Guess]]]:
 def tables(guesses: Sequence[Guess]) -> Iterator[Table]:
     """What was reproduced beside chance; and what the words cost."""
     summed = [(name, len(chosen), figures(chosen)) for name, chosen in _groups(guesses)]
-    header = ("", "n", "whole rest", "by chance", "next word", "by chance")
     reproduced = [
         [name, str(n), *map(str, (f.guessed.whole, f.chance.whole, f.guessed.word, f.chance.word))]
         for name, n, f in summed
     ]
-    yield report.table("Rests of literals reproduced", header, reproduced)
-    header = ("", "bits/byte", "another's", "line shown", "whole rest")
+    columns = ("", "n", "whole rest", "by chance", "next word", "by chance")
+    yield report.table("Rests of literals reproduced", columns, reproduced)
     costs = [
         [name, *map(str, (f.bits, f.bits_chance, f.bits_shown, f.shown.whole))]
         for name, _, f in summed
     ]
-    yield report.table("Cost of the words; both with the line shown above", header, costs)
+    names = ("", "bits/byte", "another's", "line shown", "whole rest")
+    yield report.table("Cost of the words; both with the line shown above", names, costs)
