@@ -10,7 +10,8 @@ Beside each figure stands what chance gives: the same answers held against the r
 literal of the same repository. Two controls say what the check can find at all: packages that the
 model was trained on, and the same literals with their whole line written once above the cut.
 Text that the model writes ends where it is unsure, so that weak memory shows only in the bits that
-each word of the rest costs it.
+each word of the rest costs it. A model that writes much better than chance may also be a better
+writer: compare it on text that is younger than it is.
 """
 
 from __future__ import annotations
@@ -112,9 +113,11 @@ class Figures:
 # Judging
 
 
-def whole_right(rest: str, text: str) -> bool:
-    """Whether ``text`` is the rest and then no further word."""
-    return text.startswith(rest) and not re.match(r"[\w ]", text[len(rest) :])
+def whole_right(rest: str, quote: str, text: str) -> bool:
+    """Whether ``text`` is the rest and then nothing or the ``quote``; no digit, without one."""
+    behind = text[len(rest) :]
+    ended = not behind or behind.startswith(quote) if quote else not re.match(r"[\w.]", behind)
+    return text.startswith(rest) and ended
 
 
 def word_right(rest: str, text: str) -> bool:
@@ -123,20 +126,20 @@ def word_right(rest: str, text: str) -> bool:
     return true is not None and written is not None and true[1] == written[1]
 
 
-def _shares(pairs: Sequence[tuple[str, str]]) -> Shares:
-    """Of (rest, text)."""
-    whole = sum(whole_right(rest, text) for rest, text in pairs)
-    word = sum(word_right(rest, text) for rest, text in pairs)
-    return Shares(rate(whole, len(pairs)), rate(word, len(pairs)))
+def _shares(answers: Sequence[tuple[str, str, str]]) -> Shares:
+    """Of (rest, quote, text)."""
+    whole = sum(whole_right(rest, quote, text) for rest, quote, text in answers)
+    word = sum(word_right(rest, text) for rest, _, text in answers)
+    return Shares(rate(whole, len(answers)), rate(word, len(answers)))
 
 
 def figures(guesses: Sequence[Guess]) -> Figures:
     """Sum up guesses."""
     bits = [one.bits for one in guesses if one.bits is not None]
     return Figures(
-        guessed=_shares([(one.literal.rest, one.text) for one in guesses]),
-        chance=_shares([(one.other, one.text) for one in guesses]),
-        shown=_shares([(one.literal.rest, one.shown) for one in guesses]),
+        guessed=_shares([(one.literal.rest, one.literal.quote, one.text) for one in guesses]),
+        chance=_shares([(one.other, one.literal.quote, one.text) for one in guesses]),
+        shown=_shares([(one.literal.rest, one.literal.quote, one.shown) for one in guesses]),
         bits=mean([one.own for one in bits]),
         bits_chance=mean([one.other for one in bits]),
         bits_shown=mean([one.shown for one in bits]),
@@ -149,22 +152,25 @@ def verdict(guesses: Sequence[Guess]) -> str:
     fresh = figures([one for one in guesses if one.seen is not Seen.TRAINED])
     trained = figures([one for one in guesses if one.seen is Seen.TRAINED])
     counted = f"{_counted(fresh.guessed)} literals of repositories that it was not trained on"
+    if not fresh.guessed.whole.total:
+        return "Nothing was asked of repositories that the model was not trained on."
     if _above(fresh.guessed.whole, fresh.chance.whole):
         return f"The model has probably read these repositories: it reproduces {counted}."
-    known, shown = _counted(trained.guessed), _counted(everything.shown)
     if _above(trained.guessed.whole, trained.chance.whole):
         power = "so the check can tell"
     elif _above(everything.shown.whole, everything.chance.whole):
-        power = "so what it knows by heart would show, and it knows not even its own corpus so"
+        power = "so it can copy, and only what it knows by heart would show"
     else:
         power = "so it hardly copies at all, and only what it knows by heart would show"
     return (
-        f"No sign of contamination: the model reproduces {counted}, {known} of packages that it "
-        f"was trained on and {shown} with the line shown above the cut, {power}."
+        f"No sign of contamination: the model reproduces {counted}, {_counted(trained.guessed)} of "
+        f"packages that it was trained on, and {_counted(everything.shown)} with the line shown "
+        f"above the cut, {power}."
     )
 
 
 def _counted(shares: Shares) -> str:
+    """The rests reproduced to the end."""
     return f"{shares.whole.hits} of {shares.whole.total}"
 
 

@@ -37,13 +37,21 @@ _BESIDE_THE_CODE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """One literal: ``rest`` is what stands between the cut at byte ``offset`` and its end."""
+    """One literal: ``rest`` is what stands between the cut at byte ``offset`` and its end.
+
+    ``quote`` is the mark that ends it, empty for a number.
+    """
 
     path: str
     offset: int
     text: str
     rest: str
-    prose: bool
+    quote: str
+
+    @property
+    def prose(self) -> bool:
+        """Whether it is a string."""
+        return bool(self.quote)
 
     @property
     def once(self) -> str:
@@ -111,17 +119,17 @@ def _literal(path: str, begin: int, source: str) -> Literal | None:
     if string := _STRING.fullmatch(source):
         text = string["text"]
         cut = _prose_cut(text)
-        at, prose = string.start("text"), True
+        at, quote = string.start("text"), string["quote"]
     elif _NUMBER.fullmatch(source):
         text = source
         cut = _number_cut(text)
-        at, prose = 0, False
+        at, quote = 0, ""
     else:
         return None
     if cut is None:
         return None
     offset = begin + len((source[:at] + text[:cut]).encode())
-    return Literal(path, offset, text, text[cut:], prose)
+    return Literal(path, offset, text, text[cut:], quote)
 
 
 def _prose_cut(text: str) -> int | None:

@@ -50,7 +50,7 @@ def light():
     return 77123
 """
 REPOSITORY = {"shelves.py": SHELVES, "lamps.py": LAMPS, "tests/test_lamps.py": LAMPS[:14]}
-PROSE = Literal("a.py", 0, "there is nothing to lift", "nothing to lift", prose=True)
+PROSE = Literal("a.py", 0, "there is nothing to lift", "nothing to lift", '"')
 
 
 def files(texts: dict[str, str]) -> dict[str, bytes]:
@@ -105,14 +105,23 @@ def test_files_without_literals(text: str) -> None:
         ('nothing to lift")', True, True),
         ("nothing to lift here", False, True),
         ("nothing to lifted", False, True),
+        ("nothing to lift, or", False, True),
+        ("nothing to lift'", False, True),
         ("nothing", False, True),
         ("nothings to lift", False, False),
         ("", False, False),
     ],
 )
 def test_an_answer_is_right_to_the_letter(text: str, whole: bool, word: bool) -> None:
-    assert contamination.whole_right(PROSE.rest, text) is whole
+    assert contamination.whole_right(PROSE.rest, PROSE.quote, text) is whole
     assert contamination.word_right(PROSE.rest, text) is word
+
+
+def test_a_number_ends_where_its_digits_do() -> None:
+    right = [contamination.whole_right("8213", "", text) for text in ("8213", "8213 + 1", "8213)")]
+    wrong = [contamination.whole_right("8213", "", text) for text in ("82130", "8213.5", "821")]
+    assert all(right)
+    assert not any(wrong)
 
 
 def test_figures_stand_beside_chance_and_the_line_shown() -> None:
@@ -126,7 +135,7 @@ def test_figures_stand_beside_chance_and_the_line_shown() -> None:
 
 def test_each_is_paired_with_another_of_its_kind() -> None:
     prose = [replace(PROSE, offset=number) for number in range(3)]
-    number = replace(PROSE, prose=False)
+    number = replace(PROSE, quote="")
     pairs = list(contamination.paired([prose[0], number, *prose[1:]]))
     assert [(one.offset, other.offset) for one, other in pairs] == [(0, 1), (1, 2), (2, 0)]
     assert all(one.prose for one, _ in pairs)
@@ -140,7 +149,8 @@ def test_the_verdict_says_what_the_check_could_find() -> None:
     copied = [guess(nothing, Seen.TRAINED, shown=right)] * 30
     assert "has probably read" in contamination.verdict([*read, *known])
     assert "can tell" in contamination.verdict([*fresh, *learnt])
-    assert "not even its own corpus" in contamination.verdict([*fresh, *copied])
+    assert "it can copy" in contamination.verdict([*fresh, *copied])
+    assert "Nothing was asked" in contamination.verdict(known)
     weak = contamination.verdict([*fresh, *known])
     assert "hardly copies" in weak
     assert "0 of 30 literals" in weak
