@@ -336,5 +336,5 @@ def tables(guesses: Sequence[Guess]) -> Iterator[Table]:
         [name, *map(str, (f.bits, f.bits_chance, f.bits_shown, f.shown.whole))]
         for name, _, f in summed
     ]
-    names = ("", "bits/byte", "another's", "line shown", "whole rest")
-    yield report.table("Cost of the words; both with the line shown above", names, costs)
+    names = ("", "bits/byte", "another's", "line shown", "whole, shown")
+    yield report.table("What the words cost; shown: with the line once above", names, costs)
