@@ -487,6 +487,47 @@ def evaluate_ask(
 
 
 @evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--count", type=click.IntRange(1), default=40, show_default=True, help="Literals of each."
+)
+@SEED
+@click.option(
+    "--trained",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Beside this many pinned repositories that the model was trained on.",
+)
+@ITEMS
+@one_line()
+def contamination(
+    names: tuple[str, ...], role: str, count: int, seed: int, trained: int, items: Path | None
+) -> None:
+    """Has the model seen the repositories that it is measured on?
+
+    The rest of messages and numbers that a repository holds once, hidden and asked for word for
+    word, beside chance and beside packages that the model was trained on (TS-Guessing).
+    """
+    from evaluation import apirun, report
+    from evaluation import contamination as check
+
+    console = report.console()
+    try:
+        chosen = apirun.sources(names, role)
+        known = {source.title for source in chosen}
+        beside = apirun.sources(check.trained_on(trained), role) if trained else []
+        chosen += [source for source in beside if source.title not in known]
+        result, guesses = check.run(chosen, count, seed, console)
+    except check.ModelError as error:
+        raise click.ClickException(str(error)) from error
+    if items is not None:
+        report.write_jsonl(items, guesses)
+    report.print_json(console, result)
+
+
+@evaluate.command()
 @click.option("--data", type=FILE, required=True, help="The set, as JSONL.")
 @click.option("--repos", type=FOLDER, help="A folder with its repositories at their commits.")
 @one_line()
