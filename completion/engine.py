@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from completion import filters
+from completion import filters, retrieval
 from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
 from completion.languages import language_for
 from completion.naming import known_part
-from completion.presenting import present
+from completion.presenting import present, present_answers
 from completion.prompting import prompt
 from completion.ranking import Ranked, forest_for, rank
 from completion.request import (
@@ -44,6 +44,7 @@ from completion.request import (
     Timing,
 )
 from indexing.index import Snapshot
+from indexing.languages import family_of
 from indexing.messages import place_of
 from indexing.ngrams import View
 
@@ -62,6 +63,12 @@ MARGIN_MS = 2.0
 LIBRARY_WAIT_MS = 12.0
 """How long after the request jedi is waited for where the repository or statistics have names to
 offer: a list is asked for anew with every letter, and jedi's late answer is there for the next."""
+
+ANSWERS = 5
+"""How many APIs that fit the comment above an empty line are offered there."""
+
+ANSWERS_WAIT_MS = 300.0
+"""How long they are waited for: nobody is typing there, the list was asked for by hand."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -176,6 +183,8 @@ async def popup(request: Request, snapshot: Snapshot, helpers: Helpers, options:
     clock = Clock()
     try:
         answer = await _popup(request, snapshot, helpers, options, clock)
+        if words := retrieval.asked_above(request.text, request.offset):
+            answer = await _with_answers(answer, words, request, snapshot, options, clock)
     except Exception as error:  # noqa: BLE001  an editor gets an answer, whatever happens
         log.error("popup failed: %s", place_of(error))
         answer = Popup((), (_failure(error),))
@@ -267,6 +276,26 @@ async def _popup(
 
 
 _NO_POPUP = frozenset((Place.STRING, Place.COMMENT, Place.NUMBER, Place.DEFINITION))
+
+
+async def _with_answers(
+    popup: Popup, words: str, request: Request, snapshot: Snapshot, options: Options, clock: Clock
+) -> Popup:
+    """The popup of an empty line under a comment: first what fits the comment, ready to use."""
+    if any(reason.code is Code.GATED for reason in popup.reasons):  # inside a string, say
+        return popup
+    with clock.step("answers"):
+        question = asyncio.to_thread(retrieval.ask, snapshot, words, 2 * ANSWERS, request.path)
+        async with _Pending() as pending:
+            found = await _within(pending.start(question), ANSWERS_WAIT_MS)
+    if found is None:
+        late = Reason(Code.DEADLINE, "what fits the comment above was not found in time")
+        return replace(popup, reasons=(*popup.reasons, late))
+    family = family_of(request.path)
+    own = [each for each in found if family_of(each.path) == family][:ANSWERS]
+    items = present_answers(own, request, snapshot, snippets=options.snippets)
+    reasons = tuple(each for each in popup.reasons if each.code is not Code.NO_CANDIDATES)
+    return replace(popup, items=(*items, *popup.items)[:MAX_ITEMS], reasons=reasons)
 
 
 def needs_library(request: Request, context: Context, found: Candidates) -> bool:

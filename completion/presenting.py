@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 
 from completion.context import Context, Place
 from completion.languages import Language, language_for
 from completion.ranking import Ranked
-from completion.request import InsertCall, Origin, Request, Suggestion, TextEdit
+from completion.request import ApiAnswer, InsertCall, Origin, Request, Suggestion, TextEdit
 from completion.signatures import is_callable
 from indexing.index import Snapshot
 from indexing.symbols import FileSymbols
@@ -52,6 +54,58 @@ def present(
             )
         )
     return tuple(items)
+
+
+def present_answers(
+    answers: Sequence[ApiAnswer], request: Request, snapshot: Snapshot, *, snippets: bool
+) -> tuple[Suggestion, ...]:
+    """Popup items for what a comment asks for: ready calls, each with the import it needs."""
+    symbols = snapshot.symbols(request.path) or FileSymbols()
+    edit = language_for(request.path).import_edit
+    items = []
+    for each in answers:
+        imports: tuple[TextEdit, ...] = ()
+        if each.module and _mentions(each.call, each.top):
+            found = edit(request.text, symbols, request.path, snapshot, each.module, each.top)
+            imports = (found,)
+        text = _with_fields(each) if snippets else each.call
+        items.append(
+            Suggestion(
+                label=each.call,
+                kind=each.kind,
+                origin=Origin.ASKED,
+                edit=TextEdit(request.offset, request.offset, text),
+                score=each.score,
+                detail=each.signature,
+                documentation=each.documentation,
+                snippet=snippets,
+                extra_edits=imports,
+                evidence=each.evidence,
+                location=(each.path, each.offset),
+            )
+        )
+    return tuple(items)
+
+
+def _mentions(call: str, name: str) -> bool:
+    """Whether a call names the class or function itself, not a variable of the class."""
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", call) is not None
+
+
+def _with_fields(answer: ApiAnswer) -> str:
+    """The call as a snippet: its arguments are to be filled in, and so is a variable's name."""
+    number = itertools.count(1)
+
+    def field(text: str) -> str:
+        return f"${{{next(number)}:{text}}}"
+
+    head, bracket, rest = answer.call.replace("$", r"\$").partition("(")
+    receiver, dot, name = head.partition(".")
+    if dot and not _mentions(answer.call, answer.top):
+        head = f"{field(receiver)}.{name}"
+    arguments = rest.removesuffix(")")
+    fields = ", ".join(map(field, arguments.split(", "))) if arguments else ""
+    return f"{head}({fields})$0" if bracket else f"{head}$0"
 
 
 def _may_call(context: Context) -> bool:

@@ -32,6 +32,7 @@ class Origin(StrEnum):
     LIBRARY = "library"  # standard library or installed package, found by jedi
     USED = "used"  # seen used on receivers like this one, definition unknown
     KEYWORD = "keyword"
+    ASKED = "asked"  # fits the comment above an empty line
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class ApiAnswer:
 
     ``name`` is dotted from the module on, ``path`` and ``offset`` (a byte) where it is defined,
     ``call`` a call with parameter names as placeholders, ``imported`` the import statement that it
-    needs (empty: none), ``used`` up to three ``(path, line)`` of its name's uses, lines from 1.
+    needs (empty: none), which imports ``top`` from ``module``, ``used`` up to three
+    ``(path, line)`` of its name's uses, lines from 1.
     """
 
     name: str
@@ -94,6 +96,8 @@ class ApiAnswer:
     offset: int
     call: str
     imported: str
+    module: str
+    top: str
     used: tuple[tuple[str, int], ...]
     score: float
     evidence: tuple[Evidence, ...] = ()

@@ -18,7 +18,7 @@ from functools import lru_cache
 from completion.features import is_deprecated, is_test
 from completion.languages import Language, language_for
 from completion.request import ApiAnswer, Evidence
-from indexing.apis import Found, Read, match_query, opened
+from indexing.apis import Found, Read, comment_above, match_query, opened
 from indexing.apis import split as split_words
 from indexing.index import Snapshot
 from indexing.modules import PACKAGE_FILES
@@ -52,6 +52,9 @@ for ``named`` and ``told``: samples with hidden documentation say nothing of the
 """
 
 SHOWN_USES = 3
+LEAST_WORDS = 2
+"""A comment of fewer words that say something is no request."""
+
 STOP_WORDS = frozenset(
     [
         "a",
@@ -276,6 +279,16 @@ def _alike(one: str, other: str) -> bool:
 # The answer
 
 
+def asked_above(text: bytes, offset: int) -> str:
+    """The request that a comment makes directly above the empty line of byte ``offset``, or ""."""
+    start = text.rfind(b"\n", 0, offset) + 1
+    end = text.find(b"\n", offset)
+    if text[start : end if end >= 0 else len(text)].strip():
+        return ""
+    comment = comment_above(text, start)
+    return comment if len(_words(comment)) >= LEAST_WORDS else ""
+
+
 def ask(snapshot: Snapshot, request: str, limit: int, near: str = "") -> list[ApiAnswer]:
     """The APIs of the repository that fit a request in plain words, best first.
 
@@ -290,16 +303,19 @@ def ask(snapshot: Snapshot, request: str, limit: int, near: str = "") -> list[Ap
 
 def _answer(snapshot: Snapshot, hit: Hit, near: str) -> ApiAnswer:
     definition = hit.definition
-    module = snapshot.module_name(hit.path)
+    home, module = snapshot.module_name(hit.path), _module(snapshot, hit, near)
+    top = definition.qualname.partition(".")[0]
     return ApiAnswer(
-        name=f"{module}.{definition.qualname}".lstrip("."),
+        name=f"{home}.{definition.qualname}".lstrip("."),
         kind=str(definition.kind),
         signature=f"{definition.name}{language_for(hit.path).signature(definition)}",
         documentation=_sentence(definition.doc),
         path=hit.path,
         offset=definition.name_span[0],
         call=_call(snapshot, hit),
-        imported=_import(snapshot, hit, near),
+        imported=_import(snapshot, hit, near, module) if module else "",
+        module=module,
+        top=top,
         used=tuple(snapshot.used_at(definition.name, hit.path, SHOWN_USES)),
         score=hit.score,
         evidence=tuple(_evidence(hit)),
@@ -326,22 +342,30 @@ def _call(snapshot: Snapshot, hit: Hit) -> str:
     return shown if definition.kind is Kind.PROPERTY else f"{shown}({arguments})"
 
 
-def _import(snapshot: Snapshot, hit: Hit, near: str) -> str:
-    """The import statement that the call needs in the file ``near``, as its language writes it."""
+def _module(snapshot: Snapshot, hit: Hit, near: str) -> str:
+    """What the file ``near`` must import the API's outermost name from; empty: nothing."""
     language = language_for(hit.path)
     top = hit.definition.qualname.partition(".")[0]
     if hit.path == near or (near and top in snapshot.bindings(near)):
         return ""
-    asker = near if near and language_for(near).family == language.family else _new_file(language)
-    target = Target(hit.path, top, snapshot.module_name(hit.path))
-    definition = snapshot.definition(target)
-    located = Located(hit.path, definition) if definition else None
-    module = language.importable(located, asker, snapshot) if located else ""
-    if not module:
+    definition = snapshot.definition(Target(hit.path, top, snapshot.module_name(hit.path)))
+    if definition is None:
         return ""
-    module = _public(snapshot, hit.path, module, top)
+    module = language.importable(Located(hit.path, definition), _asker(language, near), snapshot)
+    return _public(snapshot, hit.path, module, top) if module else ""
+
+
+def _import(snapshot: Snapshot, hit: Hit, near: str, module: str) -> str:
+    """The import statement that the call needs in the file ``near``, as its language writes it."""
+    language = language_for(hit.path)
+    top, asker = hit.definition.qualname.partition(".")[0], _asker(language, near)
     edit = language.import_edit(b"", FileSymbols(), asker, snapshot, module, top)
     return edit.text.strip()
+
+
+def _asker(language: Language, near: str) -> str:
+    """The file that imports: ``near`` if it is of the API's language, else a new one."""
+    return near if near and language_for(near).family == language.family else _new_file(language)
 
 
 def _new_file(language: Language) -> str:

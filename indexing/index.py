@@ -158,7 +158,7 @@ class Disk:
         if found is not None:
             self.decoded[file] = found  # the most recently used last
             while len(self.decoded) > DECODED_FILES:
-                self.decoded.pop(next(iter(self.decoded)), None)
+                self.decoded.pop(next(iter(list(self.decoded))), None)  # threads share it
         return found
 
     def prefixed(
@@ -177,7 +177,7 @@ class Disk:
             rows = self.view.prefixed(folded, limit, SAME_NAME + MOST_HIDDEN, (), top=top)
         self._prefixed[key] = rows  # the most recently used last
         if len(self._prefixed) > KEPT_PREFIXES:
-            self._prefixed.pop(next(iter(self._prefixed)))
+            self._prefixed.pop(next(iter(list(self._prefixed))), None)
         return [row for row in rows if row[0] not in hidden]
 
     def used_after(self, part: str) -> dict[str, int]:

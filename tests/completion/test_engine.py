@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -321,6 +322,75 @@ async def test_an_importable_name_brings_its_import(tmp_path: Path) -> None:
     assert applied(text, [parcel.edit, *parcel.extra_edits]) == (
         "import os\nfrom depot.models import Parcel\n\nx = Parcel\n"
     )
+
+
+async def test_what_a_comment_asks_for_is_ready_to_use(tmp_path: Path) -> None:
+    text = f"import os\n\ndef f():\n    # weigh the parcel, how heavy is it\n    {CURSOR}\n"
+    found = await popup(text, tmp_path)
+    first = found.items[0]
+    assert (first.label, first.origin, first.kind) == ("parcel.weigh()", Origin.ASKED, "method")
+    assert first.documentation == "How heavy it is."
+    assert first.evidence
+    assert first.edit.text == "${1:parcel}.weigh()$0"
+    assert not first.extra_edits  # a variable of the class, not the class, is called
+    assert [each.origin for each in found.items].count(Origin.ASKED) <= engine.ANSWERS
+    assert len(found.items) <= engine.MAX_ITEMS
+
+
+async def test_calls_that_a_comment_asks_for_have_fields(tmp_path: Path) -> None:
+    text = f"# fetch one parcel by its number\n{CURSOR}"
+    assert item(await popup(text, tmp_path), "client.fetch(number)").edit.text == (
+        "${1:client}.fetch(${2:number})$0"
+    )
+    plain = await popup(text, tmp_path, options=replace(OPTIONS, snippets=False))
+    assert item(plain, "client.fetch(number)").edit.text == "client.fetch(number)"
+
+
+async def test_classes_that_a_comment_asks_for_bring_their_import(tmp_path: Path) -> None:
+    text = f"import os\n# a parcel of parcels\n{CURSOR}\n"
+    crate = item(await popup(text, tmp_path), "Crate(parcels)")
+    assert applied(text, [crate.edit, *crate.extra_edits]) == (
+        "import os\nfrom depot.models import Crate\n# a parcel of parcels\nCrate(${1:parcels})$0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# weigh the parcel\nx{CURSOR}\n",
+        f"# weigh the parcel\n\n{CURSOR}\n",
+        f"# weigh the parcel\n{CURSOR} + 1\n",
+        f"# TODO\n{CURSOR}\n",
+        f'"""\n# weigh the parcel\n{CURSOR}\n"""\n',
+        CURSOR,
+    ],
+)
+async def test_where_nothing_is_asked_for(text: str, tmp_path: Path) -> None:
+    found = await popup(text, tmp_path)
+    assert Origin.ASKED not in [each.origin for each in found.items]
+
+
+async def test_answers_that_come_late_are_left_out_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ANSWERS_WAIT_MS", 1.0)
+    monkeypatch.setattr(engine.retrieval, "ask", lambda *_: time.sleep(0.1))
+    found = await popup(f"# weigh the parcel\n{CURSOR}\n", tmp_path)
+    assert Code.DEADLINE in codes(found)
+    assert Origin.ASKED not in [each.origin for each in found.items]
+
+
+async def test_a_comment_is_answered_in_its_own_language(tmp_path: Path) -> None:
+    files = {**FILES, "web/scale.ts": "export function weighParcel(parcel: number) {}\n"}
+    files["m.py"] = f"# weigh the parcel\n{CURSOR}\n"
+    request, snapshot = asked(files, "m.py", tmp_path)
+    found = await engine.popup(request, snapshot, SilentHelpers(), OPTIONS)
+    assert "weighParcel(parcel)" not in [each.label for each in found.items]
+    files = {**files, "m.py": "", "web/use.ts": f"// weigh the parcel\n{CURSOR}\n"}
+    request, snapshot = asked(files, "web/use.ts", tmp_path)
+    found = await engine.popup(request, snapshot, SilentHelpers(), OPTIONS)
+    assert found.items[0].label == "weighParcel(parcel)"
+    assert 'from "./scale"' in found.items[0].extra_edits[0].text
 
 
 # Ghost text

@@ -65,6 +65,17 @@ async def test_a_request_in_plain_words(session: Session) -> None:
             )
 
 
+async def test_a_comment_above_an_empty_line_is_a_request(session: Session) -> None:
+    session.open("plan.py", "import os\n# connect to the host\n\n")
+    first = (await session.popup("plan.py", 2, 0))[0]
+    assert first["label"] == "connect(host)"
+    if "additionalTextEdits" not in first:
+        first = await session.client.request("completionItem/resolve", first)
+    (edit,) = first["additionalTextEdits"]
+    assert "from pkg.client import connect" in edit["newText"]
+    session.close("plan.py")
+
+
 async def test_capabilities(session: Session) -> None:
     offered = session.capabilities
     wanted = {"vscode": "utf-16", "neovim": "utf-8", "bare": "utf-16"}
