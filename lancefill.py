@@ -438,14 +438,25 @@ def apieval(**chosen: Any) -> None:  # noqa: ANN401 - click checks them, apirun.
 @BARE
 @SEED
 @click.option(
-    "--reads", type=click.IntRange(0), default=60, show_default=True, help="Attribute reads."
+    "--reads",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    help="Attributes, and as many names, that are read.",
+)
+@click.option(
+    "--own",
+    type=click.IntRange(0),
+    default=40,
+    show_default=True,
+    help="Calls of what their own file defines, after dots and at bare names.",
 )
 @click.option("--model", is_flag=True, help="With the model's scores of the best names.")
 @click.option("--out", type=OUTPUT, required=True, help="The file to write, .npz.")
 @one_line()
 def samples(
     names: tuple[str, ...], role: str, member: int, bare: int, seed: int, reads: int,
-    model: bool, out: Path,
+    own: int, model: bool, out: Path,
 ) -> None:  # fmt: skip
     """Write down popups with the features of their candidates, to fit the ranker to.
 
@@ -459,7 +470,7 @@ def samples(
     console = report.console()
     counts = apirun.counts(member, bare)
     found = apirun.sources(names, role)
-    sampling.run(found, counts, seed, reads, out, console, model=model)
+    sampling.run(found, counts, seed, reads, own, out, console, model=model)
 
 
 @evaluate.command(name="ask")

@@ -26,6 +26,10 @@ SIMPLE_STATEMENTS = frozenset(
 )
 
 
+Span = tuple[int, int]
+"""Byte offsets of a stretch of a file."""
+
+
 class Place(StrEnum):
     """What stands at the cursor."""
 
@@ -80,7 +84,7 @@ def sites(data: bytes) -> Iterator[Site]:
             stack.extend(reversed(node.children))
 
 
-def reads(data: bytes) -> Iterator[tuple[int, int]]:
+def reads(data: bytes) -> Iterator[Span]:
     """Yield the name span of every attribute that is read and not called, in source order."""
     stack = [_parser().parse(data).root_node]
     while stack:
@@ -92,6 +96,40 @@ def reads(data: bytes) -> Iterator[tuple[int, int]]:
                 yield name.start_byte, name.end_byte
         if node.type != "string":
             stack.extend(reversed(node.children))
+
+
+def names(data: bytes) -> Iterator[Span]:
+    """Yield the span of every name that is read as it is: neither called nor taken from."""
+    stack = [_parser().parse(data).root_node]
+    while stack:
+        node = stack.pop()
+        if node.type == "identifier" and _is_read(node):
+            yield node.start_byte, node.end_byte
+        if node.type != "string":
+            stack.extend(reversed(node.children))
+
+
+_VALUES = frozenset(
+    (
+        *("argument_list", "return_statement", "expression_list", "if_statement", "elif_clause"),
+        *("for_statement", "while_statement", "binary_operator", "comparison_operator"),
+        *("boolean_operator", "not_operator", "conditional_expression", "await"),
+        *("subscript", "list", "tuple", "pair"),
+    )
+)
+"""Syntax whose direct names are read, but for what a loop binds."""
+
+
+def _is_read(node: tree_sitter.Node) -> bool:
+    parent = node.parent
+    if parent is None or node.has_error or parent.has_error:
+        return False
+    if parent.type in ("assignment", "keyword_argument"):
+        return (
+            parent.child_by_field_name("right" if parent.type == "assignment" else "value") == node
+        )
+    bound = parent.child_by_field_name("left") if parent.type == "for_statement" else None
+    return parent.type in _VALUES and node != bound
 
 
 def sample(

@@ -1,7 +1,8 @@
 """``lancefill eval samples``: popups with the features of their candidates, to fit the ranker to.
 
-The popups are those of APIEval's items, and of attribute reads, which people complete as often as
-calls; the index is built from the cut text as there. Written as one ``.npz``: ``matrix``
+The popups are those of APIEval's items, of calls of what the same file defines, and of names and
+attributes that are read, which people complete as often as calls; the index is built from the cut
+text as there. Written as one ``.npz``: ``matrix``
 (candidates of all lists, features), ``features`` (their names), and by list ``sizes``, ``right``
 (place of the true name, -1: missing), ``repository``, ``place``, ``kind``, ``typed``, ``scored``.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,11 +32,14 @@ from evaluation import apieval, cuts, headless
 from evaluation.apieval import Source
 from evaluation.arms import letters, typed_text
 from evaluation.items import ApiItem, Shape, Stratum
+from evaluation.labels import definitions
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
 
 READ = "read"
-READS_PER_FILE = 3
+PER_FILE = 3
+"""At most this many reads, and this many calls of a file's own APIs, come from one file."""
+
 PATIENT_MS = 5_000.0
 
 
@@ -57,6 +61,7 @@ def run(
     counts: Mapping[Shape, int],
     seed: int,
     reads: int,
+    own: int,
     out: Path,
     console: Console,
     *,
@@ -69,6 +74,7 @@ def run(
             items = [
                 *apieval.labelled(source, dict(counts), seed, status.update),
                 *read_items(source, seed, reads),
+                *own_items(source, seed, own),
             ]
             for number, one_round in enumerate(rounds(items, lambda item: item.cut), 1):
                 status.update(f"{source.title}: round {number}")
@@ -96,25 +102,58 @@ def write(out: Path, lists: Sequence[List]) -> None:
 
 
 def read_items(source: Source, seed: int, count: int) -> Iterator[ApiItem]:
-    """Up to ``count`` attribute reads, in an order drawn by ``seed``."""
+    """Up to ``count`` attributes and as many names that are read, in an order drawn by ``seed``."""
+    yield from _drawn(source, seed, count, cuts.reads, Shape.MEMBER, READ)
+    yield from _drawn(source, seed, count, cuts.names, Shape.BARE, READ)
+
+
+def own_items(source: Source, seed: int, count: int) -> Iterator[ApiItem]:
+    """Calls of what only their own file defines: up to ``count`` after dots and at bare names."""
     files = read_sources(source.root)
+    defined = definitions(files)
+    own = {name: next(iter(paths)) for name, paths in defined.items() if len(paths) == 1}
+    path_of = {id(data): path for path, data in files.items()}
+
+    def called(data: bytes, shape: Shape) -> Iterator[cuts.Span]:
+        for site in cuts.sites(data):
+            bare = site.receiver is None
+            name = data[slice(*site.name)].decode()
+            if bare == (shape is Shape.BARE) and own.get(name) == path_of[id(data)]:
+                yield site.name
+
+    for shape in Shape:
+        yield from _drawn(source, seed, count, partial(called, shape=shape), shape, "", files)
+
+
+def _drawn(
+    source: Source,
+    seed: int,
+    count: int,
+    spans: Callable[[bytes], Iterable[cuts.Span]],
+    shape: Shape,
+    receiver: str,
+    files: Mapping[str, bytes] | None = None,
+) -> Iterator[ApiItem]:
+    files = read_sources(source.root) if files is None else files
     drawn = random.Random(seed)
     paths = sorted(files)
     drawn.shuffle(paths)
     for path in paths:
         data = files[path]
-        found = [span for span in cuts.reads(data) if data[slice(*span)].isascii()]
+        found = [span for span in spans(data) if data[slice(*span)].isascii()]
         drawn.shuffle(found)
-        for span in found[: min(count, READS_PER_FILE)]:
-            yield _read_item(source, path, data, span)
+        for span in found[: min(count, PER_FILE)]:
+            yield _as_item(source, path, data, span, shape, receiver)
             count -= 1
 
 
-def _read_item(source: Source, path: str, data: bytes, span: tuple[int, int]) -> ApiItem:
+def _as_item(
+    source: Source, path: str, data: bytes, span: cuts.Span, shape: Shape, receiver: str
+) -> ApiItem:
     rest = data[span[0] : cuts.line_end(data, span[0])].decode("utf-8", "replace")
     return ApiItem(
         repository=source.title, language="python", path=path, offset=span[0],
-        name=data[slice(*span)].decode("ascii"), shape=Shape.MEMBER, receiver=READ,
+        name=data[slice(*span)].decode("ascii"), shape=shape, receiver=receiver,
         stratum=Stratum.OTHER, imported=False, defined=(), resolvers=(), rest=rest,
     )  # fmt: skip
 

@@ -114,3 +114,23 @@ def test_only_the_rest_of_the_line_is_cut_away(end: bytes) -> None:
 def test_any_bytes_can_be_sampled(data: bytes) -> None:
     for cut in cuts.sample({"a.py": data}, EVERYWHERE, seed=0):
         assert 0 <= cut.offset <= len(data)
+
+
+def test_names_and_attributes_that_are_read() -> None:
+    data = b"""\
+import os
+def f(one, two=three):
+    four = five
+    for six in seven:
+        eight(nine, ten=eleven, twelve=thirteen.fourteen)
+    if fifteen and not sixteen.seventeen:
+        return eighteen + [nineteen]
+    twenty.one = "nothing"
+    broken = = two
+"""
+    names = {data[slice(*span)].decode() for span in cuts.names(data)}
+    assert names == {
+        *("five", "seven", "nine", "eleven", "fifteen", "eighteen", "nineteen"),
+    }
+    attributes = {data[slice(*span)].decode() for span in cuts.reads(data)}
+    assert attributes == {"fourteen", "seventeen"}
