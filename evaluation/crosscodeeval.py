@@ -18,6 +18,7 @@ import asyncio
 import dataclasses
 import json
 import random
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -42,6 +43,7 @@ from evaluation.workspaces import Workspace
 from lsp_server.settings import Settings
 
 ALONE, CHUNKS = "file alone", "with the chunks"
+STANDS = "  name stands there"
 GHOST_HEADER = ("", "n", "line", "identifiers", "similarity", "next name", "written", "shown")
 
 PUBLISHED = {
@@ -170,9 +172,13 @@ async def shipped() -> AsyncIterator[Writer]:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One item in one arm: its popup and its ghost text, with what is true of that."""
+    """One item in one arm: its popup and its ghost text, with what is true of that.
+
+    ``stands``: the true name stands in the workspace, so that nobody has to invent it.
+    """
 
     arm: str
+    stands: bool
     popup: Asked
     ghost: Text
     line_right: bool
@@ -217,18 +223,23 @@ async def _ask_all(
                 with laid_out(each, arm) as workspace:
                     popup = await _popup(workspace, each, popups)
                     ghost = await writer.write(workspace, each)
-                answered.append(judge(arm, popup, ghost))
+                answered.append(judge(each, arm, popup, ghost))
                 done()
     return answered
+
+
+def _files(prompted: Prompted, arm: str) -> dict[str, bytes]:
+    chunks = prompted.chunks if arm == CHUNKS else {}
+    others = {path: chunk.encode() for path, chunk in chunks.items()}
+    return others | {prompted.item.path: prompted.text}
 
 
 @contextmanager
 def laid_out(prompted: Prompted, arm: str) -> Iterator[Workspace]:
     """A workspace that holds the item's cut file and what the arm knows of other files."""
-    files = {path: chunk.encode() for path, chunk in prompted.chunks.items() if arm == CHUNKS}
     with tempfile.TemporaryDirectory(prefix="lancefill-") as folder:
         workspace = Workspace(Path(folder, "repository"), Path(folder, ".cache"))
-        for path, data in (files | {prompted.item.path: prompted.text}).items():
+        for path, data in _files(prompted, arm).items():
             file = workspace.root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
@@ -241,17 +252,19 @@ async def _popup(workspace: Workspace, prompted: Prompted, arm: Arm) -> Asked:
     return judged(prompted.item, arm, Variant.BELOW, answers[0])
 
 
-def judge(arm: str, popup: Asked, ghost: Text) -> Answered:
+def judge(prompted: Prompted, arm: str, popup: Asked, ghost: Text) -> Answered:
     """What a ghost text is worth beside the true rest of the statement."""
-    text, rest = ghost.text, popup.item.rest
+    text, rest = ghost.text, prompted.item.rest
+    name = re.compile(rf"\b{prompted.item.name}\b")
     return Answered(
         arm=arm,
+        stands=any(name.search(data.decode()) for data in _files(prompted, arm).values()),
         popup=popup,
         ghost=ghost,
         line_right=lines(text) == lines(rest),
         identifiers_right=identifiers(text) == identifiers(rest),
         similarity=similarity(text, rest),
-        name_right=name_right(popup.item.cut, text),
+        name_right=name_right(prompted.item.cut, text),
     )
 
 
@@ -292,9 +305,12 @@ def quality(answered: Sequence[Answered]) -> Quality:
 
 def tables(answered: Sequence[Answered]) -> list[Table]:
     """The popup, the ghost text, and what others published."""
-    arms = [(arm, [one for one in answered if one.arm == arm]) for arm in (ALONE, CHUNKS)]
-    popups = [row(arm, [one.popup for one in chosen]) for arm, chosen in arms]
-    ghosts = [_ghost_row(arm, chosen) for arm, chosen in arms]
+    rows: list[tuple[str, list[Answered]]] = []
+    for arm in (ALONE, CHUNKS):
+        of_arm = [one for one in answered if one.arm == arm]
+        rows += [(arm, of_arm), (STANDS, [one for one in of_arm if one.stands])]
+    popups = [row(name, [one.popup for one in chosen]) for name, chosen in rows]
+    ghosts = [_ghost_row(name, chosen) for name, chosen in rows]
     published = [
         [name, *(f"{line:.2f} / {names:.2f}" for line, names in pairs)]
         for name, pairs in PUBLISHED.items()
@@ -326,6 +342,11 @@ def result(answered: Sequence[Answered]) -> dict[str, Any]:
     arms = {}
     for arm in (ALONE, CHUNKS):
         chosen = [one for one in answered if one.arm == arm]
-        popups = asdict(figures([one.popup for one in chosen]))
-        arms[arm] = {"items": len(chosen), "popup": popups, "ghost": asdict(quality(chosen))}
+        known = [one for one in chosen if one.stands]
+        arms[arm] = _figures(chosen) | {"stands": _figures(known)}
     return {"eval": "crosscodeeval", "arms": arms, "published": PUBLISHED}
+
+
+def _figures(answered: Sequence[Answered]) -> dict[str, Any]:
+    popups = asdict(figures([one.popup for one in answered]))
+    return {"items": len(answered), "popup": popups, "ghost": asdict(quality(answered))}

@@ -122,7 +122,7 @@ def test_judged_by_line_identifiers_and_name(
     prompted: Prompted, text: str, expected: tuple[bool, bool, bool]
 ) -> None:
     popup = judged(prompted.item, ALPHABETICAL, Variant.BELOW, Answer(0, (), 1.0))
-    one = crosscodeeval.judge(ALONE, popup, Text(text, 0.9))
+    one = crosscodeeval.judge(prompted, ALONE, popup, Text(text, 0.9))
     assert (one.line_right, one.identifiers_right, one.name_right) == expected
     assert (one.similarity == 100) == expected[0]
 
@@ -148,6 +148,7 @@ def test_the_chunks_help(prompted: Prompted) -> None:
     assert [one.arm for one in answered] == [ALONE, CHUNKS]
     assert (alone["popup"]["ranking"]["found"]["hits"], alone["ghost"]["line"]["hits"]) == (0, 0)
     assert (chunks["popup"]["ranking"]["found"]["hits"], chunks["ghost"]["line"]["hits"]) == (1, 1)
+    assert (alone["stands"]["items"], chunks["stands"]["items"]) == (0, 1)
     assert (alone["ghost"]["written"]["hits"], alone["ghost"]["shown"]["hits"]) == (1, 0)
     assert json.loads(report.json_text(result))["eval"] == "crosscodeeval"
 
