@@ -560,6 +560,32 @@ def dotprompts(data: Path, repos: Path | None) -> None:
 
 
 @evaluate.command()
+@click.option("--data", type=FILE, required=True, help="The set's Python file, as JSONL.")
+@click.option("--count", type=click.IntRange(1), help="Items; by default all.")
+@SEED
+@ITEMS
+@one_line()
+def crosscodeeval(data: Path, count: int | None, seed: int, items: Path | None) -> None:
+    """Is what comes after a dot in Python right? CrossCodeEval, an outside set.
+
+    Popup and ghost text, in the file alone and beside the set's chunks of other files.
+    """
+    from evaluation import crosscodeeval as outside
+    from evaluation import report
+    from evaluation.items import ItemsError
+
+    console = report.console()
+    try:
+        prompted = outside.sample(outside.read(data), count, seed)
+    except ItemsError as error:
+        raise Problem(str(error)) from error
+    result, answered = outside.run(prompted, console)
+    if items is not None:
+        report.write_jsonl(items, answered)
+    report.print_json(console, result | {"seed": seed})
+
+
+@evaluate.command()
 @REPOSITORY
 @COUNT
 @SEED

@@ -59,26 +59,46 @@ class Headless:
         return explained
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The helper processes of one editor, whatever folders it opens; made by :func:`running`."""
+
+    settings: Settings
+    model: Model | None
+    library: Library
+
+    async def within(self, root: Path, cache: Path | None) -> Headless:
+        """Index ``root`` as far as its files changed, and complete there."""
+        with contextlib.suppress(BusyError):  # an editor's server keeps the index up to date
+            await asyncio.to_thread(build, root, cache)
+        environment = find(root, self.settings.interpreter, trusted=True)
+        helpers = FolderHelpers(root, environment, self.model, self.library)
+        return Headless(Index.open(root, cache), helpers, options(self.settings, snippets=False))
+
+
 @asynccontextmanager
-async def opened(
-    root: Path, *, cache: Path | None = None, settings: Settings | None = None
-) -> AsyncIterator[Headless]:
-    """Index ``root`` as far as its files changed, start the helpers, wait for the model."""
-    with contextlib.suppress(BusyError):  # an editor's server keeps the index up to date
-        await asyncio.to_thread(build, root, cache)
-    chosen = settings or Settings()
-    model = Model(model_program(chosen.device), lambda: None) if chosen.ghost_text else None
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """Start the helper processes and wait for the model."""
+    model = Model(model_program(settings.device), lambda: None) if settings.ghost_text else None
     library = Library()
-    running = [library.helper] + ([model.helper] if model else [])
-    for helper in running:
+    helpers = [library.helper] + ([model.helper] if model else [])
+    for helper in helpers:
         helper.start()
     try:
         if model is not None:
             await settled(model)
-        helpers = FolderHelpers(root, find(root, chosen.interpreter, trusted=True), model, library)
-        yield Headless(Index.open(root, cache), helpers, options(chosen, snippets=False))
+        yield Running(settings, model, library)
     finally:
-        await asyncio.gather(*(helper.stop() for helper in running))
+        await asyncio.gather(*(helper.stop() for helper in helpers))
+
+
+@asynccontextmanager
+async def opened(
+    root: Path, *, cache: Path | None = None, settings: Settings | None = None
+) -> AsyncIterator[Headless]:
+    """Start the helpers, wait for the model, index ``root`` as far as its files changed."""
+    async with running(settings or Settings()) as started:
+        yield await started.within(root, cache)
 
 
 def workspace_of(file: Path) -> Path:

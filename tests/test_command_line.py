@@ -154,6 +154,7 @@ def test_clean_keeps_a_cap(repository: Path) -> None:
         (["eval", "latency", "--row", "nonsense"], "no row nonsense; there are: index"),
         (["eval", "ghost", "--repo", "nonsense"], "no repository named 'nonsense'"),
         (["eval", "contamination", "--repo", "nonsense"], "nonsense is neither a pinned"),
+        (["eval", "crosscodeeval", "--data", "app.py"], "app.py is not CrossCodeEval"),
     ],
 )
 def test_bad_input_gets_one_line_and_status_2(
