@@ -36,7 +36,8 @@ from evaluation.labels import definitions
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
 
-READ = "read"
+READ, OWN = "read", "own"
+"""Items that are not APIEval's, marked so in place of a receiver; see `training.ranker.List`."""
 PER_FILE = 3
 """At most this many reads, and this many calls of a file's own APIs, come from one file."""
 
@@ -122,7 +123,7 @@ def own_items(source: Source, seed: int, count: int) -> Iterator[ApiItem]:
                 yield site.name
 
     for shape in Shape:
-        yield from _drawn(source, seed, count, partial(called, shape=shape), shape, "", files)
+        yield from _drawn(source, seed, count, partial(called, shape=shape), shape, OWN, files)
 
 
 def _drawn(
@@ -131,7 +132,7 @@ def _drawn(
     count: int,
     spans: Callable[[bytes], Iterable[cuts.Span]],
     shape: Shape,
-    receiver: str,
+    mark: str,
     files: Mapping[str, bytes] | None = None,
 ) -> Iterator[ApiItem]:
     files = read_sources(source.root) if files is None else files
@@ -143,17 +144,17 @@ def _drawn(
         found = [span for span in spans(data) if data[slice(*span)].isascii()]
         drawn.shuffle(found)
         for span in found[: min(count, PER_FILE)]:
-            yield _as_item(source, path, data, span, shape, receiver)
+            yield _as_item(source, path, data, span, shape, mark)
             count -= 1
 
 
 def _as_item(
-    source: Source, path: str, data: bytes, span: cuts.Span, shape: Shape, receiver: str
+    source: Source, path: str, data: bytes, span: cuts.Span, shape: Shape, mark: str
 ) -> ApiItem:
     rest = data[span[0] : cuts.line_end(data, span[0])].decode("utf-8", "replace")
     return ApiItem(
         repository=source.title, language="python", path=path, offset=span[0],
-        name=data[slice(*span)].decode("ascii"), shape=shape, receiver=receiver,
+        name=data[slice(*span)].decode("ascii"), shape=shape, receiver=mark,
         stratum=Stratum.OTHER, imported=False, defined=(), resolvers=(), rest=rest,
     )  # fmt: skip
 
@@ -188,11 +189,11 @@ async def _lists(
     names = [each.name for each in found.items]
 
     def listed(known: Facts, *, scored: bool) -> List:
-        kind = READ if item.receiver == READ else "bare" if item.shape is Shape.BARE else "call"
+        kind = "bare" if item.shape is Shape.BARE else "call"
         return List(
             repository=item.repository,
             place="member" if context.place is Place.MEMBER else "name",
-            kind=kind,
+            kind=item.receiver if item.receiver in (READ, OWN) else kind,
             typed=typed,
             scored=scored,
             matrix=matrix(found, known).astype(np.float32),

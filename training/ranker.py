@@ -47,16 +47,12 @@ TREES = 150
 FOLDS = 5
 """Groups of repositories that take turns at being left out."""
 
-READ_WEIGHT, TYPED_WEIGHT = 0.4, 0.5
-"""What an attribute read counts against a call, and a popup after letters against one before."""
+READ_WEIGHT: Mapping[str, float] = {"member": 0.4, "name": 1.0}
+"""What a read counts against a call: names that are read stand for locals, built-ins and all else
+that is typed at bare names."""
 
-UNHEEDED: Mapping[str, tuple[str, ...]] = {
-    "member": (),
-    "name": ("receiver", "shape", "distance", "returns", "uses"),
-}
-"""Groups of features that a place's trees do not see. The samples at bare names are calls of other
-files' APIs alone: that a keyword, a local or a built-in is none of those must not count.
-"""
+TYPED_WEIGHT = 0.5
+"""What a popup after letters counts against one before."""
 
 NOT_COUNTED = ("ngram", "together")
 """Groups of features that are missing until the repository's n-gram is built."""
@@ -71,7 +67,9 @@ Tree = dict[str, list[Any]]
 class List:
     """One popup: ``matrix`` ``(candidates, features)`` and which row was right (-1: none).
 
-    ``kind`` is ``call``, ``read`` or ``bare``; ``typed`` how many letters were typed; ``scored``
+    ``kind`` is ``call`` or ``bare`` (a call of another file's API, after a dot or without one),
+    ``own`` (a call of what only its own file defines) or ``read`` (a name or an attribute);
+    ``typed`` how many letters were typed; ``scored``
     whether the model's scores are among the features.
     """
 
@@ -87,7 +85,7 @@ class List:
     @property
     def weight(self) -> float:
         """What the list counts in fitting."""
-        read = READ_WEIGHT if self.kind == "read" else 1.0
+        read = READ_WEIGHT[self.place] if self.kind == "read" else 1.0
         return self.share * read * (TYPED_WEIGHT if self.typed else 1.0)
 
 
@@ -212,8 +210,11 @@ def groups() -> dict[str, tuple[str, ...]]:
     return {group: tuple(names) for group, names in found.items()}
 
 
-SITUATIONS = (("call", 0), ("call", 1), ("call", 3), ("read", 0), ("bare", 1), ("bare", 3))
-"""What is reported on: kind of list, letters typed."""
+SITUATIONS = (
+    *(("member", kind, typed) for kind in ("call", "own", "read") for typed in (0, 1, 3)),
+    *(("name", kind, typed) for kind in ("bare", "own", "read") for typed in (1, 3)),
+)
+"""What is reported on: place and kind of list, letters typed."""
 
 
 def run(
@@ -223,10 +224,10 @@ def run(
     lists = [each for path in samples for each in load(path)]
     figures = _figures(lists, ())
     for situation, line in figures.items():
-        told(f"{situation:8}  {line}")
+        told(f"{situation:13}  {line}")
     for group, names in groups().items() if ablate else ():
         for situation, line in _figures(lists, names).items():
-            told(f"without {group}: {situation:8}  {line}")
+            told(f"without {group}: {situation:13}  {line}")
     file = target or Path(str(resources.files("completion"))) / "weights" / FILE_NAME
     repositories = sorted({each.repository for each in lists})
     about = {"fitted_to": repositories, "lists": len(lists), "cross_validated": figures}
@@ -236,16 +237,16 @@ def run(
 
 def _figures(lists: Sequence[List], without: Collection[str]) -> dict[str, str]:
     """Cross-validated shares of right names at the first place and the first five."""
-    found: dict[tuple[str, int], list[int]] = {}
+    found: dict[tuple[str, str, int], list[int]] = {}
     for place in PLACES:
         mine = [one for one in lists if one.place == place]
-        for each, rank in cross_validated(mine, {*without, *unheeded(place)}):
+        for each, rank in cross_validated(mine, without):
             if not each.scored:
-                found.setdefault((each.kind, each.typed), []).append(rank)
+                found.setdefault((place, each.kind, each.typed), []).append(rank)
     return {
-        f"{kind} {typed}": _line_of(found[kind, typed])
-        for kind, typed in SITUATIONS
-        if (kind, typed) in found
+        " ".join(map(str, situation)): _line_of(found[situation])
+        for situation in SITUATIONS
+        if situation in found
     }
 
 
@@ -255,12 +256,6 @@ def _line_of(ranks: Sequence[int]) -> str:
     first, five = (some & (places <= 1)).mean(), (some & (places <= 5)).mean()
     reciprocal = np.where(some, 1 / np.maximum(places, 1), 0.0).mean()
     return f"n={len(ranks)} top1={first:.3f} top5={five:.3f} mrr={reciprocal:.3f}"
-
-
-def unheeded(place: str) -> frozenset[str]:
-    """The features that the trees of a place do not see."""
-    known = groups()
-    return frozenset(name for group in UNHEEDED[place] for name in known[group])
 
 
 def write(path: Path, lists: Sequence[List], about: Mapping[str, Any]) -> None:
