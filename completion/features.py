@@ -585,7 +585,7 @@ FEATURES = (
     Feature("after", "uses", _counted(lambda f: f.after), _after_words, grows=1),
     Feature("here", "uses", _counted(lambda f: f.here), _here_words, grows=1),
     Feature("in_file", "uses", _counted(lambda f: f.in_file), grows=1),
-    Feature("uses", "uses", _uses, _uses_words),
+    Feature("uses", "uses", _uses, _uses_words, grows=1),
     # what was written before
     Feature("recent", "recency", _each(_recent), _says("stands just above"), grows=1),
     Feature("bound", "recency", _each(_bound_near), grows=1),
