@@ -308,6 +308,8 @@ def _names(context: Context, scope: Scope) -> Iterator[Candidate]:
     yield from _locals(context, scope)
     yield from _class_names(context, scope)
     for name, target in scope.snapshot.bindings(scope.path).items():
+        if match_quality(name, context.prefix) is None:
+            continue
         local = target.path == scope.path
         tie = "defined in this file" if local else "imported in this file"
         yield _bound_name(name, target, scope.snapshot, Origin.SCOPE, tie)
@@ -336,7 +338,7 @@ def _object_keys(call: Call, scope: Scope) -> Iterator[Candidate]:
 
 def _locals(context: Context, scope: Scope) -> Iterator[Candidate]:
     for name, found in context.bindings.items():
-        if "." in name:
+        if "." in name or match_quality(name, context.prefix) is None:  # its type takes a while
             continue
         binding = found[-1]
         type_ = language_for(scope.path).of_binding(binding, scope)

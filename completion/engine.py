@@ -212,7 +212,10 @@ async def explain(
         log.error("reading the context failed: %s", place_of(error))
         context = None
     listed = await popup(request, snapshot, helpers, options)
-    told = tuple(replace(item, evidence=tuple(item.evidence)) for item in listed.items)
+    told = tuple(
+        replace(item, evidence=tuple(item.evidence), extra_edits=tuple(item.extra_edits))
+        for item in listed.items
+    )
     return Explanation(
         request,
         context,
@@ -287,7 +290,8 @@ async def _with_answers(
     with clock.step("answers"):
         question = asyncio.to_thread(retrieval.ask, snapshot, words, 2 * ANSWERS, request.path)
         async with _Pending() as pending:
-            found = await _within(pending.start(question), ANSWERS_WAIT_MS)
+            patience = max(ANSWERS_WAIT_MS, options.popup_deadline_ms - clock.now())
+            found = await _within(pending.start(question), patience)
     if found is None:
         late = Reason(Code.DEADLINE, "what fits the comment above was not found in time")
         return replace(popup, reasons=(*popup.reasons, late))

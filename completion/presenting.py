@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from completion.context import Context, Place
 from completion.languages import Language, language_for
@@ -12,6 +13,7 @@ from completion.ranking import Ranked
 from completion.request import ApiAnswer, InsertCall, Origin, Request, Suggestion, TextEdit
 from completion.signatures import is_callable
 from indexing.index import Snapshot
+from indexing.lazy import Lazy
 from indexing.symbols import FileSymbols
 
 
@@ -33,9 +35,9 @@ def present(
         candidate = each.candidate
         definition = candidate.definition
         text, snippet = _inserted(each, style, language, snippets=snippets)
-        imports: tuple[TextEdit, ...] = ()
+        imports: Sequence[TextEdit] = ()
         if candidate.origin is Origin.IMPORTABLE:
-            imports = (_import(each, request, symbols, snapshot),)
+            imports = Lazy(partial(_import, each, request, symbols, snapshot))
         items.append(
             Suggestion(
                 label=candidate.name,
@@ -130,7 +132,9 @@ def _inserted(
     return f"{name}($0)", True
 
 
-def _import(each: Ranked, request: Request, symbols: FileSymbols, snapshot: Snapshot) -> TextEdit:
+def _import(
+    each: Ranked, request: Request, symbols: FileSymbols, snapshot: Snapshot
+) -> tuple[TextEdit]:
     candidate = each.candidate
     edit = language_for(request.path).import_edit
-    return edit(request.text, symbols, request.path, snapshot, candidate.module, candidate.name)
+    return (edit(request.text, symbols, request.path, snapshot, candidate.module, candidate.name),)

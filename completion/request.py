@@ -59,8 +59,8 @@ class Suggestion:
     """One popup item: ``edit`` replaces the typed prefix by the name (plus ``()`` when asked for).
 
     ``kind`` is a :class:`indexing.symbols.Kind` value, ``"keyword"`` or ``"parameter"``.
-    ``snippet`` says that ``edit.text`` uses LSP snippet syntax. ``extra_edits`` bring in an import.
-    ``evidence`` is worked out when it is looked at.
+    ``snippet`` says that ``edit.text`` uses LSP snippet syntax. ``extra_edits`` bring in an import;
+    they and ``evidence`` are worked out when they are looked at.
     ``location`` is ``(path, byte offset)`` of the definition when it is in this repository.
     """
 
@@ -72,7 +72,7 @@ class Suggestion:
     detail: str = ""
     documentation: str = ""
     snippet: bool = False
-    extra_edits: tuple[TextEdit, ...] = ()
+    extra_edits: Sequence[TextEdit] = ()
     evidence: Sequence[Evidence] = ()
     deprecated: bool = False
     location: tuple[str, int] | None = None

@@ -146,7 +146,8 @@ class Helper:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        log.warning("%s (pid %d) is killed: %s", self.program.name, process.pid, why)
+        level = logging.INFO if self._stopping else logging.WARNING  # when stopping it may be busy
+        log.log(level, "%s (pid %d) is killed: %s", self.program.name, process.pid, why)
         _kill_group(process)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> bool:

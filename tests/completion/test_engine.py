@@ -375,7 +375,8 @@ async def test_answers_that_come_late_are_left_out_and_said_so(
 ) -> None:
     monkeypatch.setattr(engine, "ANSWERS_WAIT_MS", 1.0)
     monkeypatch.setattr(engine.retrieval, "ask", lambda *_: time.sleep(0.1))
-    found = await popup(f"# weigh the parcel\n{CURSOR}\n", tmp_path)
+    options = replace(OPTIONS, popup_deadline_ms=1)
+    found = await popup(f"# weigh the parcel\n{CURSOR}\n", tmp_path, options=options)
     assert Code.DEADLINE in codes(found)
     assert Origin.ASKED not in [each.origin for each in found.items]
 
