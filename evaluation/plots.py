@@ -56,7 +56,9 @@ def _bars(axes: Axes, names: Sequence[str], rates: Sequence[object]) -> None:
     colours = [OURS if name.startswith("lancefill") else OTHERS for name in names]
     axes.barh(names, values, xerr=[low, high], color=colours, error_kw={"lw": 1, "capsize": 2})
     for place, value in enumerate(values):
-        axes.text(0.02, place, f"{value:.0%}", va="center", fontsize=8, color="#1b1b1b")
+        label = axes.text(0.02, place, f"{value:.0%}", va="center", fontsize=8, color="#1b1b1b")
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8})
+        label.set_zorder(5)  # above the intervals
     axes.set_xlim(0, 1)
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first on top
     axes.tick_params(labelsize=8)
