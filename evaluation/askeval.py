@@ -18,7 +18,6 @@ import ast
 import random
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -33,6 +32,7 @@ from evaluation.apieval import Source
 from evaluation.cuts import Cut, Place
 from evaluation.items import ApiItem, Shape
 from evaluation.statistics import ranking, spread
+from evaluation.syntax import parsed
 from evaluation.workspaces import read_sources, rewritten, rounds
 from indexing.apis import FOUND, comment_above, match_query, opened, split
 from indexing.build import build
@@ -203,25 +203,16 @@ def _documented(source: Source, count: int, seed: int) -> Iterator[Question]:
 
 def documented(repository: str, path: str, data: bytes) -> Iterator[Question]:
     """The questions that a file's docstrings make."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = ast.parse(data)
-        except (SyntaxError, ValueError):
-            return
-    lines = data.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-    for name, node in _public(tree, ""):
+    source = parsed(data)
+    if source is None:
+        return
+    for name, node in _public(source.tree, ""):
         text = ast.get_docstring(node)
         sentence = _sentence(text or "")
         if len(sentence.split()) < LEAST_WORDS or len(node.body) < 2:
             continue
-        string = node.body[0]
-        first = starts[string.lineno - 1] + string.col_offset
-        last = starts[(string.end_lineno or 0) - 1] + (string.end_col_offset or 0)
-        yield Question(repository, Kind.DOCSTRING, sentence, path, (first, last), (path,), name)
+        hidden = source.span(node.body[0])
+        yield Question(repository, Kind.DOCSTRING, sentence, path, hidden, (path,), name)
 
 
 Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import random
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from evaluation import cuts
 from evaluation.cuts import Site
 from evaluation.items import ApiItem, Shape, Stratum
 from evaluation.resolvers import Resolver
+from evaluation.syntax import parsed
 from indexing.apis import comment_above
 
 PER_FILE = 4
@@ -121,12 +121,8 @@ def _parameters(arguments: ast.arguments) -> frozenset[str]:
 
 
 def _nodes(data: bytes) -> list[ast.AST]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return list(ast.walk(ast.parse(data)))
-        except (SyntaxError, ValueError):
-            return []
+    source = parsed(data)
+    return [] if source is None else list(ast.walk(source.tree))
 
 
 def stratum(receiver: str, imported: Container[str], parameters: Container[str]) -> Stratum:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import ast
 import random
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from evaluation.syntax import parsed
 
 LEAST_CHARACTERS, LEAST_WORDS, LEAST_DIGITS = 16, 4, 4
 LEAST_BEHIND = 3
@@ -81,18 +82,11 @@ def draw(files: Mapping[str, bytes], count: int, seed: int) -> list[Literal]:
 
 def literals(path: str, data: bytes) -> Iterator[Literal]:
     """The literals of a file that are long enough, in no particular order."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = ast.parse(data)
-        except (SyntaxError, ValueError):
-            return
-    starts = [0]
-    for line in data.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    for node in _constants(tree):
-        begin = starts[node.lineno - 1] + node.col_offset
-        end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+    source = parsed(data)
+    if source is None:
+        return
+    for node in _constants(source.tree):
+        begin, end = source.span(node)
         literal = _literal(path, begin, data[begin:end].decode("utf-8", "replace"))
         if literal is not None:
             yield literal
