@@ -347,10 +347,10 @@ async def test_calls_that_a_comment_asks_for_have_fields(tmp_path: Path) -> None
 
 
 async def test_classes_that_a_comment_asks_for_bring_their_import(tmp_path: Path) -> None:
-    text = f"import os\n# pack a crate of parcels\n{CURSOR}\n"
+    text = f"import os\n# a crate of parcels\n{CURSOR}\n"
     crate = item(await popup(text, tmp_path), "Crate(parcels)")
     assert applied(text, [crate.edit, *crate.extra_edits]) == (
-        "import os\nfrom depot.models import Crate\n# pack a crate of parcels\nCrate(${1:parcels})$0\n"
+        "import os\nfrom depot.models import Crate\n# a crate of parcels\nCrate(${1:parcels})$0\n"
     )
 
 
