@@ -291,13 +291,19 @@ async def _with_answers(
         question = asyncio.to_thread(retrieval.ask, snapshot, words, 2 * ANSWERS, request.path)
         async with _Pending() as pending:
             patience = max(ANSWERS_WAIT_MS, options.popup_deadline_ms - clock.now())
-            found = await _within(pending.start(question), patience)
+            try:
+                found = await _within(pending.start(question), patience)
+            except Exception as error:  # noqa: BLE001  the names found before are not lost
+                log.error("answering a comment failed: %s", place_of(error))
+                return replace(popup, reasons=(*popup.reasons, _failure(error)))
     if found is None:
         late = Reason(Code.DEADLINE, "what fits the comment above was not found in time")
         return replace(popup, reasons=(*popup.reasons, late))
     family = family_of(request.path)
     own = [each for each in found if family_of(each.path) == family][:ANSWERS]
-    items = present_answers(own, request, snapshot, snippets=options.snippets)
+    items = present_answers(
+        own, request, snapshot, imports=options.auto_import, snippets=options.snippets
+    )
     reasons = tuple(each for each in popup.reasons if each.code is not Code.NO_CANDIDATES)
     return replace(popup, items=(*items, *popup.items)[:MAX_ITEMS], reasons=reasons)
 

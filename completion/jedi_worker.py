@@ -8,6 +8,7 @@ and the process limits its own memory.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import pickle
@@ -134,11 +135,12 @@ def _completions(script: jedi.Script, line: int, column: int) -> Sequence[Comple
 
 def _empty(folder: Path) -> None:
     """Delete what is in a folder; the folder itself may be a link, which ``rmtree`` refuses."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another process may be at it
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
 
 
 def kind(found: Completion) -> str:

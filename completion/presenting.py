@@ -59,17 +59,21 @@ def present(
 
 
 def present_answers(
-    answers: Sequence[ApiAnswer], request: Request, snapshot: Snapshot, *, snippets: bool
+    answers: Sequence[ApiAnswer],
+    request: Request,
+    snapshot: Snapshot,
+    *,
+    imports: bool,
+    snippets: bool,
 ) -> tuple[Suggestion, ...]:
-    """Popup items for what a comment asks for: ready calls, each with the import it needs."""
+    """Popup items for what a comment asks for: ready calls, with the ``imports`` they need."""
     symbols = snapshot.symbols(request.path) or FileSymbols()
     edit = language_for(request.path).import_edit
     items = []
     for each in answers:
-        imports: tuple[TextEdit, ...] = ()
-        if each.module and _mentions(each.call, each.top):
-            found = edit(request.text, symbols, request.path, snapshot, each.module, each.top)
-            imports = (found,)
+        extra: tuple[TextEdit, ...] = ()
+        if imports and each.module and _mentions(each.call, each.top):
+            extra = (edit(request.text, symbols, request.path, snapshot, each.module, each.top),)
         text = _with_fields(each) if snippets else each.call
         items.append(
             Suggestion(
@@ -81,7 +85,7 @@ def present_answers(
                 detail=each.signature,
                 documentation=each.documentation,
                 snippet=snippets,
-                extra_edits=imports,
+                extra_edits=extra,
                 evidence=each.evidence,
                 location=(each.path, each.offset),
             )

@@ -24,7 +24,6 @@ from indexing.languages import family_of
 
 PROGRAMS = Path(__file__).with_name("compilers")
 COMPILE_S = 600
-LANGUAGES = ("java", "typescript")
 
 
 @dataclass(frozen=True, slots=True)

@@ -381,6 +381,24 @@ async def test_answers_that_come_late_are_left_out_and_said_so(
     assert Origin.ASKED not in [each.origin for each in found.items]
 
 
+async def test_names_are_kept_where_answering_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(engine.retrieval, "ask", broken)
+    found = await popup(f"import os\n# weigh the parcel\n{CURSOR}\n", tmp_path)
+    assert "os" in [each.label for each in found.items]
+    assert Code.FAILED in codes(found)
+
+
+async def test_answers_bring_no_import_where_that_is_switched_off(tmp_path: Path) -> None:
+    options = replace(OPTIONS, auto_import=False)
+    found = await popup(f"# a crate of parcels\n{CURSOR}\n", tmp_path, options=options)
+    assert not item(found, "Crate(parcels)").extra_edits
+
+
 async def test_a_comment_is_answered_in_its_own_language(tmp_path: Path) -> None:
     files = {**FILES, "web/scale.ts": "export function weighParcel(parcel: number) {}\n"}
     files["m.py"] = f"# weigh the parcel\n{CURSOR}\n"
