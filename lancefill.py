@@ -269,31 +269,61 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
     help="Where the sources are downloaded to.",
 )
 @click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    help="How long to train; the learning rate follows it.",
+    "--tokens",
+    type=click.IntRange(min=1),
+    help="How many tokens to train on; the learning rate follows it.  [default: 30 million]",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Layers of the network; its width and all else follow.",
+)
+@click.option(
+    "--arm",
+    default="joint",
+    show_default=True,
+    help="joint, plain, parallel or 'joint without grams': what the ablation compares.",
 )
 @click.option(
     "--target",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the model goes; by default into the run's folder.",
 )
-def train(run_folder: Path, corpus: Path, minutes: float | None, target: Path | None) -> None:
+def train(
+    run_folder: Path,
+    corpus: Path,
+    tokens: int | None,
+    depth: int,
+    arm: str,
+    target: Path | None,
+) -> None:
     """Train the model that ships, from downloading the corpus to the exported weights.
 
     Stop it with Ctrl-C and start it again: it goes on where it was.
 
     \b
-      lancefill train --minutes 75
-      lancefill train --run runs/small --minutes 5
+      lancefill train --tokens 30000000
+      lancefill train --run runs/small --tokens 500000
+      torchrun --nproc-per-node 4 -m lancefill train    (several GPUs)
     """
+    from completion.model.codefill import Config
     from training.corpus import CorpusError
+    from training.team import TeamError
     from training.train import run
-    from training.trainer import TrainingError
+    from training.trainer import Plan, TrainingError
 
     try:
-        folder = run(run_folder, corpus, minutes=minutes, target=target)
-    except (TrainingError, CorpusError) as error:
+        folder = run(
+            run_folder,
+            corpus,
+            tokens=tokens,
+            target=target,
+            plan=Plan(arm=arm),
+            config=Config.of_depth(depth),
+        )
+    except (TrainingError, CorpusError, TeamError) as error:
         raise Problem(str(error)) from error
     if folder is not None:
         click.echo(f"the model is in {folder}")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from completion.canonical import ROWS_KEPT, Canonical, Pretoken
-from completion.model.codefill import CodeFill, KVCache
+from completion.model.codefill import GRAM_ORDERS, CodeFill, KVCache
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance_token
 
@@ -149,6 +149,7 @@ class TokenTree:
             torch.tensor([values], device=device),
             torch.tensor([states], device=device),
             positions=None if chain else self._positions(first),
+            before=None if chain else self._before(first),
             cache=self.cache,
             mask=None if chain else self._mask(first),
         )
@@ -162,6 +163,16 @@ class TokenTree:
     def _positions(self, first: int) -> Tensor:
         depths = [self.begin + depth for depth in self._depths[first:]]
         return torch.tensor([depths], device=self.model.device)
+
+    def _before(self, first: int) -> Tensor:
+        """(1, T, 2): the two tokens before each new node on its path."""
+        cached = self.cache.ids[0, max(self.begin - GRAM_ORDERS, 0) : self.begin].tolist()
+        roots = [*reversed(cached), *[0] * GRAM_ORDERS][:GRAM_ORDERS]
+        found = []
+        for node in range(first, len(self.places)):
+            above = self.path(node)[-GRAM_ORDERS - 1 : -1][::-1]
+            found.append(([self.places[one].token for one in above] + roots)[:GRAM_ORDERS])
+        return torch.tensor([found], device=self.model.device)
 
     def _mask(self, first: int) -> Tensor:
         """(1, 1, T, S): the whole prompt, and of the tree a node's own path."""

@@ -58,7 +58,7 @@ def _batch_sums(
             functional.cross_entropy(output.value_logits, targets, reduction="sum"),
             sizes[targets].sum(),
             (output.value_logits.argmax(-1) == targets).sum(),
-            (output.type_logits.argmax(-1) == labels).sum(),
+            (output.type_logits.argmax(-1) == labels).sum() if model.config.types else 0,
         )
         yield part, np.array([float(one) for one in parts])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,10 +12,12 @@ from completion.model.codefill import CodeFill
 from training.batches import Batch
 
 TYPE_WEIGHT = 0.25
+ROWS = 256
+"""Predictions whose logits exist at a time; the logits of a whole batch would not fit a cache."""
 
 
 class Loss(NamedTuple):
-    """Weighted means over the predicted positions."""
+    """Weighted means over the predicted positions, in nats."""
 
     total: Tensor
     value: Tensor
@@ -26,12 +28,62 @@ def loss_of(model: CodeFill, batch: Batch) -> Loss:
     """Cross entropies in nats; the heads run only where something is predicted."""
     hidden = model.trunk(batch.values, batch.states)
     predicted = batch.weights > 0
-    output = model.heads(hidden[predicted])
     weights = batch.weights[predicted]
     weights = weights / weights.sum()
-    value = functional.cross_entropy(
-        output.value_logits, batch.targets[predicted], reduction="none"
+    features, type_logits = model.features(hidden[predicted])
+    value = linear_cross_entropy(
+        features, model.value_embedding.weight, batch.targets[predicted], weights
     )
-    kind = functional.cross_entropy(output.type_logits, batch.labels[predicted], reduction="none")
-    value_mean, type_mean = torch.dot(value, weights), torch.dot(kind, weights)
-    return Loss(value_mean + TYPE_WEIGHT * type_mean, value_mean, type_mean)
+    if not model.config.types:
+        return Loss(value, value, torch.zeros_like(value))
+    kind = functional.cross_entropy(type_logits, batch.labels[predicted], reduction="none")
+    type_mean = torch.dot(kind, weights)
+    return Loss(value + TYPE_WEIGHT * type_mean, value, type_mean)
+
+
+def linear_cross_entropy(
+    features: Tensor, table: Tensor, targets: Tensor, weights: Tensor
+) -> Tensor:
+    """sum of weights · cross_entropy(features · tableᵀ, targets), a few rows at a time.
+
+    features (N, width), table (V, width), targets (N,) int64, weights (N,) float32. The gradient is
+    made along with the value, while the logits are at hand.
+    """
+    result: Tensor = _LinearCrossEntropy.apply(features, table, targets, weights)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's context has no public type
+        features: Tensor,
+        table: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+    ) -> Tensor:
+        columns = table.to(features.dtype)
+        total = weights.new_zeros(())
+        d_features, d_table = torch.empty_like(features), torch.zeros_like(columns)
+        for begin in range(0, len(targets), ROWS):
+            part = slice(begin, begin + ROWS)
+            right, weight = targets[part].unsqueeze(1), weights[part]
+            logits = (features[part] @ columns.T).float()
+            log_probs = torch.log_softmax(logits, dim=1)
+            total -= torch.dot(log_probs.gather(1, right).squeeze(1), weight)
+            slope = log_probs.exp_().scatter_add_(
+                1, right, torch.full_like(right, -1.0, dtype=log_probs.dtype)
+            )
+            slope = slope.mul_(weight.unsqueeze(1)).to(features.dtype)
+            torch.mm(slope, columns, out=d_features[part])
+            d_table.addmm_(slope.T, features[part])
+        ctx.save_for_backward(d_features, d_table.to(table.dtype))
+        return total
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401 - torch's context has no public type
+        gradient: Tensor,
+    ) -> tuple[Tensor, Tensor, None, None]:
+        d_features, d_table = ctx.saved_tensors
+        return d_features * gradient, d_table * gradient, None, None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -24,6 +24,12 @@ from training.labels import label_ids
 from training.samples import Row, analyse, choose_context, choose_middle, make_row, package_of
 
 TRIES = 6
+COLUMNS: dict[str, type[np.unsignedinteger]] = {
+    "values": np.uint16,
+    "states": np.uint8,
+    "labels": np.uint8,
+    "weights": np.uint8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,14 @@ class Shard:
     def lengths(self) -> NDArray[np.int64]:
         """Tokens per row."""
         return np.diff(self.offsets)
+
+    def reordered(self, order: NDArray[np.int64]) -> Shard:
+        """The same rows, ``order[i]`` in place i."""
+        spans = [slice(self.offsets[row], self.offsets[row + 1]) for row in order]
+        columns = {
+            name: np.concatenate([getattr(self, name)[span] for span in spans]) for name in COLUMNS
+        }
+        return Shard(**columns, offsets=_offsets(self.lengths[order]))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -72,9 +86,8 @@ def build(
         for index, (group, share) in enumerate(_divide(files, rows))
     ]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        made = [row for part in pool.map(_package_rows, jobs) for row in part]
-    random.Random(seed).shuffle(made)
-    return _pack(made)
+        made = _joined(list(pool.map(_package_rows, jobs)))
+    return made.reordered(np.random.default_rng(seed).permutation(len(made)))
 
 
 def _divide(files: Sequence[SourceFile], rows: int) -> list[tuple[list[SourceFile], int]]:
@@ -88,9 +101,9 @@ def _divide(files: Sequence[SourceFile], rows: int) -> list[tuple[list[SourceFil
     ]
 
 
-def _package_rows(job: tuple[list[SourceFile], Path, tuple[str, ...], int, int]) -> list[Row]:
+def _package_rows(job: tuple[list[SourceFile], Path, tuple[str, ...], int, int]) -> Shard:
     files, tokenizer_path, types, rows, seed = job
-    return list(_cut(files, Tokenizer.load(tokenizer_path), label_ids(types), rows, seed))
+    return _pack(_cut(files, Tokenizer.load(tokenizer_path), label_ids(types), rows, seed))
 
 
 def _cut(
@@ -108,14 +121,21 @@ def _cut(
             yield make_row(source, middle, context, tokenizer, ids, rng)
 
 
-def _pack(rows: Sequence[Row]) -> Shard:
-    def flat(name: str, dtype: type[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-        return np.concatenate([np.array(getattr(row, name), dtype) for row in rows])
+def _pack(rows: Iterable[Row]) -> Shard:
+    arrays = [
+        [np.array(getattr(row, name), dtype) for name, dtype in COLUMNS.items()] for row in rows
+    ]
+    columns = {
+        name: np.concatenate([np.empty(0, dtype), *(row[index] for row in arrays)])
+        for index, (name, dtype) in enumerate(COLUMNS.items())
+    }
+    return Shard(**columns, offsets=_offsets(np.array([len(row[0]) for row in arrays], np.int64)))
 
-    return Shard(
-        values=flat("values", np.uint16),
-        states=flat("states", np.uint8),
-        labels=flat("labels", np.uint8),
-        weights=flat("weights", np.uint8),
-        offsets=np.cumsum([0, *(len(row.values) for row in rows)], dtype=np.int64),
-    )
+
+def _joined(shards: Sequence[Shard]) -> Shard:
+    columns = {name: np.concatenate([getattr(shard, name) for shard in shards]) for name in COLUMNS}
+    return Shard(**columns, offsets=_offsets(np.concatenate([one.lengths for one in shards])))
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

@@ -1,15 +1,16 @@
 """The training loop, which can be stopped and started again.
 
-The budget is a length of time. The learning rate follows the share of it that is spent, so a run
-ends well on whatever machine it runs, and one that was interrupted goes on where it stood: the
-checkpoint holds weights, optimiser state, the place in the data and the time spent.
+The budget is a number of tokens, and the learning rate follows the share of it that is spent: up
+at once, level, and straight down to nothing in the last part. So a run may be given more tokens
+while it is level. One that was interrupted goes on where it stood, with the same curve: the
+checkpoint holds weights, optimiser state and the place in the data.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,28 @@ from torch import nn
 from completion.model.codefill import CodeFill, Config
 from training.batches import Batch, collate, plan_epoch
 from training.loss import Loss, loss_of
+from training.muon import Muon
 from training.shards import Shard
+from training.siblings import Siblings
 from training.team import Team
 
-WARM_UP, DECAY = 0.02, 0.5  # shares of the budget: rise, and the straight fall to nothing
+WARM_UP_TOKENS = 500_000
+DECAY = 0.4  # share of the budget in which the rate falls to nothing
 CLIP = 1.0
 CHECKPOINT_SECONDS = 120.0
 PROGRESS_SECONDS = 30.0
-VALID_SECONDS = 600.0
-VALID_BATCHES = 16
+VALID_SECONDS = 300.0
+VALID_TOKENS, VALID_BATCHES = 4096, 16
+
+ALONE = Team()
+PARALLEL = "parallel"
+ARMS: dict[str, dict[str, int]] = {
+    "joint": {},  # (b): one trunk over names and syntax, a head for types and one for names
+    "joint without grams": {"grams": 0},
+    "plain": {"states": 0, "types": 0, "grams": 0},  # a language model over names
+    PARALLEL: {"states": 0, "types": 0, "grams": 0},  # (a): a decoder per task, tied softly
+}
+"""What can be trained, and what of the network's configuration each fixes."""
 
 
 class TrainingError(RuntimeError):
@@ -39,14 +53,13 @@ class TrainingError(RuntimeError):
 class Plan:
     """How one run is trained; it is kept in the checkpoint."""
 
-    minutes: float = 70.0
-    rows: int = 48_000
-    batch_tokens: int = 4096
+    tokens: int = 30_000_000
+    rows: int = 80_000
+    batch_tokens: int = 12_288  # of all processes together
+    arm: str = "joint"
     matrix_rate: float = 0.02  # Muon, on the matrices of the blocks
     other_rate: float = 3e-3  # AdamW, on embeddings, heads and norms
     seed: int = 0
-    processes: int = 2
-    round_seconds: float = 15.0  # between two meetings of the processes
 
 
 @dataclass(slots=True)
@@ -63,18 +76,21 @@ class Progress:
 class Trainer:
     """The state of a run and its loop; ``train`` returns at the end or when asked to stop.
 
-    In a team every member has a trainer; the first one also reports, validates and saves.
+    Every member of a team has a trainer; the first one also reports, validates and saves.
     """
 
-    def __init__(self, folder: Path, plan: Plan, model: CodeFill) -> None:
-        self.folder, self.plan, self.model = folder, plan, model
+    def __init__(self, folder: Path, plan: Plan, model: CodeFill, team: Team) -> None:
+        self.folder, self.plan, self.model, self.team = folder, plan, model, team
         self.device = next(model.parameters()).device
-        self.optimisers = make_optimisers(model, plan)
+        self.siblings = Siblings(model.config, plan.seed) if plan.arm == PARALLEL else None
+        if self.siblings is not None:
+            self.siblings.to(self.device)
+        self.optimisers = make_optimisers(self._networks(), plan)
         self.progress = Progress()
-        self.stopping = False
+        self.asked_to_stop = False  # here; the team agrees on ``stopped`` with the next step
+        self.stopped = False
         self.shards = {name: Shard.load(folder / f"{name}.npz") for name in ("train", "valid")}
-        self.team: Team | None = None
-        self._met = self._saved = self._validated = self._reported = 0.0
+        self._saved = self._validated = self._reported = 0.0
         self._reported_tokens = 0
 
     @property
@@ -83,49 +99,31 @@ class Trainer:
         return self.folder / "checkpoint.pt"
 
     @classmethod
-    def start(cls, folder: Path, plan: Plan, config: Config) -> Trainer:
+    def start(cls, folder: Path, plan: Plan, config: Config, team: Team = ALONE) -> Trainer:
         """A new run, or the one that ``folder`` holds."""
         torch.manual_seed(plan.seed)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        trainer = cls(folder, plan, CodeFill(config).to(device))
+        trainer = cls(folder, plan, CodeFill(config).to(device_of(team)), team)
         if trainer.path.is_file():
             trainer.restore(load_checkpoint(trainer.path))
         return trainer
 
     def train(self) -> None:
-        """Steps until the time is spent or ``stopping``; the last act is a checkpoint."""
+        """Steps until the tokens are spent or ``stopped``; the last act is a checkpoint."""
         done = self.progress
-        self._met = self._saved = self._validated = self._reported = done.seconds
+        self._saved = self._validated = self._reported = done.seconds
         self._reported_tokens = done.tokens
-        budget = 60 * self.plan.minutes
         losses: list[Loss] = []
-        for batch in self._batches():
-            if self._over(budget):
-                break
+        batches = self._batches()
+        while not self.stopped and done.tokens < self.plan.tokens:
             began = time.monotonic()
-            set_rates(self.optimisers, schedule(done.seconds / budget))
-            losses.append(self._step(batch))
-            self._advance(batch, time.monotonic() - began)
-            if self._leads:
-                self._occasionally(losses, budget)
-        if self._leads:
+            set_rates(self.optimisers, schedule(done.tokens, self.plan.tokens))
+            losses.append(self._step(next(batches)))
+            done.seconds += time.monotonic() - began
+            if self.team.leads:
+                self._occasionally(losses)
+        if self.team.leads:
             self._validate()
             self.save()
-
-    @property
-    def _leads(self) -> bool:
-        return self.team is None or self.team.rank == 0
-
-    def _over(self, budget: float) -> bool:
-        """Whether to stop; members of a team decide it together when they meet."""
-        over = self.stopping or self.progress.seconds >= budget
-        if self.team is None:
-            return over
-        if self.progress.seconds - self._met < self.plan.round_seconds:
-            return False
-        self._met = self.progress.seconds
-        self.progress.tokens, over = self.team.meet(self.model, self.progress.tokens, over=over)
-        return over
 
     def _number_format(self) -> torch.autocast:
         """bfloat16 on GPUs. Processors stay with float32: without AMX, bfloat16 products of this
@@ -137,36 +135,51 @@ class Trainer:
     def _step(self, batch: Batch) -> Loss:
         self.model.train()
         with self._number_format():
-            loss = loss_of(self.model, batch)
+            loss = self._loss(batch)
         torch.autograd.backward(loss.total)
-        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        weights = [weight for network in self._networks() for weight in network.parameters()]
+        tokens, self.stopped = self.team.share(
+            weights, tokens=batch.tokens, stopping=self.asked_to_stop
+        )
+        nn.utils.clip_grad_norm_(weights, CLIP)
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        return Loss(*(part.detach() for part in loss))
-
-    def _advance(self, batch: Batch, seconds: float) -> None:
+        if self.siblings is not None:
+            self.siblings.pull(self.model, schedule(self.progress.tokens, self.plan.tokens))
         self.progress.step += 1
         self.progress.batch += 1
-        self.progress.tokens += batch.tokens
-        self.progress.seconds += seconds
+        self.progress.tokens += tokens
+        return Loss(*(part.detach() for part in loss))
+
+    def _networks(self) -> list[CodeFill]:
+        """All that are trained, the one that is exported first."""
+        others = [] if self.siblings is None else [self.siblings.types, self.siblings.statements]
+        return [self.model, *others]
+
+    def _loss(self, batch: Batch) -> Loss:
+        if self.siblings is None:
+            return loss_of(self.model, batch)
+        return self.siblings.loss(self.model, batch, self.progress.step)
 
     def _batches(self) -> Iterator[Batch]:
         """The batches from here on, epoch after epoch."""
         shard = self.shards["train"]
         while True:
             seed = self.plan.seed + self.progress.epoch
-            planned = plan_epoch(shard.lengths, self.plan.batch_tokens, seed)
-            rank, size = (self.team.rank, self.team.size) if self.team else (0, 1)
-            for rows in planned[rank::size][self.progress.batch :]:
+            share = self.plan.batch_tokens // self.team.size
+            planned = plan_epoch(shard.lengths, share, seed)
+            steps = len(planned) // self.team.size
+            mine = planned[self.team.rank :: self.team.size][:steps]
+            for rows in mine[self.progress.batch :]:
                 yield collate(shard, rows, self.device)
             self.progress.epoch += 1
             self.progress.batch = 0
 
-    def _occasionally(self, losses: list[Loss], budget: float) -> None:
+    def _occasionally(self, losses: list[Loss]) -> None:
         seconds = self.progress.seconds
         if seconds - self._reported >= PROGRESS_SECONDS:
-            self._report(losses, budget)
+            self._report(losses)
             losses.clear()
         if seconds - self._validated >= VALID_SECONDS:
             self._validated = seconds
@@ -175,15 +188,16 @@ class Trainer:
             self._saved = seconds
             self.save()
 
-    def _report(self, losses: list[Loss], budget: float) -> None:
+    def _report(self, losses: list[Loss]) -> None:
         done = self.progress
         value, kind = mean_loss(losses)
         throughput = (done.tokens - self._reported_tokens) / (done.seconds - self._reported)
         self._reported, self._reported_tokens = done.seconds, done.tokens
+        left = (self.plan.tokens - done.tokens) / throughput
         print(
             f"step {done.step}  loss {value:.3f}  type loss {kind:.3f}  "
             f"{done.tokens / 1e6:.2f}M tokens  {throughput:,.0f} tokens/s  "
-            f"{max(budget - done.seconds, 0.0) / 60:.1f} min left",
+            f"{max(left, 0.0) / 60:.1f} min left",
             flush=True,
         )
         self._log(loss=value, type_loss=kind, throughput=throughput)
@@ -192,7 +206,7 @@ class Trainer:
     def _validate(self) -> None:
         self.model.eval()
         shard = self.shards["valid"]
-        planned = plan_epoch(shard.lengths, self.plan.batch_tokens, 0)[:VALID_BATCHES]
+        planned = plan_epoch(shard.lengths, VALID_TOKENS, 0)[:VALID_BATCHES]
         with self._number_format():
             losses = [loss_of(self.model, collate(shard, rows, self.device)) for rows in planned]
         value, kind = mean_loss(losses)
@@ -212,6 +226,7 @@ class Trainer:
             "progress": asdict(self.progress),
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "siblings": None if self.siblings is None else self.siblings.state_dict(),
             "rng": torch.get_rng_state(),
         }
         torch.save(state, part)
@@ -224,6 +239,8 @@ class Trainer:
                 f"{self.path} was trained with another network; use another folder for this one"
             )
         self.model.load_state_dict(state["model"])
+        if self.siblings is not None:
+            self.siblings.load_state_dict(state["siblings"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.progress = Progress(**state["progress"])
@@ -236,21 +253,32 @@ def mean_loss(losses: list[Loss]) -> tuple[float, float]:
     return sum(values) / len(values), sum(float(loss.type) for loss in losses) / len(losses)
 
 
-def schedule(share: float) -> float:
-    """The learning rate's factor when ``share`` of the budget is spent."""
-    if share < WARM_UP:
-        return max(share / WARM_UP, 0.02)
-    return min(1.0, max((1.0 - share) / DECAY, 0.0))
+def schedule(tokens: int, budget: int) -> float:
+    """The learning rate's factor when ``tokens`` of the budget are spent."""
+    rise = max(tokens / min(WARM_UP_TOKENS, budget / 10), 0.02)
+    fall = (1.0 - tokens / budget) / DECAY
+    return max(min(1.0, rise, fall), 0.0)
 
 
-def make_optimisers(model: CodeFill, plan: Plan) -> list[torch.optim.Optimizer]:
+def device_of(team: Team) -> torch.device:
+    """This member's own GPU, or the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", team.rank % torch.cuda.device_count())
+
+
+def make_optimisers(networks: Sequence[CodeFill], plan: Plan) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for the rest."""
-    matrices = [weight for weight in model.blocks.parameters() if weight.ndim == 2]
+    blocks = [weight for network in networks for weight in network.blocks.parameters()]
+    matrices = [weight for weight in blocks if weight.ndim == 2]
     chosen = {id(weight) for weight in matrices}
-    others = [weight for weight in model.parameters() if id(weight) not in chosen]
+    weights = [weight for network in networks for weight in network.parameters()]
+    others = [weight for weight in weights if id(weight) not in chosen]
     optimisers: list[torch.optim.Optimizer] = [
-        torch.optim.Muon(matrices, lr=plan.matrix_rate, weight_decay=0.02, momentum=0.95),
-        torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
+        Muon(matrices, lr=plan.matrix_rate, weight_decay=0.02),
+        torch.optim.AdamW(
+            others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
+        ),
     ]
     for optimiser in optimisers:
         for group in optimiser.param_groups:

@@ -19,10 +19,18 @@ from training.batches import collate, plan_epoch
 from training.corpus import read
 from training.loss import TYPE_WEIGHT, loss_of
 from training.shards import Shard
-from training.trainer import Plan, Trainer, TrainingError, load_checkpoint, schedule
+from training.trainer import (
+    ARMS,
+    WARM_UP_TOKENS,
+    Plan,
+    Trainer,
+    TrainingError,
+    load_checkpoint,
+    schedule,
+)
 
-CONFIG = Config(width=16, layers=1, heads=2, kv_heads=1, hidden=16)
-PLAN = Plan(minutes=1e6, rows=60, batch_tokens=1024, processes=1)
+CONFIG = Config(width=16, layers=1, heads=2, kv_heads=1, hidden=16, grams=64, gram_width=4)
+PLAN = Plan(tokens=10**9, rows=60, batch_tokens=1024)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def arrange(steps: int) -> None:
         def occasionally(trainer: Trainer, *_: object) -> None:
-            trainer.stopping = trainer.progress.step >= steps
+            trainer.asked_to_stop = trainer.progress.step >= steps - 1
 
         monkeypatch.setattr(Trainer, "_occasionally", occasionally)
 
@@ -137,10 +145,42 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
         torch.testing.assert_close(resumed["model"][name], weight, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_goes_on_where_it_stopped_and_exports(
+    arm: str, run_folder: Path, corpus: Path, stop_after: Callable[[int], None]
+) -> None:
+    plan = replace(PLAN, arm=arm)
+    curves = []
+    for stops in ([8], [3, 8]):
+        (run_folder / "checkpoint.pt").unlink(missing_ok=True)
+        for steps in stops:
+            stop_after(steps)
+            assert train.run(run_folder, corpus, plan=plan, config=CONFIG, processes=1) is None
+        curves.append(load_checkpoint(run_folder / "checkpoint.pt"))
+    assert curves[0]["progress"]["step"] == 8
+    for name, weight in curves[0]["model"].items():
+        torch.testing.assert_close(curves[1]["model"][name], weight, rtol=0, atol=1e-5)
+    done = curves[1]["progress"]["tokens"]
+    folder = train.run(run_folder, corpus, tokens=done, processes=1)
+    assert folder is not None
+    assert load(folder, device="cpu").config.grams == ARMS[arm].get("grams", CONFIG.grams)
+
+
+def test_processes_in_step_give_the_same_curve_every_time(run_folder: Path, corpus: Path) -> None:
+    ends = []
+    for _ in range(2):
+        (run_folder / "checkpoint.pt").unlink(missing_ok=True)
+        train.run(run_folder, corpus, tokens=4000, plan=PLAN, config=CONFIG, processes=2)
+        ends.append(load_checkpoint(run_folder / "checkpoint.pt"))
+    assert ends[0]["progress"]["tokens"] == ends[1]["progress"]["tokens"] >= 4000
+    for name, weight in ends[0]["model"].items():
+        torch.testing.assert_close(ends[1]["model"][name], weight, rtol=0, atol=1e-5)
+
+
 def test_training_learns(run_folder: Path, stop_after: Callable[[int], None]) -> None:
     stop_after(12)
     trainer = Trainer.start(run_folder, PLAN, CONFIG)
-    trainer.progress.seconds = 0.1 * 60 * PLAN.minutes  # past the warm-up
+    trainer.progress.tokens = PLAN.tokens // 10  # past the warm-up
     shard = trainer.shards["train"]
     batch = collate(shard, np.arange(8), torch.device("cpu"))
     before = float(loss_of(trainer.model, batch).value.detach())
@@ -149,8 +189,7 @@ def test_training_learns(run_folder: Path, stop_after: Callable[[int], None]) ->
 
 
 def test_run_ends_with_a_model_that_loads(run_folder: Path, corpus: Path) -> None:
-    pair = replace(PLAN, processes=2, round_seconds=0.3)
-    folder = train.run(run_folder, corpus, minutes=0.02, plan=pair, config=CONFIG)
+    folder = train.run(run_folder, corpus, tokens=5000, plan=PLAN, config=CONFIG, processes=2)
     assert folder == run_folder / "model"
     loaded = load(folder, device="cpu")
     assert (loaded.config.width, loaded.config.layers) == (CONFIG.width, CONFIG.layers)
@@ -170,10 +209,12 @@ def test_a_stopped_run_exports_nothing(
     run_folder: Path, corpus: Path, stop_after: Callable[[int], None]
 ) -> None:
     stop_after(1)
-    assert train.run(run_folder, corpus, plan=PLAN, config=CONFIG) is None
+    assert train.run(run_folder, corpus, plan=PLAN, config=CONFIG, processes=1) is None
     assert not (run_folder / "model").exists()
     stop_after(2)
-    assert train.run(run_folder, corpus) is None  # with the plan and network it began with
+    assert (
+        train.run(run_folder, corpus, processes=1) is None
+    )  # with the plan and network it began with
     state = load_checkpoint(run_folder / "checkpoint.pt")
     assert state["progress"]["step"] == 2
     assert state["config"]["width"] == CONFIG.width
@@ -190,7 +231,7 @@ def test_another_networks_checkpoint_is_not_taken(
 ) -> None:
     stop_after(1)
     Trainer.start(run_folder, PLAN, CONFIG).train()
-    other = Config(width=32, layers=1, heads=2, kv_heads=1, hidden=16)
+    other = Config(width=32, layers=1, heads=2, kv_heads=1, hidden=16, grams=64, gram_width=4)
     with pytest.raises(TrainingError, match="another network"):
         Trainer.start(run_folder, PLAN, other)
 
@@ -202,9 +243,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, corpus: Path) 
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
-    rates = [schedule(share / 100) for share in range(101)]
+    budget = 100 * WARM_UP_TOKENS
+    rates = [schedule(share * WARM_UP_TOKENS, budget) for share in range(101)]
     assert rates[0] < 0.1
-    assert rates[2] == rates[50] == 1.0
-    assert rates[75] == pytest.approx(0.5)
+    assert rates[1] == rates[50] == rates[60] == 1.0
+    assert rates[80] == pytest.approx(0.5)
     assert rates[100] == 0.0
-    assert schedule(1.2) == 0.0
+    assert schedule(budget + 1, budget) == 0.0
+    assert schedule(5, 100) == pytest.approx(0.5)  # a short run rises in its first tenth

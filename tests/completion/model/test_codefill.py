@@ -11,7 +11,7 @@ from completion.model.codefill import CodeFill, Config, KVCache, Output
 
 CONFIG = Config(
     values=50, states=12, types=7, width=32, layers=2, heads=4, kv_heads=2, hidden=48,
-    max_positions=64,
+    max_positions=64, grams=97, gram_width=8,
 )  # fmt: skip
 
 
@@ -91,7 +91,18 @@ def test_a_tree_under_a_mask_equals_its_paths_as_rows(model: CodeFill) -> None:
     positions = torch.tensor([[5 + len(path) for path in paths]])
     kept = cache()
     model(values, states, cache=kept)
-    found = model(nodes, node_states, cache=kept, positions=positions, mask=mask[None, None])
+    before = []
+    for path in paths:
+        above = [*values[0].tolist(), *nodes[0, path[:-1]].tolist()]
+        before.append(above[-1:-3:-1])
+    found = model(
+        nodes,
+        node_states,
+        cache=kept,
+        positions=positions,
+        before=torch.tensor([before]),
+        mask=mask[None, None],
+    )
     for node, path in enumerate(paths):
         alone = model(
             torch.cat((values, nodes[:, path]), 1),
@@ -109,7 +120,15 @@ def test_gathering_keeps_one_path_of_a_tree(model: CodeFill) -> None:
     mask[..., 1, 5] = False  # two alternatives for position 5
     side_by_side = torch.stack((values[:, 7], values[:, 5]), 1)
     side_states = torch.stack((states[:, 7], states[:, 5]), 1)
-    model(side_by_side, side_states, cache=kept, mask=mask, positions=torch.tensor([[5, 5]]))
+    before = values[:, [4, 3]].unsqueeze(1).expand(1, 2, 2)
+    model(
+        side_by_side,
+        side_states,
+        cache=kept,
+        mask=mask,
+        before=before,
+        positions=torch.tensor([[5, 5]]),
+    )
     kept.gather(5, [6])
     found = model(values[:, 6:7], states[:, 6:7], cache=kept)
     assert_same(found, Output(*(part[:, 6:7] for part in model(values, states))))
@@ -118,7 +137,14 @@ def test_gathering_keeps_one_path_of_a_tree(model: CodeFill) -> None:
 def test_one_block_against_the_formulas(model: CodeFill) -> None:
     """The first block written out with explicit heads, angles and softmax."""
     values, states = tokens(7)
+    assert model.state_embedding is not None
+    assert model.grams is not None
+    before = [
+        [ids[-2] if len(ids) > 1 else 0, ids[-3] if len(ids) > 2 else 0]
+        for ids in (values[0, :end].tolist() for end in range(1, 8))
+    ]
     x = (model.value_embedding(values) + model.state_embedding(states))[0]
+    x = x + model.grams(values, torch.tensor([before]))[0]
     block = model.blocks[0]
     width, heads, shared = CONFIG.head_width, CONFIG.heads, CONFIG.kv_heads
     joint = block.qkv(rms(x) * block.attention_norm)
