@@ -287,13 +287,14 @@ def train(run_folder: Path, corpus: Path, minutes: float | None, target: Path | 
       lancefill train --minutes 75
       lancefill train --run runs/small --minutes 5
     """
+    from completion.model.checkpoint import CheckpointError
     from training.corpus import CorpusError
     from training.train import run
     from training.trainer import TrainingError
 
     try:
         folder = run(run_folder, corpus, minutes=minutes, target=target)
-    except (TrainingError, CorpusError) as error:
+    except (TrainingError, CorpusError, CheckpointError) as error:
         raise Problem(str(error)) from error
     if folder is not None:
         click.echo(f"the model is in {folder}")
@@ -658,6 +659,35 @@ def train_ranker(samples: tuple[Path, ...], target: Path | None, ablate: bool) -
     try:
         click.echo(f"the ranker is in {run(samples, target, click.echo, ablate=ablate)}")
     except SamplesError as error:
+        raise Problem(str(error)) from error
+
+
+@main.group(name="model")
+def model_group() -> None:
+    """The model that ships, or one you trained, as files for others."""
+
+
+@model_group.command(name="export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--from", "source", type=FOLDER, help="A trained model; by default what ships.")
+def model_export(folder: Path, source: Path | None) -> None:
+    """Write the model to FOLDER, to be loaded with transformers.
+
+    Weights, configuration, tokenizer and model card; the card says how to load and use them.
+
+    \b
+      lancefill model export codefill
+      lancefill model export --from runs/small/model codefill-small
+    """
+    from transformers.utils import logging
+
+    from completion.model.checkpoint import CheckpointError
+    from completion.model.hub_export import export
+
+    logging.disable_progress_bar()
+    try:
+        click.echo(f"the model is in {export(folder, source)}")
+    except CheckpointError as error:
         raise Problem(str(error)) from error
 
 
