@@ -308,6 +308,7 @@ def train(
       lancefill train --run runs/small --tokens 500000
       torchrun --nproc-per-node 4 -m lancefill train    (several GPUs)
     """
+    from completion.model.checkpoint import CheckpointError
     from completion.model.codefill import Config
     from training.corpus import CorpusError
     from training.team import TeamError
@@ -323,7 +324,7 @@ def train(
             plan=Plan(arm=arm),
             config=Config.of_depth(depth),
         )
-    except (TrainingError, CorpusError, TeamError) as error:
+    except (TrainingError, CorpusError, TeamError, CheckpointError) as error:
         raise Problem(str(error)) from error
     if folder is not None:
         click.echo(f"the model is in {folder}")
@@ -688,6 +689,35 @@ def train_ranker(samples: tuple[Path, ...], target: Path | None, ablate: bool) -
     try:
         click.echo(f"the ranker is in {run(samples, target, click.echo, ablate=ablate)}")
     except SamplesError as error:
+        raise Problem(str(error)) from error
+
+
+@main.group(name="model")
+def model_group() -> None:
+    """The model that ships, or one you trained, as files for others."""
+
+
+@model_group.command(name="export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--from", "source", type=FOLDER, help="A trained model; by default what ships.")
+def model_export(folder: Path, source: Path | None) -> None:
+    """Write the model to FOLDER, to be loaded with transformers.
+
+    Weights, configuration, tokenizer and model card; the card says how to load and use them.
+
+    \b
+      lancefill model export codefill
+      lancefill model export --from runs/small/model codefill-small
+    """
+    from transformers.utils import logging
+
+    from completion.model.checkpoint import CheckpointError
+    from completion.model.hub_export import export
+
+    logging.disable_progress_bar()
+    try:
+        click.echo(f"the model is in {export(folder, source)}")
+    except CheckpointError as error:
         raise Problem(str(error)) from error
 
 

@@ -74,9 +74,16 @@ def _is_import(node: ast.stmt) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def test_the_server_process_loads_no_model_and_no_jedi() -> None:
-    heavy = {"torch", "transformers", "jedi", "parso"}
-    program = "import sys, lancefill, lsp_server.server; print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("lancefill, lsp_server.server", {"torch", "transformers", "jedi", "parso"}),
+        ("completion.model.worker", {"transformers", "jedi", "parso"}),
+    ],
+)
+def test_processes_load_only_what_they_need(modules: str, heavy: set[str]) -> None:
+    """The server no model and no jedi, the model process nothing of transformers."""
+    program = f"import sys, {modules}; print(*sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True, cwd="/"
     )

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ import safetensors.torch
 import torch
 
 from completion.model.codefill import CodeFill, Config
-from completion.model.tokenizer import Tokenizer
+from completion.model.tokenizer import Tokenizer, TokenizerError
 from completion.model.types import STATE_NAMES
 
 FORMAT = 1  # raise where an older loader would misread the files
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 MODEL, TOKENIZER, MANIFEST = "model.safetensors", "tokenizer.json", "manifest.json"
+CARD = "MODEL_CARD.md"
 
 
 class CheckpointError(RuntimeError):
@@ -54,27 +57,34 @@ def load(
 ) -> Loaded:
     """Read and verify a model; the shipped one, on the best device, unless told otherwise.
 
-    Raises CheckpointError where a file is missing, damaged or belongs to another model.
+    Raises CheckpointError where a file is missing, damaged or belongs to another model, and where
+    the memory does not suffice.
     """
     place = SHIPPED if folder is None else folder
     manifest = _manifest(place)
     config = _config(manifest, place)
-    data = _verified(place, MODEL, manifest)
-    _verified(place, TOKENIZER, manifest)
-    tokenizer = Tokenizer.load(place / TOKENIZER)
-    if tokenizer.size != config.values:
-        raise CheckpointError(f"{place}: {tokenizer.size} tokens for a network of {config.values}")
+    _check_types(manifest, config, place)
+    tokenizer = _tokenizer(manifest, config, place)
     target = torch.device(device) if device is not None else best_device()
     number = dtype if dtype is not None else best_dtype(target)
-    model = _network(config, data, place).to(device=target, dtype=number).eval()
+    try:
+        data = _verified(place, MODEL, manifest)
+        model = _network(config, data, place).to(device=target, dtype=number).eval()
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise CheckpointError(f"not enough memory to load {place / MODEL} on {target}") from error
     return Loaded(
         model.requires_grad_(requires_grad=False), tokenizer, config, target, number, manifest
     )
 
 
 def save(folder: Path, model: CodeFill, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write a model and its manifest, ``facts`` included; the manifest comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a model and its manifest, ``facts`` included.
+
+    What was in the folder stays as it was until all files are written; the manifest comes last.
+    Raises CheckpointError where they cannot be.
+    """
     weights = {
         name: weight.detach().to("cpu", torch.bfloat16).contiguous()
         for name, weight in model.state_dict().items()
@@ -83,8 +93,6 @@ def save(folder: Path, model: CodeFill, tokenizer: Path, facts: dict[str, Any]) 
         MODEL: safetensors.torch.save(weights, metadata={"format": "pt"}),
         TOKENIZER: tokenizer.read_bytes(),
     }
-    for name, data in files.items():
-        _write(folder / name, data)
     manifest = {
         "format": FORMAT,
         "config": model.config.to_json(),
@@ -96,7 +104,7 @@ def save(folder: Path, model: CodeFill, tokenizer: Path, facts: dict[str, Any]) 
         },
         **facts,
     }
-    _write(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    _write_all(folder, {**files, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
 
 
@@ -128,14 +136,62 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def config_of(shape: Mapping[str, Any]) -> Config:
+    """The network's configuration; what ``shape`` leaves out has its default.
+
+    Raises ValueError for a field that nobody knows or that is no such number.
+    """
+    defaults: dict[str, object] = {field.name: field.default for field in fields(Config)}
+    for name, value in shape.items():
+        if name not in defaults:
+            raise ValueError(f"the network has no field {name}")
+        if not _like(value, defaults[name]):
+            raise ValueError(f"{name} cannot be {value!r}")
+    try:
+        return Config(**shape)
+    except ZeroDivisionError as error:
+        raise ValueError(f"heads cannot be none: {dict(shape)}") from error
+
+
+def _like(value: object, default: object) -> bool:
+    """Whether a value is a number where the default is one: an integer may stand for a float."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if not isinstance(default, int | float):
+        return True  # the network's own to judge
+    kinds = (int, float) if isinstance(default, float) else (int,)
+    return type(value) in kinds and isinstance(value, int | float) and value >= 0
+
+
 def _config(manifest: dict[str, Any], folder: Path) -> Config:
     try:
-        config = Config(**manifest["config"])
-    except (KeyError, TypeError, ValueError) as error:
+        config = config_of(manifest["config"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{folder / MANIFEST}: bad configuration: {error}") from error
     if manifest.get("states_sha256") != states_digest():
         raise CheckpointError(f"{folder}: trained with other syntactic states; train it again")
     return config
+
+
+def _check_types(manifest: dict[str, Any], config: Config, folder: Path) -> None:
+    types = manifest.get("types")
+    if not isinstance(types, list) or not all(isinstance(name, str) for name in types):
+        raise CheckpointError(f"{folder / MANIFEST} does not name the AST types")
+    if len(types) > config.types:
+        raise CheckpointError(
+            f"{folder / MANIFEST}: {len(types)} AST types for a network of {config.types}"
+        )
+
+
+def _tokenizer(manifest: dict[str, Any], config: Config, folder: Path) -> Tokenizer:
+    _verified(folder, TOKENIZER, manifest)
+    try:
+        tokenizer = Tokenizer.load(folder / TOKENIZER)
+    except TokenizerError as error:
+        raise CheckpointError(str(error)) from error
+    if tokenizer.size != config.values:
+        raise CheckpointError(f"{folder}: {tokenizer.size} tokens for a network of {config.values}")
+    return tokenizer
 
 
 def _verified(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
@@ -158,17 +214,38 @@ def _verified(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
 
 
 def _network(config: Config, data: bytes, folder: Path) -> CodeFill:
-    model = CodeFill(config)
     try:
+        model = CodeFill(config)
         model.load_state_dict(safetensors.torch.load(data))
     except (RuntimeError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f"{folder / MODEL} does not fit its configuration: {error}"
-        ) from error
+        if out_of_memory(error):
+            raise
+        why = " ".join(str(error).split())  # torch lists names on lines of their own
+        raise CheckpointError(f"{folder / MODEL} does not fit its configuration: {why}") from error
     return model
 
 
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+def out_of_memory(error: Exception) -> bool:
+    """Whether ``error`` is the processor's or the GPU's way to say that nothing is left."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write every file beside its place, then move all of them there in this order."""
+    parts = {name: folder / f"{name}.part" for name in files}
+    path = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            path = parts[name]
+            path.write_bytes(data)
+        for name, part in parts.items():
+            path = folder / name
+            part.replace(path)
+    except OSError as error:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+        raise CheckpointError(f"cannot write {path}: {error.strerror}") from error

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 import tokenizers
-from tokenizers import models, pre_tokenizers
+from tokenizers import decoders, models, pre_tokenizers
 
 # One alternative per class of character; together they cover every character exactly once.
 # Combining marks (\p{M}) are neither letters nor blanks and fall into the punctuation run.
@@ -96,6 +96,12 @@ class Tokenizer:
         _refuse_surrogates(text)
         ids: list[int] = self._inner.encode(text, add_special_tokens=False).ids
         return ids
+
+    def with_decoder(self) -> tokenizers.Tokenizer:
+        """A copy for the library's own use, which decodes ids to text by itself."""
+        copy = tokenizers.Tokenizer.from_str(self._inner.to_str())
+        copy.decoder = decoders.ByteLevel()
+        return copy
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes the ids stand for; specials stand for none."""

@@ -107,7 +107,7 @@ class Scripted(CodeFill):
         states: Tensor,
         *,
         positions: Tensor | None = None,
-        before: Tensor | None = None,  # noqa: ARG002 - the script needs no context
+        before: Tensor | None = None,
         cache: KVCache | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
