@@ -22,6 +22,8 @@ NEWLINE = "<newline>"
 _FORMAT = re.compile(rb"[A-Za-z]*[fFtT][A-Za-z]*[\"']")
 _NESTED = 8
 """How many templates within each other are read."""
+LONGEST_LINE = 4096
+"""Lines with more bytes are not read, which takes milliseconds then: nobody wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,14 @@ def is_cardinal(language: str, before: bytes) -> bool:
     ``before`` is any bytes, the text in front of the cursor; its last line is looked at, in time
     linear in that line. Inside a comment, a string or a word it is none; inside the hole of a
     template or an f-string it may be one. A string or comment that began on a line above is not
-    seen: that is what ``Context.place`` tells. True everywhere in a language without data.
+    seen: that is what ``Context.place`` tells. Where nothing is known it is True: in a language
+    without data, on a line longer than `LONGEST_LINE`.
     """
     known = points_of(language)
     if known is None:
         return True
     line = before[max(before.rfind(b"\n"), before.rfind(b"\r")) + 1 :]
-    return last_type(line, known) in known.triggers
+    return len(line) > LONGEST_LINE or last_type(line, known) in known.triggers
 
 
 def last_type(text: bytes, known: CardinalPoints) -> str | None:

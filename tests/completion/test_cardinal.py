@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from completion.cardinal import is_cardinal, last_type, points_of, trigger_characters
+from completion.cardinal import LONGEST_LINE, is_cardinal, last_type, points_of, trigger_characters
 from indexing.languages import languages
 from training.corpus import PERMISSIVE
 
@@ -189,9 +189,16 @@ def test_a_language_without_data_is_not_gated() -> None:
     assert is_cardinal("cobol", b"DISPLAY x ")
 
 
+def test_a_line_that_nobody_wrote_is_not_read() -> None:
+    line = b"x = [" + b"1, " * 100_000 + b"f(a)"
+    assert is_cardinal("python", line)
+    assert not is_cardinal("python", line[-LONGEST_LINE:])
+    assert not is_cardinal("python", line + b"\ny = f(a)")
+
+
 def test_deep_templates_end() -> None:
     assert is_cardinal("javascript", b"`" + rb"${\`" * 3 + b"${")
-    assert not is_cardinal("javascript", b"`" + rb"${\`" * 20_000 + b"${")
+    assert not is_cardinal("javascript", b"`" + rb"${\`" * 500 + b"${")
 
 
 FRAGMENTS = (
