@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from completion import filters, retrieval
 from completion.candidates import Candidates, gather, scope_at, with_library
+from completion.cardinal import is_cardinal
 from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
 from completion.languages import language_for
@@ -44,7 +45,7 @@ from completion.request import (
     Timing,
 )
 from indexing.index import Snapshot
-from indexing.languages import family_of
+from indexing.languages import family_of, language_of
 from indexing.messages import place_of
 from indexing.ngrams import View
 
@@ -233,6 +234,31 @@ def _failure(error: Exception) -> Reason:
     return Reason(Code.FAILED, f"a defect in Lancefill ({type(error).__name__}); see the log")
 
 
+NOTHING_BEGINS = Reason(
+    Code.GATED,
+    "nothing to complete begins behind what is typed; ask for it by key to get it anyway",
+)
+
+
+def finished(request: Request, context: Context) -> bool:
+    """Whether a request that nobody made by hand is for the place right behind something finished.
+
+    That is a place in code that touches what stands before it and is no cardinal point: behind a
+    closed bracket, a string, a number. What was right there was a single mark (lab log). Behind a
+    blank the writer means to go on, so it does not count, nor does a half-typed word. Behind a
+    dot (`Place.MEMBER`) something always begins.
+    """
+    if not request.automatic or request.selected is not None:
+        return False
+    if context.place not in (Place.NAME, Place.NUMBER):
+        return False
+    before = request.text[: request.offset]
+    if (context.prefix and context.place is not Place.NUMBER) or before[-1:] in b" \t\f":
+        return False
+    language = language_of(request.path)
+    return language is not None and not is_cardinal(language.name, before)
+
+
 # Popup
 
 
@@ -243,6 +269,8 @@ async def _popup(
         context = _read(request, snapshot)
     if context.place in _NO_POPUP:
         return Popup((), (Reason(Code.GATED, f"no names are offered here: {context.place}"),))
+    if finished(request, context):
+        return Popup((), (NOTHING_BEGINS,))
     with clock.step("candidates"):
         view = view_of(request, context, snapshot)
         offered = partial(predicted, view, context)
@@ -455,6 +483,8 @@ def _gate(request: Request, context: Context, options: Options) -> Reason | None
         return Reason(Code.GATED, "nothing stands before the cursor")
     if request.selected is not None and not request.selected.startswith(context.prefix):
         return Reason(Code.GATED, "the selected item replaces what is typed")
+    if finished(request, context):
+        return NOTHING_BEGINS
     return None
 
 

@@ -14,13 +14,14 @@ class Request:
     ``text`` is the whole document as UTF-8; ``offset`` a byte offset into it, on a character
     boundary; ``path`` the file's path relative to the workspace root with ``/`` separators (it may
     not exist on disk). ``selected`` is the popup item the editor currently previews (ghost text
-    must extend it).
+    must extend it). ``automatic``: the editor asks by itself, nobody pressed a key for it.
     """
 
     path: str
     text: bytes
     offset: int
     selected: str | None = None
+    automatic: bool = False
 
 
 class Origin(StrEnum):

@@ -141,7 +141,7 @@ async def _write_round(
 async def _write(headless: Headless, arm: str, cut: Cut, data: bytes) -> Written:
     """Ask once, with nothing of this prompt cached: the worst case of the first keystroke."""
     headless.index.update(cut.path, data)
-    request = Request(cut.path, data, cut.offset)
+    request = Request(cut.path, data, cut.offset, automatic=True)  # as while somebody types
     options = dataclasses.replace(headless.options, min_confidence=0.0)
     start = time.perf_counter()
     ghost = await engine.ghost(

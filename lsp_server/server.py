@@ -23,6 +23,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
+from completion.cardinal import trigger_characters
 from completion.request import Code, Reason
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
@@ -36,8 +37,8 @@ from lsp_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TRIGGERS = [".", "@"]
-"""Letters trigger completion by themselves in every editor."""
+TRIGGERS = trigger_characters()
+"""Letters trigger completion by themselves in every editor, so they need not be named."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
 ASK = "lancefill.ask"
@@ -227,7 +228,9 @@ def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
 async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
     """The popup."""
     uri = params.text_document.uri
-    work = ls.session.popup(uri, params.position)
+    kind = params.context.trigger_kind if params.context else None
+    automatic = kind is types.CompletionTriggerKind.TriggerCharacter
+    work = ls.session.popup(uri, params.position, automatic=automatic)
     listed = await ls.newest.run((uri, "popup"), work)
     if listed is None:
         listed = Reason(Code.SUPERSEDED, "a newer request took its place")
@@ -259,7 +262,8 @@ async def inline_completion(
     """The ghost text."""
     uri, info = params.text_document.uri, params.context.selected_completion_info
     selected = info.text if info else None
-    work = ls.session.ghost(uri, params.position, selected=selected)
+    automatic = params.context.trigger_kind is types.InlineCompletionTriggerKind.Automatic
+    work = ls.session.ghost(uri, params.position, selected=selected, automatic=automatic)
     answer = await ls.newest.run((uri, "ghost"), work)
     if answer is None:
         answer = Reason(Code.SUPERSEDED, "a newer request took its place")

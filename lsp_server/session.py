@@ -232,11 +232,13 @@ class Session:
 
     # Questions ------------------------------------------------------------------------------------
 
-    async def popup(self, uri: str, position: types.Position) -> Listed | Reason:
-        """The names for the popup at a position."""
+    async def popup(
+        self, uri: str, position: types.Position, *, automatic: bool = False
+    ) -> Listed | Reason:
+        """The names for the popup at a position; ``automatic``: nobody asked for it by hand."""
         if not self.settings.popup:
             return Reason(Code.DISABLED, "the popup is switched off (lancefill.popup)")
-        question = self._question(uri, position)
+        question = self._question(uri, position, automatic=automatic)
         if isinstance(question, Reason):
             return question
         popup = await engine.popup(*self._asked(question))
@@ -258,12 +260,17 @@ class Session:
         return (items[int(rank)], listed.document) if int(rank) < len(items) else None
 
     async def ghost(
-        self, uri: str, position: types.Position, *, selected: str | None
+        self,
+        uri: str,
+        position: types.Position,
+        *,
+        selected: str | None,
+        automatic: bool = False,
     ) -> tuple[Ghost, Question] | Reason:
         """The ghost text at a position, with the question that it answers."""
         if not self.settings.ghost_text:
             return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
-        question = self._question(uri, position, selected=selected)
+        question = self._question(uri, position, selected=selected, automatic=automatic)
         if isinstance(question, Reason):
             return question
         return await engine.ghost(*self._asked(question)), question
@@ -293,7 +300,12 @@ class Session:
         return found[:limit]
 
     def _question(
-        self, uri: str, position: types.Position, *, selected: str | None = None
+        self,
+        uri: str,
+        position: types.Position,
+        *,
+        selected: str | None = None,
+        automatic: bool = False,
     ) -> Question | Reason:
         document = self._documents.get(uri)
         if document is None:
@@ -308,7 +320,8 @@ class Session:
             return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
         folder.index.refresh()
         offset = documents.offset_at(document, position, self.editor.encoding)
-        return Question(Request(name, document.text, offset, selected), document, folder)
+        request = Request(name, document.text, offset, selected, automatic)
+        return Question(request, document, folder)
 
     def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
         folder = question.folder

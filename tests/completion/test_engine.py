@@ -487,6 +487,79 @@ async def test_no_ghost_text_where_it_would_disturb(text: str, code: Code, tmp_p
     assert (written.edit, written.reason.code, model.prompts) == (None, code, [])
 
 
+FINISHED = ("x = f(a)‸", "x = [1]‸", "x = {1}‸", "x = 'a'‸", "x = 12‸", "def f(): ...‸")
+"""Places right behind something finished, where only a mark or a line end could follow."""
+GOING_ON = (
+    *("x = f(‸", "x = a.‸", "x = f(a) ‸", "x = y‸", "return ‸", "x =‸", "a = 1\n‸", "f(\n    ‸"),
+    *("x = f'{f(a).‸", "x = '''\n(a)'''\n‸", "x = f(a)\r\n    ‸"),
+)
+
+
+@pytest.mark.parametrize("text", FINISHED)
+async def test_nobody_is_disturbed_behind_what_is_finished(text: str, tmp_path: Path) -> None:
+    request, snapshot = asked({"m.py": text}, "m.py", tmp_path)
+    model = Model("more_text")
+    by_itself = replace(request, automatic=True)
+    written = await engine.ghost(by_itself, snapshot, model, OPTIONS)
+    assert (written.edit, written.reason, model.prompts) == (None, engine.NOTHING_BEGINS, [])
+    await engine.ghost(request, snapshot, model, OPTIONS)
+    assert len(model.prompts) == 1
+
+
+@pytest.mark.parametrize("text", GOING_ON)
+async def test_ghost_text_comes_by_itself_where_something_begins(text: str, tmp_path: Path) -> None:
+    request, snapshot = asked({"m.py": text}, "m.py", tmp_path)
+    model = Model("more_text")
+    await engine.ghost(replace(request, automatic=True), snapshot, model, OPTIONS)
+    assert len(model.prompts) == 1
+
+
+async def test_ghost_text_extends_an_item_that_is_previewed_anywhere(tmp_path: Path) -> None:
+    request, snapshot = asked({"m.py": "x = f(a)‸"}, "m.py", tmp_path, selected="some_name")
+    model = Model("more_text")
+    await engine.ghost(replace(request, automatic=True), snapshot, model, OPTIONS)
+    assert len(model.prompts) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("m.py", "value = 1\nvalue = ...‸"),
+        ("m.py", "value = 1\nf(value)‸"),
+        ("m.ts", "const value = 1;\nf(value)‸"),
+        ("M.java", "class M { int value;‸"),
+    ],
+)
+async def test_no_list_opens_by_itself_behind_what_is_finished(
+    path: str, text: str, tmp_path: Path
+) -> None:
+    request, snapshot = asked({path: text}, path, tmp_path)
+    by_itself = replace(request, automatic=True)
+    found = await engine.popup(by_itself, snapshot, SilentHelpers(), OPTIONS)
+    assert (found.items, found.reasons) == ((), (engine.NOTHING_BEGINS,))
+    assert (await engine.popup(request, snapshot, SilentHelpers(), OPTIONS)).items
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("m.py", "class A:\n    b = 1\n\nA.‸"),
+        ("m.py", "class A:\n    b = 1\n\nx = f'{A.‸"),
+        ("m.py", "class A: ...\n@‸"),
+        ("m.py", "import ‸"),
+        ("m.ts", "class A { static b = 1 }\nA.‸"),
+        ("m.ts", "class A { static b = 1 }\nA?.‸"),
+        ("M.java", "class M { int x; void f() { this.‸"),
+    ],
+)
+async def test_lists_open_by_themselves_where_names_follow(
+    path: str, text: str, tmp_path: Path
+) -> None:
+    request, snapshot = asked({path: text}, path, tmp_path)
+    by_itself = replace(request, automatic=True)
+    assert (await engine.popup(by_itself, snapshot, SilentHelpers(), OPTIONS)).items
+
+
 @pytest.mark.parametrize(("option", "text"), [("in_comments", "# say ‸"), ("in_strings", "'say ‸")])
 async def test_gates_that_are_options(option: str, text: str, tmp_path: Path) -> None:
     options = replace(OPTIONS, **{option: True})

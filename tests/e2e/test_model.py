@@ -56,6 +56,14 @@ async def test_ghost_text_continues_the_line(session: Session) -> None:
     assert item["range"]["end"] == {"line": CURSOR[0], "character": CURSOR[1]}
 
 
+async def test_none_comes_by_itself_behind_what_is_finished(session: Session) -> None:
+    session.open("done.py", "value = call(1)")
+    before = len(session.client.notifications)
+    assert await session.ghost("done.py", 0, 15) == []
+    assert (await session.reason("ghost", before))["code"] == "gated"
+    await judged(session, session.at("done.py", 0, 15), {"triggerKind": 1})
+
+
 async def test_a_half_typed_word_is_part_of_the_suggestion(session: Session) -> None:
     session.open("half.py", "import os\n\nfor name in os.listdir(path):\n    pri")
     for item in await judged(session, session.at("half.py", 3, 7), {"triggerKind": 2}):

@@ -81,7 +81,7 @@ async def test_capabilities(session: Session) -> None:
     wanted = {"vscode": "utf-16", "neovim": "utf-8", "bare": "utf-16"}
     assert offered["positionEncoding"] == wanted[session.name]
     assert offered["completionProvider"]["resolveProvider"] is True
-    assert "." in offered["completionProvider"]["triggerCharacters"]
+    assert offered["completionProvider"]["triggerCharacters"] == [".", "@"]
     assert offered["inlineCompletionProvider"] == {}
     assert offered["textDocumentSync"]["change"] == 2
     assert offered["workspace"]["workspaceFolders"]["supported"] is True
@@ -94,6 +94,19 @@ async def test_popup_in_our_order(session: Session) -> None:
     assert len(items) <= 50
     assert all(item["sortText"] for item in items)
     assert len({item["sortText"] for item in items}) == len(items)
+
+
+async def test_nothing_comes_by_itself_behind_what_is_finished(session: Session) -> None:
+    session.open("done.py", "value = call(1)")
+    at, before = session.at("done.py", 0, 15), len(session.client.notifications)
+    typed = {**at, "context": {"triggerKind": 2, "triggerCharacter": ")"}}
+    answer = await session.client.request("textDocument/completion", typed)
+    assert answer["items"] == []
+    assert (await session.reason("popup", before))["code"] == "gated"
+    by_hand = {**at, "context": {"triggerKind": 1}}
+    answer = await session.client.request("textDocument/completion", by_hand)
+    assert answer["items"]
+    session.close("done.py")
 
 
 async def test_resolve_tells_what_the_list_left_out(session: Session) -> None:

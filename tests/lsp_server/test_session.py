@@ -66,3 +66,15 @@ async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
     assert prepared == ["use.py"]
     told("progress", {"phase": "ready"})  # nothing changed since
     assert prepared == ["use.py"]
+
+
+async def test_a_list_that_nobody_asked_for_stays_shut_behind_what_is_finished(
+    session: Session, tmp_path: Path
+) -> None:
+    uri = opened(session, tmp_path / "outer" / "use.py", "x = f(a)")
+    asked = await session.popup(uri, types.Position(0, 8))
+    told = await session.popup(uri, types.Position(0, 8), automatic=True)
+    assert isinstance(asked, Listed)
+    assert isinstance(told, Listed)
+    assert asked.popup.items
+    assert (told.popup.items, told.popup.reasons) == ((), (engine.NOTHING_BEGINS,))
