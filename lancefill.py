@@ -18,6 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from completion.engine import Explanation
+    from lsp_server.settings import Settings
 
 FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -611,6 +612,75 @@ def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int
     if items is not None:
         report.write_jsonl(items, written)
     report.print_json(console, result)
+
+
+WEIGHTS = click.option("--weights", type=FOLDER, help="Another model than the shipped one.")
+PLOTS = click.option("--plots", type=click.Path(path_type=Path), help="Draw into this folder.")
+DEADLINE = click.option(
+    "--deadline-ms",
+    type=click.IntRange(20, 10_000),
+    help="Another deadline than an editor's, to see quality apart from speed.",
+)
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Per repository."
+)
+@SEED
+@ITEMS
+@WEIGHTS
+@DEADLINE
+@PLOTS
+@click.option("--from", "given", type=FILE, help="Judge what --items wrote, ask nobody.")
+@click.option("--fit", is_flag=True, help="Fit, cross-validate, and write the fitted model.")
+@click.option("--out", type=OUTPUT, help="Where to; by default into the package.")
+@one_line()
+def confidence(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
+    weights: Path | None, deadline_ms: int | None, plots: Path | None, given: Path | None,
+    fit: bool, out: Path | None,
+) -> None:  # fmt: skip
+    """Is ghost text right as often as its confidence says?
+
+    Calibration error, Brier score, and what thresholds show: of 100 requests accepted, rejected,
+    nothing. Repositories that the model was trained on are left out.
+
+    \b
+      lancefill eval confidence
+      lancefill eval confidence --role dev --fit
+    """
+    from evaluation import apirun, report
+    from evaluation import confidence as check
+    from evaluation.contamination import ModelError
+    from evaluation.plots import PlotsError
+
+    if fit and role != "dev" and not names and given is None:
+        raise Problem("the confidence is fitted to development repositories: --role dev")
+    console = report.console()
+    facts = report.machine()
+    try:
+        if given is not None:
+            written = check.read(given)
+        else:
+            found = check.unread(apirun.sources(names, role), weights)
+            chosen = _deadline(deadline_ms)
+            written = check.collect(found, count, seed, chosen, console, weights)
+        if items is not None:
+            report.write_jsonl(items, written)
+        target = (out or check.packaged()) if fit else None
+        result = check.run(written, console, out=target, seed=seed, weights=weights, plots=plots)
+    except (check.SamplesError, ModelError, PlotsError) as error:
+        raise Problem(str(error)) from error
+    report.print_json(console, result | {"machine": facts})
+
+
+def _deadline(deadline_ms: int | None) -> Settings:
+    from lsp_server.settings import Settings
+
+    return Settings() if deadline_ms is None else Settings(ghost_deadline_ms=deadline_ms)
 
 
 @evaluate.command()

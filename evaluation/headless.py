@@ -77,9 +77,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """Start the helper processes and wait for the model."""
-    model = Model(model_program(settings.device), lambda: None) if settings.ghost_text else None
+async def running(settings: Settings, weights: Path | None = None) -> AsyncIterator[Running]:
+    """Start the helper processes and wait for the model: the shipped one without ``weights``."""
+    program = model_program(settings.device, weights)
+    model = Model(program, lambda: None) if settings.ghost_text else None
     library = Library()
     helpers = [library.helper] + ([model.helper] if model else [])
     for helper in helpers:
@@ -94,10 +95,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def opened(
-    root: Path, *, cache: Path | None = None, settings: Settings | None = None
+    root: Path,
+    *,
+    cache: Path | None = None,
+    settings: Settings | None = None,
+    weights: Path | None = None,
 ) -> AsyncIterator[Headless]:
     """Start the helpers, wait for the model, index ``root`` as far as its files changed."""
-    async with running(settings or Settings()) as started:
+    async with running(settings or Settings(), weights) as started:
         yield await started.within(root, cache)
 
 
