@@ -677,6 +677,36 @@ def confidence(
     report.print_json(console, result | {"machine": facts})
 
 
+@evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Lines, of all."
+)
+@SEED
+@ITEMS
+@WEIGHTS
+@DEADLINE
+@one_line()
+def keystrokes(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
+    weights: Path | None, deadline_ms: int | None,
+) -> None:  # fmt: skip
+    """How many keystrokes are saved while real lines are typed again?
+
+    Popup and ghost text at every character, under an editor's deadlines; what is shown and wrong.
+    """
+    from evaluation import apirun, report
+    from evaluation import keystrokes as typing
+
+    console = report.console()
+    found = apirun.sources(names, role)
+    result, lines = typing.run(found, count, seed, _deadline(deadline_ms), console, weights)
+    if items is not None:
+        report.write_jsonl(items, lines)
+    report.print_json(console, result)
+
+
 def _deadline(deadline_ms: int | None) -> Settings:
     from lsp_server.settings import Settings
 
