@@ -22,6 +22,7 @@ from evaluation.calibration import (
     brier,
     calibration_error,
     discrimination,
+    least_error,
 )
 from evaluation.plots import OTHERS, OURS, PlotsError, saved
 
@@ -35,11 +36,16 @@ WAYS = ("whole", "helps", "word")
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good the confidences of ``texts`` texts are; ``base`` is the share that helps."""
+    """How good the confidences of ``texts`` texts are; ``base`` is the share that helps.
+
+    ``error`` is the calibration error, ``least`` what it is by chance on so many texts when every
+    confidence is exactly right.
+    """
 
     texts: int
     base: float
     error: float
+    least: float
     brier: float
     discrimination: float
 
@@ -69,6 +75,7 @@ def judged(said: Floats, right: Floats) -> Quality:
         texts=len(said),
         base=float(right.mean()) if len(right) else 0.0,
         error=calibration_error(said, right),
+        least=least_error(said),
         brier=brier(said, right),
         discrimination=discrimination(said, right),
     )

@@ -57,6 +57,17 @@ def calibration_error(probabilities: Floats, right: Floats, count: int = BINS) -
     return sum(each.count * abs(each.said - each.true) for each in found) / max(total, 1)
 
 
+def least_error(probabilities: Floats, count: int = BINS, draws: int = 200, seed: int = 0) -> float:
+    """The calibration error that probabilities without any fault have on so few items.
+
+    The mean over outcomes that are drawn from the probabilities themselves: what is measured is
+    to be read against it.
+    """
+    drawn = np.random.default_rng(seed).random((draws, len(probabilities)))
+    outcomes = (drawn < probabilities).astype(np.float64)
+    return float(np.mean([calibration_error(probabilities, each, count) for each in outcomes]))
+
+
 def brier(probabilities: Floats, right: Floats) -> float:
     """Mean squared distance of probability and outcome; 0 where there are no items."""
     return float(np.mean((probabilities - right) ** 2)) if len(right) else 0.0

@@ -231,13 +231,14 @@ def fingerprint(weights: Path | None) -> str:
 
 
 def _qualities(found: Mapping[str, Quality]) -> Table:
-    header = ("", "texts", "helps", "calibration error", "Brier", "AUC")
+    header = ("", "texts", "helps", "calibration error", "by chance", "Brier", "AUC")
     rows = [
         [
             name,
             str(each.texts),
             f"{each.base:.1%}",
             f"{each.error:.3f}",
+            f"{each.least:.3f}",
             f"{each.brier:.3f}",
             f"{each.discrimination:.3f}",
         ]

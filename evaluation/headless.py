@@ -33,6 +33,10 @@ NOT_ASKED = Reason(Code.DISABLED, "ghost text was not asked for")
 ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
+class AbsentModelError(Exception):
+    """The model that was asked for cannot be had; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Headless:
     """One workspace with its index and its helper processes running; made by :func:`opened`.
@@ -78,7 +82,10 @@ class Running:
 
 @asynccontextmanager
 async def running(settings: Settings, weights: Path | None = None) -> AsyncIterator[Running]:
-    """Start the helper processes and wait for the model: the shipped one without ``weights``."""
+    """Start the helper processes and wait for the model: the shipped one without ``weights``.
+
+    Raises AbsentModelError where ``weights``, a folder, cannot be loaded.
+    """
     program = model_program(settings.device, weights)
     model = Model(program, lambda: None) if settings.ghost_text else None
     library = Library()
@@ -88,6 +95,8 @@ async def running(settings: Settings, weights: Path | None = None) -> AsyncItera
     try:
         if model is not None:
             await settled(model)
+            if weights is not None and (reason := model.reason) is not None:
+                raise AbsentModelError(f"the model cannot be asked: {reason.message}")
         yield Running(settings, model, library)
     finally:
         await asyncio.gather(*(helper.stop() for helper in helpers))
