@@ -448,7 +448,8 @@ async def _ghost(
     sure = confidence.shipped().probability(signs)
     answer = replace(answer, confidence=sure, signs=signs)
     if sure < options.min_confidence:
-        return replace(answer, reason=Reason(Code.LOW_CONFIDENCE, f"right with {sure:.0%} only"))
+        unlikely = Reason(Code.LOW_CONFIDENCE, f"right with a probability of {sure:.2f} only")
+        return replace(answer, reason=unlikely)
     return replace(answer, edit=_ghost_edit(kept, request, context))
 
 

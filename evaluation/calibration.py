@@ -113,13 +113,16 @@ def fit_logistic(matrix: Floats, right: Floats, ridge: float = RIDGE) -> tuple[f
 
 
 def fit_monotone(outputs: Floats, right: Floats, least: int = BLOCK) -> list[tuple[float, float]]:
-    """Knots (output, share right), both growing: isotonic regression over blocks of ``least``."""
+    """Knots (output, share right), both growing: isotonic regression over blocks of ``least``.
+
+    A block's share is (right + 1) / (items + 2), so that few items never speak of certainty.
+    """
     from scipy.optimize import isotonic_regression
 
     order = np.argsort(outputs, kind="stable")
     parts = np.array_split(order, max(1, len(order) // least))
     weights = np.array([len(part) for part in parts], np.float64)
-    shares = np.array([right[part].mean() for part in parts])
+    shares = np.array([(right[part].sum() + 1) / (len(part) + 2) for part in parts])
     middles = np.array([outputs[part].mean() for part in parts])
     fitted = isotonic_regression(shares, weights=weights)
     knots: list[tuple[float, float]] = []

@@ -174,7 +174,8 @@ def write(file: Path, written: Sequence[Written], about: Mapping[str, Any]) -> C
         "weights": model.weights,
         "knots": [list(knot) for knot in model.knots],
     }
-    file.write_text(json.dumps(body, indent=1) + "\n", "utf-8")
+    lines = ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in body.items())
+    file.write_text(f"{{{lines}}}\n", "utf-8")
     return model
 
 

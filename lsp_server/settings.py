@@ -66,7 +66,7 @@ class Settings:
     min_confidence: float = _setting(
         default=0.3,
         rule=Rule(
-            "Ghost text below this mean probability per token is not shown.",
+            "Ghost text that is less probably right than this is not shown.",
             minimum=0.0,
             maximum=1.0,
         ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,15 +25,15 @@ def context(text: str) -> Context:
     return language_for("a.py").read(text.encode(), len(text.encode()), None)
 
 
-def known(raw: RawGhost = RAW, text: str = "client.", **change: Any) -> dict[str, float]:
+def known(
+    raw: RawGhost = RAW,
+    text: str = "client.",
+    *,
+    shown: str | None = None,
+    proposals: Mapping[str, float] | None = None,
+) -> dict[str, float]:
     there = context(text)
-    return signs(
-        raw,
-        change.get("shown", raw.text),
-        there,
-        change.get("typed", there.prefix),
-        change.get("proposals"),
-    )
+    return signs(raw, raw.text if shown is None else shown, there, there.prefix, proposals)
 
 
 def test_what_the_tokens_say() -> None:

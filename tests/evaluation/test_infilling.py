@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -120,7 +119,12 @@ async def test_the_model_goes_on_through_guesses_and_line_ends() -> None:
     answers = [raw("a.", "unsure"), raw("b", "line"), raw("c", "length"), raw("(d)", "end")]
     text, asked = await filled(*answers)
     assert text == "a.b\nc(d)"
-    assert [prompt.prefix for _, prompt, _ in asked] == ["x = ", "x = a.", "x = a.b\n", "x = a.b\nc"]
+    assert [prompt.prefix for _, prompt, _ in asked] == [
+        "x = ",
+        "x = a.",
+        "x = a.b\n",
+        "x = a.b\nc",
+    ]
     assert all(prompt.suffix == "\nprint(x)\n" for _, prompt, _ in asked)
     for request, prompt, _ in asked:
         assert request.text[: request.offset].decode() == prompt.prefix
@@ -180,9 +184,8 @@ def test_the_first_line() -> None:
     assert first_line("  \n") == ""
 
 
-def run(folder: Path, kinds: Sequence[str], **options: Any) -> tuple[dict[str, Any], list[Any]]:
-    sets = {kind: KINDS[kind].read(folder) for kind in kinds}
-    return infilling.run(sets, Console(quiet=True), **options)
+def sets(folder: Path, kinds: Sequence[str]) -> dict[str, list[Blank]]:
+    return {kind: KINDS[kind].read(folder) for kind in kinds}
 
 
 def test_the_model_that_ships_fills_holes(tmp_path: Path) -> None:
@@ -192,7 +195,9 @@ def test_the_model_that_ships_fills_holes(tmp_path: Path) -> None:
     written(tmp_path, "devbench-python", DEVBENCH, broken)
     written(tmp_path, "devbench-java", DEVBENCH)
     kinds = ("single-line", "devbench-python", "devbench-java")
-    result, filled = run(tmp_path, kinds, prefix_only=True, run_tests=True)
+    result, filled = infilling.run(
+        sets(tmp_path, kinds), Console(quiet=True), prefix_only=True, run_tests=True
+    )
     assert [(one["set"], one["arm"], one["items"]) for one in result["sets"]] == [
         (kind, arm, 1 + (kind == "devbench-python")) for kind in kinds for arm in (BOTH, PREFIX)
     ]
@@ -207,4 +212,4 @@ def test_the_model_that_ships_fills_holes(tmp_path: Path) -> None:
 def test_weights_that_are_not_there(tmp_path: Path) -> None:
     written(tmp_path, "single-line", HUMANEVAL)
     with pytest.raises(AbsentModelError, match=r"manifest\.json"):
-        run(tmp_path, ("single-line",), weights=tmp_path)
+        infilling.run(sets(tmp_path, ["single-line"]), Console(quiet=True), weights=tmp_path)

@@ -55,7 +55,12 @@ def test_what_does_not_pass(program: str, says: str) -> None:
 def test_files_outside_stay_as_they_are(tmp_path: Path) -> None:
     kept = tmp_path / "kept.txt"
     kept.write_text("kept")
-    for change in ("os.remove({})", "os.rename({}, 'x')", "shutil.rmtree({})", "os.truncate({}, 0)"):
+    for change in (
+        "os.remove({})",
+        "os.rename({}, 'x')",
+        "shutil.rmtree({})",
+        "os.truncate({}, 0)",
+    ):
         place = str(tmp_path if "rmtree" in change else kept)
         outcome = sandbox.run(f"import os, shutil\n{change.format(repr(place))}")
         assert "RefusedError" in outcome.said
