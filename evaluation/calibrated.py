@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from evaluation.ghost import Written
 
 THRESHOLDS = tuple(step / 20 for step in range(20))
+ENOUGH = 2 / 3
+"""The share of shown texts that is to help: what the default of ``minConfidence`` is chosen by."""
+
 WAYS = ("whole", "helps", "word")
 """The ways to be right, as `Written` names them."""
 
@@ -98,6 +101,12 @@ def _point(written: Sequence[Written], threshold: float) -> Point:
     of_shown = [sum(getattr(one, way) for one in shown) / max(len(shown), 1) for way in WAYS]
     share = len(shown) / max(len(written), 1)
     return Point(threshold, share, share * of_shown[1], share * (1 - of_shown[1]), *of_shown)
+
+
+def advised(written: Sequence[Written]) -> float | None:
+    """The least threshold, in steps of 0.05, at which `ENOUGH` of what is shown helps."""
+    found = (each.threshold for each in points(written) if each.shown and each.helps >= ENOUGH)
+    return next(found, None)
 
 
 def curve(title: str, written: Sequence[Written]) -> Table:

@@ -29,6 +29,7 @@ from evaluation.calibration import Floats, fit_logistic, fit_monotone, folds
 from evaluation.contamination import ModelError, Seen, splits
 from evaluation.cuts import Cut, Place
 from evaluation.ghost import Written
+from evaluation.repositories import repositories
 from evaluation.workspaces import read_sources
 from lsp_server.settings import Settings
 
@@ -194,6 +195,8 @@ def run(
     """Judge, and with ``out`` fit and write; print. Raises SamplesError and PlotsError."""
     result: dict[str, Any] = {"eval": "confidence", "seed": seed, "requests": len(written)}
     title = "ghost text by confidence, per 100 requests"
+    if out is not None:
+        _refuse_reported(written)
     if out is None:
         judged = list(written)
         qualities = {"as shipped": calibrated.quality(judged)}
@@ -204,6 +207,8 @@ def run(
     result["points"] = [asdict(each) for each in calibrated.points(judged)]
     console.print(_qualities(qualities))
     console.print(calibrated.curve(title, judged))
+    result["advised"] = calibrated.advised(judged)
+    console.print(f"two of three shown texts help from confidence {result['advised']} on")
     if plots is not None:
         result["plots"] = [str(file) for file in calibrated.draw(judged, plots)]
     if out is not None:
@@ -218,6 +223,14 @@ def run(
         write(out, written, about)
         console.print(f"the fitted model is in {out}", highlight=False)
     return result
+
+
+def _refuse_reported(written: Sequence[Written]) -> None:
+    """Raise SamplesError where a repository is pinned for something else than development."""
+    names = {one.repository.partition(" ")[0] for one in written}
+    reported = [name for name, each in repositories().items() if each.role != "dev"]
+    if wrong := sorted(names & set(reported)):
+        raise SamplesError(f"nothing may be fitted to {', '.join(wrong)}: figures come from there")
 
 
 def packaged() -> Path:

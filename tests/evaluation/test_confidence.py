@@ -94,6 +94,16 @@ def test_what_cannot_be_fitted(texts: list[Written]) -> None:
         confidence.compare([one for one in texts if "one" in one.repository])
 
 
+@pytest.mark.parametrize("title", ["posting 2.11.1", "openai-agents 0.24.0", "fastmcp 4.2.3"])
+def test_nothing_is_fitted_to_what_figures_come_from(
+    texts: list[Written], title: str, tmp_path: Path
+) -> None:
+    mixed = [*texts, replace(texts[0], repository=title)]
+    with pytest.raises(SamplesError, match=f"fitted to {title.split()[0]}"):
+        confidence.run(mixed, Console(quiet=True), out=tmp_path / "x.json", seed=1)
+    assert not (tmp_path / "x.json").exists()
+
+
 def test_what_is_written_is_what_the_product_reads(texts: list[Written], tmp_path: Path) -> None:
     file = tmp_path / "confidence.json"
     result = confidence.run(texts, Console(quiet=True), out=file, seed=1)
@@ -126,6 +136,9 @@ def test_the_curve_by_hand() -> None:
     assert (half.shown, half.helps, half.whole) == (0.5, 1.0, 0.5)
     assert calibrated.quality(items).base == pytest.approx(2 / 3)
     assert calibrated.points([], (0.5,))[0].shown == 0.0
+    assert calibrated.advised(items) == 0.0  # two of three
+    assert calibrated.advised(items[1:]) == pytest.approx(0.35)
+    assert calibrated.advised(items[2:]) is None
 
 
 FILE = """\
