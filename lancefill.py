@@ -18,6 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from completion.engine import Explanation
+    from lsp_server.settings import Settings
 
 FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -57,11 +58,12 @@ class Position:
 def one_line() -> Iterator[None]:
     """Turn what may fail outside of us, the network and the server, into one line."""
     from evaluation.client import ServerEndedError
+    from evaluation.headless import AbsentModelError
     from evaluation.repositories import FetchError
 
     try:
         yield
-    except FetchError as error:
+    except (FetchError, AbsentModelError) as error:
         raise Problem(str(error)) from error
     except (ServerEndedError, TimeoutError) as error:
         raise click.ClickException(str(error) or "the server did not answer in time") from error
@@ -397,6 +399,20 @@ ROLE = click.option(
     show_default=True,
     help="Which pinned repositories: reported on, reported on but looked at, or tuned on.",
 )
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default="../shared/data",
+    show_default=True,
+    help="The folder of the outside sets.",
+)
+WEIGHTS = click.option("--weights", type=FOLDER, help="Another model than the shipped one.")
+PLOTS = click.option("--plots", type=click.Path(path_type=Path), help="Draw into this folder.")
+DEADLINE = click.option(
+    "--deadline-ms",
+    type=click.IntRange(20, 10_000),
+    help="Another deadline than an editor's, to see quality apart from speed.",
+)
 MEMBER = click.option(
     "--member", type=click.IntRange(0), default=180, show_default=True, help="Items after a dot."
 )
@@ -591,29 +607,42 @@ def dotprompts(data: Path, repos: Path | None) -> None:
 
 
 @evaluate.command()
-@click.option("--data", type=FILE, required=True, help="The set's Python file, as JSONL.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default="../shared/data/crosscodeeval/python.jsonl",
+    show_default=True,
+    help="The set's Python file, as JSONL.",
+)
 @click.option("--count", type=click.IntRange(1), help="Items; by default all.")
 @SEED
 @ITEMS
+@WEIGHTS
+@click.option("--whole", is_flag=True, help="Through all guesses to the end of the statement.")
 @one_line()
-def crosscodeeval(data: Path, count: int | None, seed: int, items: Path | None) -> None:
+def crosscodeeval(
+    data: Path, count: int | None, seed: int, items: Path | None, weights: Path | None, whole: bool
+) -> None:
     """Is what comes after a dot in Python right? CrossCodeEval, an outside set.
 
     Popup and ghost text, in the file alone and beside the set's chunks of other files.
     """
+    from functools import partial
+
     from evaluation import crosscodeeval as outside
     from evaluation import report
     from evaluation.items import ItemsError
 
     console = report.console()
+    writing = partial(outside.whole if whole else outside.shipped, weights)
     try:
         prompted = outside.sample(outside.read(data), count, seed)
+        result, answered = outside.run(prompted, console, writing=writing)
     except ItemsError as error:
         raise Problem(str(error)) from error
-    result, answered = outside.run(prompted, console)
     if items is not None:
         report.write_jsonl(items, answered)
-    report.print_json(console, result | {"seed": seed})
+    report.print_json(console, result | {"seed": seed, "whole": whole})
 
 
 @evaluate.command()
@@ -621,11 +650,7 @@ def crosscodeeval(data: Path, count: int | None, seed: int, items: Path | None) 
 @COUNT
 @SEED
 @ITEMS
-@click.option(
-    "--deadline-ms",
-    type=click.IntRange(20, 10_000),
-    help="Another deadline than an editor's, to see quality apart from speed.",
-)
+@DEADLINE
 @one_line()
 def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int | None) -> None:
     """Is the ghost text right at identifier edges and inside identifiers?
@@ -633,15 +658,154 @@ def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int
     Next identifier right, rest of the line right, share answered; with and without the n-gram.
     """
     from evaluation import ghost, report
-    from lsp_server.settings import Settings
 
     root, title = _pinned(name)
     console = report.console()
-    settings = Settings() if deadline_ms is None else Settings(ghost_deadline_ms=deadline_ms)
-    result, written = ghost.run(root, title, console, count=count, seed=seed, settings=settings)
+    result, written = ghost.run(
+        root, title, console, count=count, seed=seed, settings=_deadline(deadline_ms)
+    )
     if items is not None:
         report.write_jsonl(items, written)
     report.print_json(console, result)
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Per repository."
+)
+@SEED
+@ITEMS
+@WEIGHTS
+@DEADLINE
+@PLOTS
+@click.option("--from", "given", type=FILE, help="Judge what --items wrote, ask nobody.")
+@click.option("--fit", is_flag=True, help="Fit, cross-validate, and write the fitted model.")
+@click.option("--out", type=OUTPUT, help="Where to; by default into the package.")
+@one_line()
+def confidence(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
+    weights: Path | None, deadline_ms: int | None, plots: Path | None, given: Path | None,
+    fit: bool, out: Path | None,
+) -> None:  # fmt: skip
+    """Is ghost text right as often as its confidence says?
+
+    Calibration error, Brier score, and what thresholds show: of 100 requests accepted, rejected,
+    nothing. Repositories that the model was trained on are left out.
+
+    \b
+      lancefill eval confidence
+      lancefill eval confidence --role dev --fit
+    """
+    from evaluation import apirun, report
+    from evaluation import confidence as check
+    from evaluation.contamination import ModelError
+    from evaluation.plots import PlotsError
+
+    if fit and role != "dev" and not names and given is None:
+        raise Problem("the confidence is fitted to development repositories: --role dev")
+    console = report.console()
+    facts = report.machine()
+    try:
+        if given is not None:
+            written = check.read(given)
+        else:
+            found = check.unread(apirun.sources(names, role), weights)
+            chosen = _deadline(deadline_ms)
+            written = check.collect(found, count, seed, chosen, console, weights)
+        if items is not None:
+            report.write_jsonl(items, written)
+        target = (out or check.packaged()) if fit else None
+        result = check.run(written, console, out=target, seed=seed, weights=weights, plots=plots)
+    except (check.SamplesError, ModelError, PlotsError) as error:
+        raise Problem(str(error)) from error
+    report.print_json(console, result | {"machine": facts})
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Lines, of all."
+)
+@SEED
+@ITEMS
+@WEIGHTS
+@DEADLINE
+@one_line()
+def keystrokes(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
+    weights: Path | None, deadline_ms: int | None,
+) -> None:  # fmt: skip
+    """How many keystrokes are saved while real lines are typed again?
+
+    Popup and ghost text at every character, under an editor's deadlines; what is shown and wrong.
+    """
+    from evaluation import apirun, report
+    from evaluation import keystrokes as typing
+
+    console = report.console()
+    found = apirun.sources(names, role)
+    result, lines = typing.run(found, count, seed, _deadline(deadline_ms), console, weights)
+    if items is not None:
+        report.write_jsonl(items, lines)
+    report.print_json(console, result)
+
+
+@evaluate.command()
+@DATA
+@click.option(
+    "--set",
+    "kinds",
+    multiple=True,
+    help="single-line, random-span, devbench-python, -java, -javascript or -typescript (repeat "
+    "it); by default all.",
+)
+@click.option("--count", type=click.IntRange(1), help="Items of each set; by default all.")
+@SEED
+@ITEMS
+@WEIGHTS
+@click.option("--prefix-only", is_flag=True, help="Also without the text behind the hole.")
+@click.option(
+    "--run-tests", is_flag=True, help="RUN what the model wrote, in a limited process: pass@1."
+)
+@one_line()
+def infilling(
+    data: Path, kinds: tuple[str, ...], count: int | None, seed: int, items: Path | None,
+    weights: Path | None, prefix_only: bool, run_tests: bool,
+) -> None:  # fmt: skip
+    """Does the model fill holes in code? HumanEval-Infilling and DevBench, outside sets.
+
+    Whole text, first line, similarity of edits. pass@1 needs --run-tests, which runs generated
+    code: as a process without network or input, with limits of time and memory, that may change
+    nothing outside a folder of its own; that guards against accidents, not against malice.
+
+    \b
+      lancefill eval infilling --set single-line --set random-span --count 50 --run-tests
+    """
+    from evaluation import blanks, report
+    from evaluation import infilling as holes
+    from evaluation.items import ItemsError
+
+    unknown = set(kinds) - set(blanks.KINDS)
+    if unknown:
+        known = ", ".join(blanks.KINDS)
+        raise Problem(f"there is no set {', '.join(sorted(unknown))}; there are: {known}")
+    console = report.console()
+    try:
+        sets = {
+            name: blanks.sample(blanks.KINDS[name].read(_data(data)), count, seed)
+            for name in kinds or blanks.KINDS
+        }
+        result, filled = holes.run(
+            sets, console, weights=weights, prefix_only=prefix_only, run_tests=run_tests
+        )
+    except ItemsError as error:
+        raise Problem(str(error)) from error
+    if items is not None:
+        report.write_jsonl(items, filled)
+    report.print_json(console, result | {"seed": seed})
 
 
 @evaluate.command()
@@ -731,6 +895,19 @@ def doctor() -> None:
     from evaluation.report import console
 
     sys.exit(run(console()))
+
+
+def _data(folder: Path) -> Path:
+    """The folder of outside sets. Raises Problem where there is none."""
+    if not folder.is_dir():
+        raise Problem(f"there is no folder {folder} with the sets: name one with --data")
+    return folder
+
+
+def _deadline(deadline_ms: int | None) -> Settings:
+    from lsp_server.settings import Settings
+
+    return Settings() if deadline_ms is None else Settings(ghost_deadline_ms=deadline_ms)
 
 
 def _pinned(name: str) -> tuple[Path, str]:

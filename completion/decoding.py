@@ -79,6 +79,7 @@ class _Draft:
     count: int = 0
     row: Tensor | None = None
     stop: str = ""
+    log_probs: list[float] = field(default_factory=list)  # of each token, ``count`` of them
     rank: float = -math.inf  # log P(data, and that its last pre-token ends there), or a bound
 
     @property
@@ -122,6 +123,7 @@ def write(
         stop=draft.stop,
         reused=reused,
         timeline=watch.laps,
+        log_probs=tuple(round(each, 4) for each in draft.log_probs),
     )
 
 
@@ -253,6 +255,7 @@ def _take(
     data = model.tokenizer.token_bytes[token][overlap:]
     ended = 0 if token == model.tokenizer.end else _line_end(syntax, data)
     draft.log_prob += log_prob
+    draft.log_probs.append(log_prob)
     draft.count += 1
     draft.rank = draft.log_prob
     draft.row = None
@@ -313,6 +316,7 @@ def _finish(
             border = draft.data, draft.log_prob, draft.count
         if float(draft.row[token]) < math.log(UNSURE):
             draft.data, draft.log_prob, draft.count = border
+            del draft.log_probs[draft.count :]
             draft.stop = "unsure"
         elif draft.count >= max_tokens:
             draft.stop = "length"

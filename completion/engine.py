@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from completion import filters, retrieval
+from completion import confidence, filters, retrieval
 from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.cardinal import is_cardinal
 from completion.context import Context, Place
@@ -99,8 +99,8 @@ class Helpers(Protocol):
 class Options:
     """What a person can choose; the defaults are owned by the settings of whoever calls.
 
-    ``snippets``: the editor understands LSP snippet syntax. ``min_confidence``: ghost text whose
-    geometric mean probability per token is lower is not shown. ``in_comments``/``in_strings``:
+    ``snippets``: the editor understands LSP snippet syntax. ``min_confidence``: ghost text that is
+    less probably right (``confidence.py``) is not shown. ``in_comments``/``in_strings``:
     ghost text there. ``model_scores``: wait for the model's opinion on the best names until the
     popup's deadline.
     """
@@ -362,11 +362,14 @@ def view_of(request: Request, context: Context, snapshot: Snapshot) -> View | No
 
 def predicted(view: View | None, context: Context) -> list[str]:
     """The names that the n-gram proposes at the cursor, best first."""
-    if view is None:
-        return []
+    return [] if view is None else list(_proposals(view, context))
+
+
+def _proposals(view: View, context: Context) -> dict[str, float]:
+    """The words that the n-gram proposes at the cursor with their probabilities, best first."""
     before, _ = view.context(context.start)
     found = view.predict(before, context.prefix.encode(), PREDICTED_NAMES)
-    return [name.decode("utf-8", "replace") for name, _ in found]
+    return {name.decode("utf-8", "replace"): probability for name, probability in found}
 
 
 def _shortfall(
@@ -455,17 +458,39 @@ async def _ghost(
         folder = snapshot.ngram_folder
         wanted = GhostOptions(options.max_tokens, str(folder) if folder else None)
     with clock.step("model"):
-        raw = await helpers.ghost(request, asked, wanted, options.ghost_deadline_ms - clock.now())
+        async with _Pending() as pending:
+            left = options.ghost_deadline_ms - clock.now()
+            writing = pending.start(helpers.ghost(request, asked, wanted, left))
+            await asyncio.sleep(0)  # the question leaves now, the n-gram is read meanwhile
+            proposals = _given_typed(request, context, snapshot)
+            raw = await writing
     if isinstance(raw, Reason):
         return Ghost(None, raw, prompt=asked)
     clock.book_within("model", raw.timeline)
     with clock.step("filters"):
-        kept = _filtered(raw, asked, request, context, snapshot, options)
+        kept = _filtered(raw, asked, request, context, snapshot)
+    answer = Ghost(None, None, 0.0, raw.tokens, raw.stop, raw.reused, asked)
     if isinstance(kept, Reason):
-        edit, reason = None, kept
-    else:
-        edit, reason = _ghost_edit(kept, request, context), None
-    return Ghost(edit, reason, raw.confidence, raw.tokens, raw.stop, raw.reused, asked)
+        return replace(answer, reason=kept)
+    signs = confidence.signs(raw, kept, context, request.selected or context.prefix, proposals)
+    sure = confidence.shipped().probability(signs)
+    answer = replace(answer, confidence=sure, signs=signs)
+    if sure < options.min_confidence:
+        unlikely = Reason(Code.LOW_CONFIDENCE, f"right with a probability of {sure:.2f} only")
+        return replace(answer, reason=unlikely)
+    return replace(answer, edit=_ghost_edit(kept, request, context))
+
+
+def _given_typed(
+    request: Request, context: Context, snapshot: Snapshot
+) -> Mapping[str, float] | None:
+    """The n-gram's words at the cursor, with their probabilities given what is typed of them."""
+    view = view_of(request, context, snapshot)
+    if view is None:
+        return None
+    found = _proposals(view, context)
+    whole = sum(found.values()) if context.prefix else 1.0
+    return {name: probability / whole for name, probability in found.items()}
 
 
 def _gate(request: Request, context: Context, options: Options) -> Reason | None:
@@ -494,10 +519,7 @@ def _filtered(
     request: Request,
     context: Context,
     snapshot: Snapshot,
-    options: Options,
 ) -> str | Reason:
-    if raw.confidence < options.min_confidence:
-        return Reason(Code.LOW_CONFIDENCE, f"confidence {raw.confidence:.2f} is low")
     text, unknown = known_part(raw.text, asked, context, scope_at(context, request.path, snapshot))
     if unknown and not text.strip():
         return Reason(Code.UNKNOWN_NAME, f"{unknown} does not exist in this repository")

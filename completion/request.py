@@ -176,8 +176,10 @@ class Ghost:
     """One inline suggestion, or the reason for none.
 
     ``edit`` inserts (or replaces from the start of the half-typed word); ``confidence`` is the
-    geometric mean probability per token, in [0, 1]; ``tokens`` how many were generated, ``stop``
-    why no more were, ``reused`` how many of the prompt's were still in the cache.
+    probability, in [0, 1], that the shown text is what stands next on the line
+    (``confidence.py``), worked out from ``signs``, and 0 where no text was left to show;
+    ``tokens`` how many were generated, ``stop`` why no more were, ``reused`` how many of the
+    prompt's were still in the cache.
     """
 
     edit: TextEdit | None
@@ -188,6 +190,7 @@ class Ghost:
     reused: int = 0
     prompt: Prompt | None = None
     timeline: tuple[Timing, ...] = field(default=())
+    signs: Mapping[str, float] = field(default_factory=dict)
 
 
 class InsertCall(StrEnum):
@@ -234,7 +237,8 @@ class RawGhost:
 
     ``confidence`` is the geometric mean probability per token, ``reused`` the number of prompt
     tokens whose keys and values were still cached, ``timeline`` the model process's own steps in
-    milliseconds, ``stop`` why it ended.
+    milliseconds, ``stop`` why it ended, ``log_probs`` the natural-log probability of each token (a
+    helper that does not say them leaves them empty).
     """
 
     text: str
@@ -243,3 +247,4 @@ class RawGhost:
     stop: str = ""
     reused: int = 0
     timeline: Mapping[str, float] = field(default_factory=dict)
+    log_probs: Sequence[float] = ()

@@ -9,6 +9,8 @@ from completion.request import Ghost
 from evaluation.cuts import Cut
 
 WORD = re.compile(r"\w*")
+NEXT = re.compile(r"\W*\w+")
+"""The next word of a line and what stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,27 @@ def line_right(cut: Cut, text: str) -> bool:
     """Return whether the first line of ``text`` is the true rest of the line, up to end spaces."""
     first = text.splitlines()[0] if text else ""
     return bool(first.strip()) and first.rstrip() == cut.rest.rstrip()
+
+
+def whole_right(cut: Cut, text: str) -> bool:
+    """Return whether ``text`` is the true rest of the line and nothing else, up to end spaces."""
+    return bool(text.strip()) and text.rstrip() == cut.rest.rstrip()
+
+
+def helps(cut: Cut, text: str) -> bool:
+    """Return whether the line goes on with ``text``, up to its end spaces: nothing to take back."""
+    return bool(text.strip()) and cut.rest.startswith(text.rstrip())
+
+
+def word_right(cut: Cut, text: str) -> bool:
+    """Return whether ``text`` is right up to the end of the next word.
+
+    Where no word follows on the line the whole rest must be right.
+    """
+    true, written = NEXT.match(cut.rest), NEXT.match(text)
+    if true is None:
+        return whole_right(cut, text)
+    return written is not None and written[0] == true[0]
 
 
 def after_cursor(ghost: Ghost, data: bytes, offset: int) -> str:

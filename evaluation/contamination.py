@@ -202,10 +202,11 @@ def run(
     return result | {"machine": facts}, guesses
 
 
-def splits() -> dict[str, Seen]:
-    """What the shipped model's manifest says of each package. Raises ModelError."""
+def splits(weights: Path | None = None) -> dict[str, Seen]:
+    """What the manifest of a model, the shipped one, says of each package. Raises ModelError."""
+    folder = weights or resources.files("completion") / "weights"
     try:
-        text = (resources.files("completion") / "weights" / "manifest.json").read_text("utf-8")
+        text = (folder / "manifest.json").read_text("utf-8")
         packages = json.loads(text)["corpus"]["packages"]
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"the model does not say what it was trained on: {error}") from error

@@ -9,7 +9,9 @@ what the repository is for us, which is less than a real checkout.
 
 The popup of the real server is asked for right after the dot, and the ghost text as ``eval ghost``
 asks for it, but patiently and without the confidence threshold, since published figures know
-neither. The decoder still ends the text before a guess, as it does in an editor.
+neither. The decoder still ends the text before a guess, as it does in an editor; asked for *whole*
+statements the model goes on through guesses to the end of the statement, unfiltered, as the
+published figures were made.
 """
 
 from __future__ import annotations
@@ -30,13 +32,15 @@ from rich.console import Console
 from rich.table import Table
 
 from completion import engine
+from completion.languages import language_for
+from completion.prompting import prompt
 from completion.request import Request
-from evaluation import headless, report
+from evaluation import freely, headless, report
 from evaluation.answers import after_cursor, name_right
 from evaluation.apieval import Asked, judged
 from evaluation.arms import LANCEFILL, Arm
 from evaluation.items import ApiItem, ItemsError, Shape, Stratum, Variant
-from evaluation.statements import NAME, identifiers, lines, similarity
+from evaluation.statements import NAME, identifiers, identifiers_f1, lines, similarity
 from evaluation.statistics import Mean, Rate, mean, rate
 from evaluation.tables import HEADER, figures, row
 from evaluation.workspaces import Workspace
@@ -44,7 +48,7 @@ from lsp_server.settings import Settings
 
 ALONE, CHUNKS = "file alone", "with the chunks"
 STANDS = "  name stands there"
-GHOST_HEADER = ("", "n", "line", "identifiers", "similarity", "next name", "written", "shown")
+GHOST_HEADER = ("", "n", "line", "identifiers", "F1", "similarity", "next name", "written", "shown")
 
 PUBLISHED = {
     "CodeGen-350M": ((2.81, 8.22), (9.19, 16.89), (13.02, 20.53)),
@@ -164,10 +168,36 @@ class _Shipped:
 
 
 @asynccontextmanager
-async def shipped() -> AsyncIterator[Writer]:
-    """The model that ships."""
-    async with headless.running(Settings()) as running:
+async def shipped(weights: Path | None = None) -> AsyncIterator[Writer]:
+    """The model that ships, or that of a folder. Raises AbsentModelError."""
+    async with freely.model_running(weights) as running:
         yield _Shipped(running)
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The same prompt, written on to the end of the statement."""
+
+    running: headless.Running
+
+    async def write(self, workspace: Workspace, prompted: Prompted) -> Text:
+        here = await self.running.within(workspace.root, workspace.cache)
+        path, data, offset = prompted.item.path, prompted.text, prompted.item.offset
+        here.index.update(path, data)
+        request, snapshot = Request(path, data, offset), here.index.snapshot()
+        context = language_for(path).read(data, offset, snapshot.tree(path))
+        folder = snapshot.ngram_folder
+        text = await freely.Free(here.helpers, str(folder) if folder else None).go_on(
+            request, prompt(request, context, snapshot), one_line=True
+        )
+        return Text(text, 1.0)
+
+
+@asynccontextmanager
+async def whole(weights: Path | None = None) -> AsyncIterator[Writer]:
+    """The model that ships, or that of a folder, through all guesses. Raises AbsentModelError."""
+    async with freely.model_running(weights) as running:
+        yield _Whole(running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +213,7 @@ class Answered:
     ghost: Text
     line_right: bool
     identifiers_right: bool
+    identifiers_f1: float
     similarity: float
     name_right: bool
 
@@ -263,6 +294,7 @@ def judge(prompted: Prompted, arm: str, popup: Asked, ghost: Text) -> Answered:
         ghost=ghost,
         line_right=lines(text) == lines(rest),
         identifiers_right=identifiers(text) == identifiers(rest),
+        identifiers_f1=identifiers_f1(text, rest),
         similarity=similarity(text, rest),
         name_right=name_right(prompted.item.cut, text),
     )
@@ -280,6 +312,7 @@ class Quality:
 
     line: Rate
     identifiers: Rate
+    f1: Mean
     similarity: Mean
     name: Rate
     written: Rate
@@ -296,6 +329,7 @@ def quality(answered: Sequence[Answered]) -> Quality:
     return Quality(
         line=share(lambda one: one.line_right),
         identifiers=share(lambda one: one.identifiers_right),
+        f1=mean([one.identifiers_f1 for one in answered]),
         similarity=mean([one.similarity for one in answered]),
         name=share(lambda one: one.name_right),
         written=share(lambda one: bool(one.ghost.text)),
@@ -330,6 +364,7 @@ def _ghost_row(arm: str, answered: Sequence[Answered]) -> list[str]:
         str(len(answered)),
         str(summed.line),
         str(summed.identifiers),
+        f"{summed.f1.value:.2f}",
         f"{near.value:.1f} [{near.low:.0f}, {near.high:.0f}]",
         str(summed.name),
         f"{summed.written.value:.0%}",

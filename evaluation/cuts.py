@@ -38,6 +38,7 @@ class Place(StrEnum):
     NAME = "half-typed name"
     TOKEN = "inside a token"  # noqa: S105 - a place in code, not a password
     STATEMENT = "start of a statement"
+    EDGE = "before any token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,17 @@ def names(data: bytes) -> Iterator[Span]:
             stack.extend(reversed(node.children))
 
 
+def edges(data: bytes) -> Iterator[int]:
+    """Yield where every token of code begins, in source order; none in strings or comments."""
+    stack = [_parser().parse(data).root_node]
+    while stack:
+        node = stack.pop()
+        if node.type not in ("string", "comment"):
+            stack.extend(reversed(node.children))
+        if not node.children and node.type != "comment" and node.end_byte > node.start_byte:
+            yield node.start_byte
+
+
 _VALUES = frozenset(
     (
         *("argument_list", "return_statement", "expression_list", "if_statement", "elif_clause"),
@@ -155,6 +167,30 @@ def sample(
             found.append(cut)
             missing[cut.place] -= 1
         missing = {place: count for place, count in missing.items() if count > 0}
+    return sorted(found, key=lambda cut: (cut.path, cut.offset))
+
+
+def sample_edges(
+    files: Mapping[str, bytes], count: int, seed: int, per_file: int = PER_FILE
+) -> list[Cut]:
+    """Return up to ``count`` cuts before tokens, at most ``per_file`` in one file, one in a line.
+
+    Files and tokens are drawn by ``seed``. ``name`` is the word that begins there, if one does.
+    """
+    drawn = random.Random(seed)
+    paths = sorted(files)
+    drawn.shuffle(paths)
+    found: list[Cut] = []
+    for path in paths:
+        data = files[path]
+        starts = list(edges(data))
+        drawn.shuffle(starts)
+        by_line = {line_start(data, start): start for start in starts}
+        for start in list(by_line.values())[: min(per_file, count - len(found))]:
+            match = NAME.match(data, start)
+            found.append(
+                cut_at(path, data, start, Place.EDGE, (start, match.end() if match else start))
+            )
     return sorted(found, key=lambda cut: (cut.path, cut.offset))
 
 

@@ -7,7 +7,8 @@ process answer under the deadline of the settings: late is not answered. Two arm
 identical items: with the repository's n-gram mixed in, as shipped, and the model alone.
 
 Everything is asked without the confidence threshold; what the threshold of the default settings
-would have hidden counts as not answered. So one run also says what other thresholds would do.
+would have hidden counts as not answered. So one run also says what other thresholds would do, and
+how far the confidence is what it says (``calibration.py``).
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from completion import engine
@@ -37,17 +37,25 @@ from completion.request import (
     Reason,
     Request,
 )
-from evaluation import cuts, report
-from evaluation.answers import after_cursor, line_right, name_right
+from evaluation import calibrated, cuts, report
+from evaluation.answers import (
+    after_cursor,
+    helps,
+    line_right,
+    name_right,
+    whole_right,
+    word_right,
+)
+from evaluation.apieval import Source
 from evaluation.cuts import Cut, Place
 from evaluation.headless import Headless, opened
-from evaluation.statistics import mean, rate, spread
+from evaluation.statistics import rate, spread
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
 
 SHARES = {Place.DOT: 0.2, Place.SELF: 0.1, Place.STATEMENT: 0.2, Place.NAME: 0.2, Place.TOKEN: 0.3}
 INSIDE = frozenset((Place.NAME, Place.TOKEN))
-THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+THRESHOLDS = tuple(tenth / 10 for tenth in range(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +82,21 @@ class ModelAlone:
         return await self.helpers.ghost(request, prompt, alone, budget_ms)
 
 
+SHIPPED = "model + n-gram"
 ARMS: Mapping[str, Callable[[Helpers], Helpers]] = {
-    "model + n-gram": lambda helpers: helpers,
+    SHIPPED: lambda helpers: helpers,
     "model alone": ModelAlone,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One ghost text: ``text`` after the cursor (empty: ``reason`` says why) and what is true."""
+    """One ghost text: ``text`` after the cursor (empty: ``reason`` says why) and what is true.
+
+    ``whole``, ``helps`` and ``word`` are three ways to be right: the rest of the line and nothing
+    else; what the line goes on with, so that accepting it helps; right up to the next word's end.
+    ``signs`` are what the confidence was worked out from.
+    """
 
     arm: str
     cut: Cut
@@ -92,6 +106,12 @@ class Written:
     name_right: bool
     line_right: bool
     ms: float
+    repository: str = ""
+    stop: str = ""
+    whole: bool = False
+    helps: bool = False
+    word: bool = False
+    signs: Mapping[str, float] = field(default_factory=dict)
 
     def shown(self, threshold: float) -> bool:
         """Return whether the text would appear under a confidence threshold."""
@@ -106,39 +126,59 @@ def run(
     counts = {place: round(share * count) for place, share in SHARES.items()}
     sampled = cuts.sample(read_sources(root), counts, seed)
     with report.progress(console) as progress:
-        written = _write_all(root, sampled, settings, progress)
+        task = progress.add_task("writing", total=len(ARMS) * len(sampled))
+        source = Source(title, root)
+        written = write_all(source, sampled, settings, lambda: progress.advance(task))
     console.print(_table(title, written))
+    shipped = [one for one in written if one.arm == SHIPPED]
+    console.print(calibrated.curve(f"{SHIPPED}: shown and right, per 100 requests", shipped))
     console.print(_reasons(written))
     console.print(report.machine_line(facts), style="dim", highlight=False)
     return result(title, written, seed) | {"machine": facts}, written
 
 
-def _write_all(
-    root: Path, sampled: Sequence[Cut], settings: Settings, progress: Progress
+def write_all(
+    source: Source,
+    sampled: Sequence[Cut],
+    settings: Settings,
+    done: Callable[[], None],
+    arms: Sequence[str] = tuple(ARMS),
+    weights: Path | None = None,
 ) -> list[Written]:
-    task = progress.add_task("writing", total=len(ARMS) * len(sampled))
+    """Ask the ``arms`` at every cut of a repository, in copies that do not hold the answers."""
     written: list[Written] = []
     for one_round in rounds(sampled, lambda cut: cut):
-        with cut_copy(root, one_round) as workspace:
-            answers = _write_round(workspace, one_round, settings, lambda: progress.advance(task))
-            written += asyncio.run(answers)
+        with cut_copy(source.root, one_round) as workspace:
+            asking = _Asking(source.title, workspace, settings, done, weights)
+            written += asyncio.run(asking.all(one_round, arms))
     return written
 
 
-async def _write_round(
-    workspace: Workspace, sampled: Sequence[Cut], settings: Settings, done: Callable[[], None]
-) -> list[Written]:
-    root, written = workspace.root, []
-    async with opened(root, cache=workspace.cache, settings=settings) as headless:
-        # Arm by arm, so that no arm finds the prompt of the same cut still in the model's cache.
-        for arm, cut in itertools.product(ARMS, sampled):
-            written.append(await _write(headless, arm, cut, (root / cut.path).read_bytes()))
-            headless.index.forget(cut.path)
-            done()
-    return written
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One round: the workspace that its cuts are asked in."""
+
+    title: str
+    workspace: Workspace
+    settings: Settings
+    done: Callable[[], None]
+    weights: Path | None
+
+    async def all(self, sampled: Sequence[Cut], arms: Sequence[str]) -> list[Written]:
+        root, cache, written = self.workspace.root, self.workspace.cache, []
+        async with opened(
+            root, cache=cache, settings=self.settings, weights=self.weights
+        ) as headless:
+            # Arm by arm, so that no arm finds the prompt of the same cut in the model's cache.
+            for arm, cut in itertools.product(arms, sampled):
+                data = (root / cut.path).read_bytes()
+                written.append(await _write(headless, self.title, arm, cut, data))
+                headless.index.forget(cut.path)
+                self.done()
+        return written
 
 
-async def _write(headless: Headless, arm: str, cut: Cut, data: bytes) -> Written:
+async def _write(headless: Headless, title: str, arm: str, cut: Cut, data: bytes) -> Written:
     """Ask once, with nothing of this prompt cached: the worst case of the first keystroke."""
     headless.index.update(cut.path, data)
     request = Request(cut.path, data, cut.offset, automatic=True)  # as while somebody types
@@ -158,6 +198,12 @@ async def _write(headless: Headless, arm: str, cut: Cut, data: bytes) -> Written
         name_right=name_right(cut, text),
         line_right=line_right(cut, text),
         ms=ms,
+        repository=title,
+        stop=ghost.stop,
+        whole=whole_right(cut, text),
+        helps=helps(cut, text),
+        word=word_right(cut, text),
+        signs=ghost.signs,
     )
 
 
@@ -170,7 +216,7 @@ def result(title: str, written: Sequence[Written], seed: int) -> dict[str, Any]:
         arms[arm] = {
             **_quality(chosen, threshold),
             "thresholds": {str(limit): _quality(chosen, limit) for limit in THRESHOLDS},
-            "confidence": asdict(mean([one.confidence for one in chosen if one.text])),
+            "confidence": asdict(calibrated.quality(chosen)),
             "ms": asdict(spread([one.ms for one in chosen])),
         }
     facts = {"eval": "ghost", "repository": title, "seed": seed, "threshold": threshold}

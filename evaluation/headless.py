@@ -33,6 +33,10 @@ NOT_ASKED = Reason(Code.DISABLED, "ghost text was not asked for")
 ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
+class AbsentModelError(Exception):
+    """The model that was asked for cannot be had; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Headless:
     """One workspace with its index and its helper processes running; made by :func:`opened`.
@@ -77,9 +81,13 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """Start the helper processes and wait for the model."""
-    model = Model(model_program(settings.device), lambda: None) if settings.ghost_text else None
+async def running(settings: Settings, weights: Path | None = None) -> AsyncIterator[Running]:
+    """Start the helper processes and wait for the model: the shipped one without ``weights``.
+
+    Raises AbsentModelError where ``weights``, a folder, cannot be loaded.
+    """
+    program = model_program(settings.device, weights)
+    model = Model(program, lambda: None) if settings.ghost_text else None
     library = Library()
     helpers = [library.helper] + ([model.helper] if model else [])
     for helper in helpers:
@@ -87,6 +95,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     try:
         if model is not None:
             await settled(model)
+            if weights is not None and (reason := model.reason) is not None:
+                raise AbsentModelError(f"the model cannot be asked: {reason.message}")
         yield Running(settings, model, library)
     finally:
         await asyncio.gather(*(helper.stop() for helper in helpers))
@@ -94,10 +104,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def opened(
-    root: Path, *, cache: Path | None = None, settings: Settings | None = None
+    root: Path,
+    *,
+    cache: Path | None = None,
+    settings: Settings | None = None,
+    weights: Path | None = None,
 ) -> AsyncIterator[Headless]:
     """Start the helpers, wait for the model, index ``root`` as far as its files changed."""
-    async with running(settings or Settings()) as started:
+    async with running(settings or Settings(), weights) as started:
         yield await started.within(root, cache)
 
 

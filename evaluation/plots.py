@@ -46,7 +46,7 @@ def _arms(asked: Sequence[Asked], folder: Path) -> Path:
             chosen = [select(shared, situation, name) for name in names]
             _bars(axes, names, [getattr(figures(each).ranking, measure) for each in chosen])
             axes.set_title(f"{situation}\n{words} (n = {len(chosen[0])})", fontsize=9)
-    return _saved(figure, folder / "arms.png")
+    return saved(figure, folder / "arms.png")
 
 
 def _bars(axes: Axes, names: Sequence[str], rates: Sequence[object]) -> None:
@@ -77,7 +77,7 @@ def _strata(asked: Sequence[Asked], folder: Path) -> Path:
     for bar in axes.patches:
         bar.set_facecolor(OURS)
     axes.set_title("right name first, after the dot, by what stands before it", fontsize=9)
-    return _saved(figure, folder / "strata.png")
+    return saved(figure, folder / "strata.png")
 
 
 def _latency(asked: Sequence[Asked], folder: Path) -> Path:
@@ -94,10 +94,11 @@ def _latency(asked: Sequence[Asked], folder: Path) -> Path:
     axes.set_ylabel("share of popups", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    return _saved(figure, folder / "latency.png")
+    return saved(figure, folder / "latency.png")
 
 
-def _saved(figure: object, file: Path) -> Path:
+def saved(figure: object, file: Path) -> Path:
+    """Write a figure and free it; return the file."""
     from matplotlib.figure import Figure
 
     assert isinstance(figure, Figure)

@@ -35,3 +35,16 @@ def similarity(one: str, other: str) -> float:
     """How alike two pieces of code are without their comments, from 0 to 100."""
     first, second = ("\n".join(lines(code)) for code in (one, other))
     return 100 * SequenceMatcher(None, first, second, autojunk=False).ratio()
+
+
+def edit_similarity(one: str, other: str) -> float:
+    """How alike two texts are as they stand, but for space around them, from 0 to 100."""
+    return 100 * SequenceMatcher(None, one.strip(), other.strip(), autojunk=False).ratio()
+
+
+def identifiers_f1(one: str, other: str) -> float:
+    """How far two pieces of code have the same identifiers, in [0, 1]; 1 where neither has any."""
+    first, second = set(identifiers(one)), set(identifiers(other))
+    if not first and not second:
+        return 1.0
+    return 2 * len(first & second) / (len(first) + len(second))

@@ -62,6 +62,22 @@ def mean(values: Sequence[float], seed: int = 0, resamples: int = 2000) -> Mean:
     return Mean(len(data), float(data.mean()), float(low), float(high))
 
 
+def ratio(
+    parts: Sequence[float], wholes: Sequence[float], seed: int = 0, resamples: int = 2000
+) -> Mean:
+    """Return the sum of ``parts`` by that of ``wholes`` with a bootstrap interval over items.
+
+    Every whole is positive.
+    """
+    if not wholes:
+        return Mean(0, 0.0, 0.0, 0.0)
+    above, below = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
+    picks = np.random.default_rng(seed).integers(0, len(below), (resamples, len(below)))
+    drawn = above[picks].sum(axis=1) / below[picks].sum(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Mean(len(below), float(above.sum() / below.sum()), float(low), float(high))
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """How a quantity is distributed over ``n`` measurements, in the unit that they came in."""

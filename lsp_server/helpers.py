@@ -40,9 +40,10 @@ JEDI = module("jedi", "completion.jedi_worker")
 LOADING = Reason(Code.MODEL_LOADING, "the model is being loaded")
 
 
-def model_program(device: str) -> Program:
-    """The model process, on ``auto``, ``cpu`` or ``cuda``."""
-    return module("model", "completion.model.worker", "--device", device, niceness=NICENESS)
+def model_program(device: str, weights: Path | None = None) -> Program:
+    """The model process, on ``auto``, ``cpu`` or ``cuda``, with other weights than the shipped."""
+    arguments = ["--device", device, *(["--weights", str(weights)] if weights else [])]
+    return module("model", "completion.model.worker", *arguments, niceness=NICENESS)
 
 
 class Model:

@@ -121,6 +121,25 @@ def test_confidence_is_the_geometric_mean_per_token() -> None:
     assert 1 - 300 * math.exp(-12) < ghost.confidence < 1
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.text(st.sampled_from("ab_ 1.(\n"), max_size=8), st.integers(1, 8))
+def test_every_token_says_its_probability(text: str, max_tokens: int) -> None:
+    ghost = write(TOY, Session(TOY.cache()), layout_of(TOY, text), max_tokens, never)
+    assert len(ghost.log_probs) == ghost.tokens
+    assert max(ghost.log_probs) <= 0
+    mean = sum(ghost.log_probs) / len(ghost.log_probs)
+    assert math.exp(mean) == pytest.approx(ghost.confidence, abs=1e-4)
+
+
+def test_what_is_taken_back_before_a_guess_is_not_counted() -> None:
+    model, layout = scripted("x = ", "ab + 1")
+    assert isinstance(model.network, Scripted)
+    model.network.weak = {len(model.network.script) - 1 - len(TOKENIZER.encode(" + 1"))}
+    ghost = write(model, Session(model.cache()), layout, 40, never)
+    assert (ghost.text, ghost.stop) == ("ab", "unsure")
+    assert len(ghost.log_probs) == ghost.tokens
+
+
 def test_typing_along_reads_only_what_is_new() -> None:
     model, layout = scripted("x = ab", "(ab)")
     assert isinstance(model.network, Scripted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from completion import engine
+from completion import confidence, engine
 from completion.context import Context, Place
 from completion.engine import MAX_ITEMS, Options
 from completion.ranker import forest
@@ -30,6 +31,8 @@ from completion.request import (
     Suggestion,
     TextEdit,
 )
+from indexing.build import build
+from indexing.index import Index
 from tests.completion.test_candidates import FILES
 from tests.completion.workspace import CURSOR, OPTIONS, SilentHelpers, asked
 
@@ -421,7 +424,8 @@ async def test_ghost_text_continues_at_the_cursor(tmp_path: Path) -> None:
     assert written.reason is None
     assert written.edit is not None
     assert "client.fetch(3)\n" in applied(CLIENT, [written.edit])
-    assert written.confidence == 0.9
+    assert written.confidence == confidence.shipped().probability(written.signs)
+    assert written.signs["mean"] == pytest.approx(math.log(0.9))
     assert written.prompt == model.prompts[0]
     assert [each.step for each in written.timeline] == ["context", "prompt", "model", "filters"]
 
@@ -569,7 +573,7 @@ async def test_gates_that_are_options(option: str, text: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("raw", "confidence", "code"),
     [
-        ("fetch(1)", 0.1, Code.LOW_CONFIDENCE),
+        ("fetch(1)", 0.01, Code.LOW_CONFIDENCE),
         ("   ", 0.9, Code.EMPTY),
         ("no_such_name(1)", 0.9, Code.UNKNOWN_NAME),
     ],
@@ -578,6 +582,63 @@ async def test_reasons_for_nothing(raw: str, confidence: float, code: Code, tmp_
     written = await ghost(CLIENT, tmp_path, Model(raw, confidence))
     assert written.reason is not None
     assert (written.edit, written.reason.code) == (None, code)
+
+
+async def test_the_threshold_is_a_probability(tmp_path: Path) -> None:
+    sure = (await ghost(CLIENT, tmp_path, Model("fetch(1)"))).confidence
+    assert 0 < sure < 1
+    for least, shown in ((sure, True), (sure + 0.001, False)):
+        options = replace(OPTIONS, min_confidence=least)
+        written = await ghost(CLIENT, tmp_path, Model("fetch(1)"), options=options)
+        assert (written.edit is not None) is shown
+        assert written.confidence == sure
+
+
+async def test_what_is_filtered_out_has_no_confidence(tmp_path: Path) -> None:
+    written = await ghost(CLIENT, tmp_path, Model("no_such_name(1)"))
+    assert (written.confidence, written.signs) == (0.0, {})
+
+
+async def test_the_ngram_has_its_say(tmp_path: Path) -> None:
+    """A repository in which ``fetch`` follows ``client.`` again and again."""
+    files = {**FILES, "use.py": "client.fetch(1)\n" * 30}
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    build(tmp_path, tmp_path / "cache")
+    index = Index.open(tmp_path, tmp_path / "cache")
+    before, _, after = CLIENT.partition(CURSOR)
+    index.update("m.py", (before + after).encode())
+    request = Request("m.py", (before + after).encode(), len(before.encode()))
+    written = await engine.ghost(request, index.snapshot(), Model("fetch(1)"), OPTIONS)
+    assert written.signs["n-gram asked"] == 1.0
+    assert written.signs["n-gram"] > math.log(0.01)  # proposed, not unknown
+    silent = await ghost(CLIENT, tmp_path / "empty", Model("fetch(1)"))
+    assert silent.signs["n-gram asked"] == 0.0
+
+
+async def test_giving_up_gives_the_model_up(tmp_path: Path) -> None:
+    """A request that the editor takes back leaves no question behind."""
+    left: list[str] = []
+
+    class Waiting(SilentHelpers):
+        async def ghost(
+            self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
+        ) -> RawGhost | Reason:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                left.append("given up")
+                raise
+            raise AssertionError
+
+    task = asyncio.create_task(ghost(CLIENT, tmp_path, Waiting()))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    assert left == ["given up"]
 
 
 async def test_a_models_reason_is_passed_on(tmp_path: Path) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from completion.request import Ghost, TextEdit
-from evaluation.answers import Item, PopupAnswer, after_cursor, line_right, name_right, rank
+from evaluation.answers import (
+    Item,
+    PopupAnswer,
+    after_cursor,
+    helps,
+    line_right,
+    name_right,
+    rank,
+    whole_right,
+    word_right,
+)
 from evaluation.cuts import Cut, Place
 
 CUT = Cut("a.py", 10, Place.TOKEN, "prepare", "pre", "pare(x)  ")
@@ -29,6 +39,40 @@ def test_ghost_text_is_right_when_it_goes_on_as_the_writer_did(
 ) -> None:
     assert name_right(CUT, text) is name
     assert line_right(CUT, text) is line
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "helping", "word"),
+    [
+        ("pare(x)", True, True, True),
+        ("pare(x)  \n", True, True, True),
+        ("pare", False, True, True),
+        ("par", False, True, False),
+        ("pare(y)", False, False, True),
+        ("pare(x)\nmore", False, False, True),
+        ("pared(x)", False, False, False),
+        (" pare", False, False, False),
+        ("", False, False, False),
+        ("  ", False, False, False),
+    ],
+)
+def test_three_ways_to_be_right(text: str, whole: bool, helping: bool, word: bool) -> None:
+    found = (whole_right(CUT, text), helps(CUT, text), word_right(CUT, text))
+    assert found == (whole, helping, word)
+
+
+@pytest.mark.parametrize(
+    ("rest", "text", "word"),
+    [
+        (" = make(x)", " = make", True),
+        (" = make(x)", " = maker", False),
+        (" = make(x)", "= make", False),
+        ("):", "):", True),
+        ("):", ")", False),
+    ],
+)
+def test_right_up_to_the_next_word_wherever_it_begins(rest: str, text: str, word: bool) -> None:
+    assert word_right(Cut("a.py", 10, Place.EDGE, "", "", rest), text) is word
 
 
 def test_a_typed_name_that_is_complete_needs_a_letter_to_count() -> None:

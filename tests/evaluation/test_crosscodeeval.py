@@ -153,6 +153,15 @@ def test_the_chunks_help(prompted: Prompted) -> None:
     assert json.loads(report.json_text(result))["eval"] == "crosscodeeval"
 
 
+async def test_the_model_that_ships_writes_to_the_end_of_the_statement(prompted: Prompted) -> None:
+    """What it writes is its affair; where the statement ends is `test_infilling`'s."""
+    with crosscodeeval.laid_out(prompted, CHUNKS) as workspace:
+        async with crosscodeeval.whole() as writer:
+            text = await writer.write(workspace, prompted)
+    assert text.text.strip()
+    assert text.reason == ""
+
+
 def test_the_tables_fit_a_page(prompted: Prompted) -> None:
     console = report.console(record=True)
     _, answered = crosscodeeval.run([prompted], Console(quiet=True), ALPHABETICAL, copying)

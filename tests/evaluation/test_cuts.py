@@ -134,3 +134,28 @@ def f(one, two=three):
     }
     attributes = {data[slice(*span)].decode() for span in cuts.reads(data)}
     assert attributes == {"fourteen", "seventeen"}
+
+
+def test_tokens_of_code_begin_where_code_is() -> None:
+    data = b"""\
+# words of prose
+def f(a):
+    return a + "some words"  # more
+"""
+    found = [data[start:].split()[0].decode() for start in cuts.edges(data)]
+    assert found == ["def", "f(a):", "(a):", "a):", "):", ":", "return", "a", "+"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(0, 12), per_file=st.integers(1, 4))
+def test_cuts_before_tokens(seed: int, count: int, per_file: int) -> None:
+    found = cuts.sample_edges(FILES, count, seed, per_file)
+    assert len(found) <= count
+    assert all(sum(cut.path == path for cut in found) <= per_file for path in FILES)
+    lines = [(cut.path, cuts.line_start(FILES[cut.path], cut.offset)) for cut in found]
+    assert len(lines) == len(set(lines))
+    for cut in found:
+        assert cut.place is Place.EDGE
+        assert FILES[cut.path][cut.offset :].startswith(cut.rest.encode())
+        assert cut.rest.startswith(cut.name)
+        assert cut.rest.strip()

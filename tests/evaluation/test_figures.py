@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from evaluation import demo, ghost, latency, report
@@ -42,6 +43,8 @@ def test_ghost_text_below_the_threshold_is_not_answered() -> None:
     high = arm["thresholds"]["0.5"]
     assert high["answered"]["value"] == 0.5
     assert high["name_right_of_shown"]["value"] == 0.5
+    assert arm["confidence"]["texts"] == 3
+    assert arm["confidence"]["brier"] == pytest.approx((0.81 + 0.16 + 0.25) / 3)
 
 
 def test_a_figure_is_judged_by_its_goal() -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.statements import identifiers, lines, similarity
+from evaluation.statements import (
+    edit_similarity,
+    identifiers,
+    identifiers_f1,
+    lines,
+    similarity,
+)
 
 
 def test_comments_and_the_spaces_around_lines_do_not_count() -> None:
@@ -39,3 +45,17 @@ def test_similarity_is_the_share_of_matching_characters() -> None:
     assert similarity("lift()", " lift()  # up") == 100
     assert similarity("", "lift()") == 0
     assert similarity("", "") == 100
+
+
+def test_similarity_of_texts_as_they_stand() -> None:
+    assert edit_similarity("  a = 1\n", "a = 1") == 100
+    assert edit_similarity("a # x", "a") == pytest.approx(100 * 2 / 6)
+    assert edit_similarity("", "") == 100
+    assert edit_similarity("ab", "cd") == 0
+
+
+def test_f1_of_identifiers_counts_each_once() -> None:
+    assert identifiers_f1("a(b, b)", "b(a)") == 1
+    assert identifiers_f1("a(b)", "a(c)") == 0.5
+    assert identifiers_f1("a(b)", "(1)") == 0
+    assert identifiers_f1("()", "(1)") == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.statistics import mean, ranking, rate, spread
+from evaluation.statistics import mean, ranking, rate, ratio, spread
 
 
 def test_wilson_interval_of_a_published_example() -> None:
@@ -48,3 +48,12 @@ def test_spread_by_hand() -> None:
     got = spread([4.0, 1.0, 3.0, 2.0])
     assert (got.n, got.minimum, got.p50, got.maximum) == (4, 1.0, 2.5, 4.0)
     assert got.p95 == pytest.approx(3.85)
+
+
+def test_a_ratio_of_sums_is_not_the_mean_of_ratios() -> None:
+    got = ratio([1, 0, 9], [2, 8, 10])
+    assert got.value == pytest.approx(10 / 20)
+    assert got.low <= got.value <= got.high
+    assert ratio([], []).value == 0.0
+    constant = ratio([1, 2, 3], [4, 8, 12])
+    assert (constant.low, constant.high) == (pytest.approx(0.25), pytest.approx(0.25))
