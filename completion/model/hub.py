@@ -60,8 +60,11 @@ class _NetworkCache(KVCache):
 
     def __init__(self, cache: DynamicCache) -> None:
         nothing = torch.empty(0)
-        super().__init__(nothing, nothing, cache.get_seq_length())
+        super().__init__(nothing, nothing, nothing, cache.get_seq_length())
         self._cache = cache
+
+    def note(self, ids: Tensor) -> None:
+        """Nothing: the model keeps ids in a layer of their own and always tells what is before."""
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Hand a layer's new keys and values on; all of them come back."""
