@@ -333,6 +333,75 @@ def train(
 
 
 @main.command()
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="study",
+    show_default=True,
+    help="Where the runs are kept; what is there is not done again.",
+)
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    default="corpus",
+    show_default=True,
+    help="Where the sources are downloaded to.",
+)
+@click.option("--tokens", type=click.IntRange(min=1), default=1_600_000, show_default=True)
+@click.option(
+    "--arm",
+    "arms",
+    multiple=True,
+    default=("joint", "joint without grams", "plain", "parallel"),
+    show_default=True,
+    help="What to train at the depth; repeat it. The first is trained at the other depths, too.",
+)
+@click.option("--depth", type=click.IntRange(1, 64), default=4, show_default=True)
+@click.option(
+    "--against",
+    "depths",
+    type=click.IntRange(1, 64),
+    multiple=True,
+    default=(3, 6),
+    show_default=True,
+    help="Other depths, each with as many operations; repeat it.",
+)
+@click.option(
+    "--plots", type=click.Path(file_okay=False, path_type=Path), help="Draw loss over size into."
+)
+def study(
+    run_folder: Path,
+    corpus: Path,
+    tokens: int,
+    arms: tuple[str, ...],
+    depth: int,
+    depths: tuple[int, ...],
+    plots: Path | None,
+) -> None:
+    """Compare arms of the model, and sizes at equal cost, in short training runs.
+
+    \b
+      lancefill study
+      lancefill study --tokens 3000000 --arm joint --against 2 --against 3 --against 6
+    """
+    from completion.model.checkpoint import CheckpointError
+    from evaluation import report
+    from training.corpus import CorpusError
+    from training.study import draw, plan_runs, run, table
+    from training.team import TeamError
+    from training.trainer import TrainingError
+
+    try:
+        results = run(run_folder, corpus, plan_runs(arms, depths, depth, tokens))
+    except (TrainingError, CorpusError, TeamError, CheckpointError) as error:
+        raise Problem(str(error)) from error
+    report.console().print(table(results))
+    if plots is not None:
+        draw(results, plots)
+
+
+@main.command()
 @click.option("--repo", type=FOLDER, help="Your repository; by default one that nobody here wrote.")
 @click.option(
     "--per-place",

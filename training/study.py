@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from completion.model.checkpoint import MANIFEST
 from completion.model.codefill import Config
@@ -86,9 +87,7 @@ def run(
             _share(run_folder, folder)
             plan = Plan(arm=one.arm, tokens=one.tokens)
             config = Config.of_depth(one.depth)
-            done = train.run(
-                folder, corpus_folder, plan=plan, config=config, processes=processes
-            )
+            done = train.run(folder, corpus_folder, plan=plan, config=config, processes=processes)
             if done is None:
                 break
             _share(folder, run_folder)
@@ -109,6 +108,55 @@ def best_size(results: Sequence[Result]) -> float | None:
     if square <= 0 or not sizes.min() <= (bottom := -linear / (2 * square)) <= sizes.max():
         return None
     return float(np.exp(bottom))
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Every run in a row, and the best size where one can be told."""
+    best = best_size(_at_equal_cost(results))
+    caption = (
+        "no bottom between these sizes" if best is None else f"best: {best / 1e6:.1f}M weights"
+    )
+    shown = Table(title="held-out packages; bits per byte, less is better", caption=caption)
+    for column in ("arm", "layers", "weights used", "tokens", "hours", "prefix", "middle", "right"):
+        shown.add_column(column, justify="left" if column == "arm" else "right")
+    for one in results:
+        shown.add_row(
+            one.arm,
+            str(one.depth),
+            f"{one.weights / 1e6:.1f}M",
+            f"{one.tokens / 1e6:.2f}M",
+            f"{one.hours:.2f}",
+            f"{one.prefix_bits:.3f}",
+            f"{one.middle_bits:.3f}",
+            f"{one.middle_accuracy:.1%}",
+        )
+    return shown
+
+
+def draw(results: Sequence[Result], folder: Path) -> None:
+    """Loss over size at equal cost, with its parabola, as ``study.svg``."""
+    from matplotlib.figure import Figure
+
+    sized = sorted(_at_equal_cost(results), key=lambda one: one.weights)
+    sizes = np.array([one.weights / 1e6 for one in sized])
+    bits = np.array([one.prefix_bits for one in sized])
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(sizes, bits, "o")
+    if len(sized) > 2:
+        smooth = np.geomspace(sizes.min(), sizes.max(), 100)
+        axes.plot(smooth, np.polyval(np.polyfit(np.log(sizes), bits, 2), np.log(smooth)), "--")
+    axes.set(
+        xscale="log", xlabel="million weights used per token", ylabel="bits per byte, held out"
+    )
+    axes.set_title("The same number of operations for every size")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "study.svg")
+
+
+def _at_equal_cost(results: Sequence[Result]) -> list[Result]:
+    """The runs of the first arm."""
+    return [one for one in results if one.arm == results[0].arm]
 
 
 def _share(source: Path, target: Path) -> None:
