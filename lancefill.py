@@ -308,7 +308,7 @@ def train(
     \b
       lancefill train --tokens 30000000
       lancefill train --run runs/small --tokens 500000
-      torchrun --nproc-per-node 4 -m lancefill train    (several GPUs)
+      torchrun --nproc-per-node 4 $(command -v lancefill) train    (several GPUs)
     """
     from completion.model.checkpoint import CheckpointError
     from completion.model.codefill import Config
