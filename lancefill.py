@@ -719,20 +719,33 @@ def crosscodeeval(
 @COUNT
 @SEED
 @ITEMS
+@WEIGHTS
 @DEADLINE
 @one_line()
-def ghost(name: str, count: int, seed: int, items: Path | None, deadline_ms: int | None) -> None:
+def ghost(
+    name: str,
+    count: int,
+    seed: int,
+    items: Path | None,
+    weights: Path | None,
+    deadline_ms: int | None,
+) -> None:
     """Is the ghost text right at identifier edges and inside identifiers?
 
     Next identifier right, rest of the line right, share answered; with and without the n-gram.
     """
     from evaluation import ghost, report
+    from evaluation.apieval import Source
+    from evaluation.headless import AbsentModelError
 
     root, title = _pinned(name)
     console = report.console()
-    result, written = ghost.run(
-        root, title, console, count=count, seed=seed, settings=_deadline(deadline_ms)
-    )
+    try:
+        result, written = ghost.run(
+            Source(title, root), console, count, seed, _deadline(deadline_ms), weights
+        )
+    except AbsentModelError as error:
+        raise Problem(str(error)) from error
     if items is not None:
         report.write_jsonl(items, written)
     report.print_json(console, result)

@@ -119,16 +119,26 @@ class Written:
 
 
 def run(
-    root: Path, title: str, console: Console, *, count: int, seed: int, settings: Settings
+    source: Source,
+    console: Console,
+    count: int,
+    seed: int,
+    settings: Settings,
+    weights: Path | None = None,
 ) -> tuple[dict[str, Any], list[Written]]:
-    """Evaluate ``count`` cuts of the repository at ``root``; print, and return result and items."""
-    facts = report.machine()
+    """Evaluate ``count`` cuts of the repository; print, and return result and items.
+
+    ``weights`` is the folder of another model than the shipped one; raises AbsentModelError where
+    it cannot be loaded.
+    """
+    facts, title = report.machine(), source.title
     counts = {place: round(share * count) for place, share in SHARES.items()}
-    sampled = cuts.sample(read_sources(root), counts, seed)
+    sampled = cuts.sample(read_sources(source.root), counts, seed)
     with report.progress(console) as progress:
         task = progress.add_task("writing", total=len(ARMS) * len(sampled))
-        source = Source(title, root)
-        written = write_all(source, sampled, settings, lambda: progress.advance(task))
+        written = write_all(
+            source, sampled, settings, lambda: progress.advance(task), weights=weights
+        )
     console.print(_table(title, written))
     shipped = [one for one in written if one.arm == SHIPPED]
     console.print(calibrated.curve(f"{SHIPPED}: shown and right, per 100 requests", shipped))

@@ -59,6 +59,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         for part, score in metrics.items()
     )
     return CARD.format(
+        reading=_reading(config),
         parameters=manifest["parameters"] / 1e6,
         megabytes=manifest["files"][checkpoint.MODEL]["bytes"] / 1e6,
         date=manifest["date"],
@@ -73,6 +74,22 @@ def model_card(manifest: dict[str, Any]) -> str:
     )
 
 
+def _reading(config: dict[str, Any]) -> str:
+    """What the network reads and predicts, in a sentence or two."""
+    grams = (
+        f"Pairs and triples of tokens are looked up in tables of {config['grams']:,} rows each. "
+        if config["grams"]
+        else ""
+    )
+    if not config["types"]:
+        return f"It reads tokens alone. {grams}"
+    return (
+        "One trunk reads tokens and causal syntactic states; one head predicts the AST type of the "
+        "next token, the other the token itself given the soft predicted type (after Izadi et al., "
+        f"CodeFill, ICSE 2022). {grams}"
+    )
+
+
 def _package_table(packages: list[dict[str, Any]]) -> str:
     return "\n".join(
         f"| {row['name']} | {row['version']} | {row['licence']} | {row['files']} "
@@ -82,7 +99,7 @@ def _package_table(packages: list[dict[str, Any]]) -> str:
 
 
 CARD = """\
-# CodeFill, first shipped model
+# CodeFill
 
 A decoder of {parameters:.1f} million parameters ({megabytes:.1f} MB, bfloat16) that fills in the
 middle of Python statements. Trained from nothing by `lancefill train`, {date}. Licence: Apache-2.0.
@@ -90,14 +107,12 @@ middle of Python statements. Trained from nothing by `lancefill train`, {date}. 
 ## What it is
 {config[layers]} layers of width {config[width]}, {config[heads]} heads ({config[kv_heads]} for keys
 and values), rotary positions up to {config[max_positions]}; byte-level BPE of {config[values]}
-tokens whose pre-tokens never look ahead. One trunk reads tokens and causal syntactic states; one
-head predicts the AST type of the next token, the other the token itself given the soft predicted
-type (after Izadi et al., CodeFill, ICSE 2022). Prompts are suffix first:
+tokens whose pre-tokens never look ahead. Arm: {training[plan][arm]}. {reading} Prompts are suffix first:
 `<|context|> signatures <|suffix|> S <|prefix|> P M <|end|>`.
 
 ## What it is not
-A small model after a short run: {training[hours]} hours in {training[plan][processes]} processes,
-{tokens:.1f} million tokens, {training[steps]} steps of the first process. It knows the shape of
+A small model after a short run: {training[hours]} hours, {tokens:.1f} million tokens,
+{training[steps]} steps. It knows the shape of
 Python and copies some names from the text around the cursor; it knows little of any library. Its
 confidence decides what is shown. Only Python was in the corpus. What it writes may resemble the
 code it was trained on.

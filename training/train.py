@@ -120,6 +120,7 @@ def _train(run_folder: Path, plan: Plan, config: Config, size: int) -> bool:
                 trainer.train()
         for member in members:
             member.join()
+    torch.set_num_threads(size)  # the others are gone: what follows has their cores
     return trainer.stopped
 
 
