@@ -26,9 +26,10 @@ def export(run_folder: Path, corpus_folder: Path, target: Path) -> dict[str, Any
     model.load_state_dict(state["model"])
     tokenizer_path = run_folder / "tokenizer.json"
     metrics = evaluate(model, Tokenizer.load(tokenizer_path), Shard.load(run_folder / "valid.npz"))
+    types = json.loads((run_folder / "types.json").read_text())
     facts = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "types": json.loads((run_folder / "types.json").read_text()),
+        "types": types if model.config.types else [],
         "training": _training(state),
         "metrics": metrics,
         "corpus": json.loads((corpus_folder / "manifest.json").read_text()),
@@ -107,7 +108,8 @@ middle of Python statements. Trained from nothing by `lancefill train`, {date}. 
 ## What it is
 {config[layers]} layers of width {config[width]}, {config[heads]} heads ({config[kv_heads]} for keys
 and values), rotary positions up to {config[max_positions]}; byte-level BPE of {config[values]}
-tokens whose pre-tokens never look ahead. Arm: {training[plan][arm]}. {reading} Prompts are suffix first:
+tokens whose pre-tokens never look ahead. Arm: {training[plan][arm]}. {reading}
+Prompts are suffix first:
 `<|context|> signatures <|suffix|> S <|prefix|> P M <|end|>`.
 
 ## What it is not
