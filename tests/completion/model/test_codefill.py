@@ -143,8 +143,9 @@ def test_one_block_against_the_formulas(model: CodeFill) -> None:
         [ids[-2] if len(ids) > 1 else 0, ids[-3] if len(ids) > 2 else 0]
         for ids in (values[0, :end].tolist() for end in range(1, 8))
     ]
-    x = (model.value_embedding(values) + model.state_embedding(states))[0]
-    x = x + model.grams(values, torch.tensor([before]))[0]
+    embedded = model.value_embedding(values) + model.state_embedding(states)
+    embedded = embedded + model.grams(values, torch.tensor([before]))
+    x = embedded[0]
     block = model.blocks[0]
     width, heads, shared = CONFIG.head_width, CONFIG.heads, CONFIG.kv_heads
     joint = block.qkv(rms(x) * block.attention_norm)
@@ -162,7 +163,6 @@ def test_one_block_against_the_formulas(model: CodeFill) -> None:
     gate, up = block.gate_up(rms(x) * block.feed_norm).chunk(2, dim=-1)
     wanted = x + block.down(functional.silu(gate) * up)
     rotation = model.cos[:7], model.sin[:7]
-    embedded = model.value_embedding(values) + model.state_embedding(states)
     found = block(embedded, rotation, None, None, 0)[0]
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
 

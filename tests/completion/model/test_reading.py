@@ -35,7 +35,8 @@ def known(context: str, suffix: str, text: str) -> tuple[list[int], list[int]]:
 @given(TEXTS, TEXTS, TEXTS)
 def test_states_of_the_whole_layout(context: str, suffix: str, text: str) -> None:
     ids, states = known(context, suffix, text)
-    assert reader().inputs(ids) == {"values": ids, "states": states}
+    before = [[*reversed(ids[max(at - 2, 0) : at]), 0, 0][:2] for at in range(len(ids))]
+    assert reader().inputs(ids) == {"values": ids, "states": states, "before": before}
 
 
 @given(TEXTS, st.data())
