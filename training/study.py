@@ -86,9 +86,7 @@ def run(
             _share(run_folder, folder)
             plan = Plan(arm=one.arm, tokens=one.tokens)
             config = Config.of_depth(one.depth)
-            done = train.run(
-                folder, corpus_folder, plan=plan, config=config, processes=processes
-            )
+            done = train.run(folder, corpus_folder, plan=plan, config=config, processes=processes)
             if done is None:
                 break
             _share(folder, run_folder)

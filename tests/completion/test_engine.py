@@ -216,7 +216,12 @@ class Scores(SilentHelpers):
         self.prompts: list[Prompt] = []
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
         self.prompts.append(prompt)
         return [0.0 if name == self.best else -20.0 for name in names]
