@@ -27,7 +27,7 @@ HELD_OUT = 5  # one file in this many
 MOST_BYTES = 2_000_000
 """Of source: more text than a short run can read; which files are taken is the hash's choice."""
 HELD_OUT_TOKENS = 60_000
-DRAWN = 32
+DRAWN = 16
 """Files drawn at a time until the rows have as many tokens as are wanted."""
 
 
