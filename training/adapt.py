@@ -87,7 +87,7 @@ def run(
         console.print(STOPPED)
         return None
     except OSError as error:
-        raise AdaptError(f"cannot write the cache {place}: {error.strerror}") from error
+        raise AdaptError(f"cannot write the cache {place}: {error.strerror or error}") from error
 
 
 def remove(root: Path, cache_root: Path | None = None) -> bool:
@@ -139,7 +139,7 @@ def _prepare(root: Path, folder: Path, console: Console, plan: Plan, loaded: Loa
     wanted = {"plan": asdict(plan), "base_sha256": loaded.sha256}
     path = folder / "run.json"
     if path.is_file():
-        if json.loads(path.read_text("utf-8")) == wanted:
+        if path.read_text("utf-8", errors="replace") == json.dumps(wanted):
             return
         console.print("an unfinished run was begun with another model or plan: starting anew")
     shutil.rmtree(folder, ignore_errors=True)
