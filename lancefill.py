@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from completion.engine import Explanation
@@ -273,7 +274,8 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
 @click.option(
     "--tokens",
     type=click.IntRange(min=1),
-    help="How many tokens to train on; the learning rate follows it.  [default: 30 million]",
+    help="How many tokens to train on; the learning rate follows it.  [default: 30 million; "
+    "with --adapt 300,000]",
 )
 @click.option(
     "--depth",
@@ -293,23 +295,44 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the model goes; by default into the run's folder.",
 )
+@click.option(
+    "--adapt",
+    "repository",
+    type=FOLDER,
+    metavar="REPO",
+    help="Instead: adapt a trained model to this repository, in some minutes.",
+)
+@click.option("--weights", type=FOLDER, help="With --adapt: another model than the shipped one.")
+@click.option("--remove", is_flag=True, help="With --adapt: delete what was learnt of REPO.")
+@click.pass_context
 def train(
+    context: click.Context,
     run_folder: Path,
     corpus: Path,
     tokens: int | None,
     depth: int,
     arm: str,
     target: Path | None,
+    repository: Path | None,
+    weights: Path | None,
+    remove: bool,
 ) -> None:
     """Train the model that ships, from downloading the corpus to the exported weights.
 
-    Stop it with Ctrl-C and start it again: it goes on where it was.
+    Stop it with Ctrl-C and start it again: it goes on where it was. With --adapt the model that
+    ships learns your repository's ways; editors use that in this repository from then on.
 
     \b
       lancefill train --tokens 30000000
       lancefill train --run runs/small --tokens 500000
       torchrun --nproc-per-node 4 $(command -v lancefill) train    (several GPUs)
+      lancefill train --adapt ~/code/project
+      lancefill train --adapt ~/code/project --remove
     """
+    _refuse_together(context)
+    if repository is not None:
+        _adapt(repository, tokens, weights, remove=remove)
+        return
     from completion.model.checkpoint import CheckpointError
     from completion.model.codefill import Config
     from training.corpus import CorpusError
@@ -330,6 +353,49 @@ def train(
         raise Problem(str(error)) from error
     if folder is not None:
         click.echo(f"the model is in {folder}")
+
+
+def _refuse_together(context: click.Context) -> None:
+    """Raise Problem where options of ``train`` were given that do not go together."""
+    given = {
+        parameter.name: parameter.opts[0]
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    }
+    if "repository" not in given:
+        wrong, why = given.keys() & {"weights", "remove"}, "needs --adapt"
+    elif "remove" in given:
+        wrong, why = given.keys() - {"repository", "remove"}, "cannot be used with --remove"
+    else:
+        allowed = {"repository", "weights", "tokens"}
+        wrong, why = given.keys() - allowed, "cannot be used with --adapt"
+    if wrong:
+        raise Problem(f"{', '.join(sorted(given[name] for name in wrong))} {why}")
+
+
+def _adapt(root: Path, tokens: int | None, weights: Path | None, *, remove: bool) -> None:
+    """Adapt a model to ``root``, or remove what was learnt of it. Raises Problem."""
+    from rich.console import Console
+
+    from completion.model.adapter import AdapterError
+    from completion.model.checkpoint import CheckpointError
+    from training import adapt
+    from training.trainer import TrainingError
+
+    try:
+        if remove:
+            there = adapt.remove(root)
+            click.echo(f"{'removed the' if there else 'there is no'} adapter to {root}")
+            return
+        plan = adapt.Plan() if tokens is None else adapt.Plan(tokens=tokens)
+        folder = adapt.run(root, Console(), plan=plan, weights=weights)
+    except (TrainingError, CheckpointError, AdapterError) as error:
+        raise Problem(str(error)) from error
+    if folder is not None:
+        users = "editors use it from the next request on"
+        if weights is not None:
+            users = f"it fits the model in {weights} alone; editors run the shipped one"
+        click.echo(f"the adapter is in {folder}; {users}")
 
 
 @main.command()

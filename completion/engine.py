@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from completion import confidence, filters, retrieval
@@ -83,9 +84,17 @@ class Helpers(Protocol):
         ...
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
-        """Log-probability of each name, followed by a non-identifier byte, after the prompt."""
+        """Log-probability of each name, followed by a non-identifier byte, after the prompt.
+
+        ``adapter`` as in ``GhostOptions``.
+        """
         ...
 
     async def ghost(
@@ -292,7 +301,8 @@ async def _popup(
         if options.model_scores and language_for(request.path).model and ranked:
             asked = prompt(request, context, snapshot, typed="")
             names = [each.candidate.name for each in ranked[:SCORED_NAMES]]
-            scores = pending.start(helpers.scores(request, asked, names, left()))
+            adapter = _named(snapshot.adapter_folder)
+            scores = pending.start(helpers.scores(request, asked, names, left(), adapter))
         with clock.step("helpers"):
             answer, reasons = await _library_answer(library, _patience(found), clock, left)
             model, late = await _model_scores(scores, ranked, left)
@@ -443,6 +453,11 @@ async def _model_scores(
     return {each.candidate.name: over_unseen(score) for each, score in pairs}, ()
 
 
+def _named(folder: Path | None) -> str | None:
+    """A folder as it is named to the model process."""
+    return str(folder) if folder else None
+
+
 # Ghost text
 
 
@@ -455,8 +470,8 @@ async def _ghost(
         return Ghost(None, gated)
     with clock.step("prompt"):
         asked = prompt(request, context, snapshot, typed=request.selected)
-        folder = snapshot.ngram_folder
-        wanted = GhostOptions(options.max_tokens, str(folder) if folder else None)
+        ngrams, adapter = _named(snapshot.ngram_folder), _named(snapshot.adapter_folder)
+        wanted = GhostOptions(options.max_tokens, ngrams, adapter)
     with clock.step("model"):
         async with _Pending() as pending:
             left = options.ghost_deadline_ms - clock.now()

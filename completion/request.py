@@ -224,11 +224,13 @@ class LibraryAnswer:
 class GhostOptions:
     """What one ghost-text request asks of the model process.
 
-    ``ngrams`` is the folder of the repository's n-gram arrays, or None where there is none yet.
+    ``ngrams`` is the folder of the repository's n-gram arrays, or None where there is none yet;
+    ``adapter`` that of the model's adapter to the repository, or None where none was trained.
     """
 
     max_tokens: int
     ngrams: str | None = None
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

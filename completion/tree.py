@@ -11,6 +11,7 @@ in one pass, S all that the cache holds, V the vocabulary.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,12 @@ class CanonicalModel:
         weight = network.value_embedding.weight
         self.device, self.dtype = weight.device, network.norm.dtype
         self._barred: OrderedDict[tuple[int, Pretoken], Tensor] = OrderedDict()
+
+    def over(self, network: CodeFill) -> CanonicalModel:
+        """The same tokenizer and rules over another network of the same shape."""
+        other = copy.copy(self)
+        other.network = network
+        return other
 
     def cache(self) -> KVCache:
         """An empty cache of one row."""

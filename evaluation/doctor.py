@@ -148,8 +148,9 @@ def _index_problem(folder: Path) -> str | None:
 
 
 def _model() -> Iterator[Finding]:
-    """Start the model process as the server does and ask it what it is."""
-    answer = asyncio.run(_ask_model())
+    """Start the model process as the server does and ask it what it is, and about adapters."""
+    adapted = adapted_workspaces(cache.cache_root())
+    answer = asyncio.run(_ask_model(adapted))
     if isinstance(answer, str):
         remedy = "popups work without it; reinstall Lancefill to have ghost text again"
         yield Finding(Level.PROBLEM, "model", answer, remedy)
@@ -158,18 +159,47 @@ def _model() -> Iterator[Finding]:
     where = f"{answer['dtype']} on {answer['device']}"
     yield Finding(Level.FINE, "model", f"{answer['model']}, {size}, {where}")
     yield Finding(Level.FINE, "", f"weights sha256 {answer['weights_sha256']}")
+    yield from adapter_findings(answer["adapters"])
 
 
-async def _ask_model() -> Mapping[str, Any] | str:
-    """Return the model process's account of itself, or why there is none."""
+def adapted_workspaces(folder: Path) -> dict[str, Path]:
+    """The workspaces in the cache ``folder`` that have an adapter, and where it lies."""
+    found = {entry.workspace: cache.adapter_folder(entry.folder) for entry in cache.entries(folder)}
+    return {workspace: adapter for workspace, adapter in found.items() if adapter is not None}
+
+
+def adapter_findings(adapters: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Judge each workspace's adapter by what the model process says of it."""
+    if not adapters:
+        yield Finding(Level.FINE, "adapter", "none in use: no repository was adapted to")
+    for workspace, answer in adapters.items():
+        if problem := answer["adapter_problem"]:
+            text = f"the one for {workspace} is not used: {problem}"
+            remedy = f"lancefill train --adapt {workspace} (or the same with --remove)"
+            yield Finding(Level.NOTE, "adapter", text, remedy)
+            continue
+        facts = answer["facts"]
+        learnt = f"{facts['tokens']:,} tokens, {facts['date']}" if "tokens" in facts else ""
+        text = f"in use for {workspace}: rank {facts['rank']}, {learnt}".rstrip(", ")
+        yield Finding(Level.FINE, "adapter", text)
+
+
+async def _ask_model(adapted: Mapping[str, Path]) -> Mapping[str, Any] | str:
+    """Return the model process's account of itself and of adapters, or why there is none."""
     model = Model(model_program(Settings().device), lambda: None)
     model.helper.start()
     try:
         await settled(model)
         if reason := model.reason:
             return reason.message
-        info: Mapping[str, Any] = await model.helper.request("info", {}, MODEL_ANSWER_S)
-        return info
+        info = await model.helper.request("info", {}, MODEL_ANSWER_S)
+        adapters = {
+            workspace: await model.helper.request(
+                "adapter", {"adapter": str(folder)}, MODEL_ANSWER_S
+            )
+            for workspace, folder in adapted.items()
+        }
+        return {**info, "adapters": adapters}
     except HelperError as error:
         return str(error)
     finally:

@@ -69,10 +69,15 @@ class ModelAlone:
         return await self.helpers.library(request, context, budget_ms)
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
         """Pass on."""
-        return await self.helpers.scores(request, prompt, names, budget_ms)
+        return await self.helpers.scores(request, prompt, names, budget_ms, adapter)
 
     async def ghost(
         self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float

@@ -7,6 +7,7 @@
             index.sqlite3         indexing/store.py
             ngrams-1.bin ...      indexing/ngram_file.py
             lock                  held by the one indexer of the workspace
+            adapter/              completion/model/adapter.py, after `lancefill train --adapt`
             workspace             the workspace's path; its modification time is the last use
 """
 
@@ -23,7 +24,12 @@ from pathlib import Path
 
 import platformdirs
 
+from indexing.system import is_file
+
 VARIABLE = "LANCEFILL_CACHE"
+ADAPTER = "adapter"
+ADAPTER_MARK = "adapter.json"
+"""Where in a workspace's folder its adapter is, and the file that is there once it is whole."""
 DEFAULT_CAP = 2 * 1024**3
 """Bytes that all workspaces together may take before the least recently used are deleted."""
 
@@ -63,6 +69,12 @@ def workspace_folder(root: Path, cache: Path | None = None) -> Path:
     digest = hashlib.blake2b(os.fsencode(real), digest_size=8).hexdigest()
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(real).name)[:40]
     return cache_root(cache) / f"{name}-{digest}"
+
+
+def adapter_folder(folder: Path) -> Path | None:
+    """The adapter in a workspace's folder, or None where there is none."""
+    adapter = folder / ADAPTER
+    return adapter if is_file(adapter / ADAPTER_MARK) else None
 
 
 def prepare(root: Path, cache: Path | None = None) -> Place:

@@ -299,6 +299,11 @@ class Snapshot:
         """Where the n-gram lies, for another process to map; ``None`` before it is built."""
         return None if self._ngrams.identity is None else self._ngrams.folder
 
+    @property
+    def adapter_folder(self) -> Path | None:
+        """Where the model's adapter to this repository lies; ``None`` where none was trained."""
+        return cache.adapter_folder(self._ngrams.folder)
+
     def tree(self, path: str) -> tree_sitter.Tree | None:
         """The syntax tree of an open buffer, of its normalised text (same offsets)."""
         buffer = self._buffers.get(path)

@@ -54,6 +54,17 @@ class Model:
         self._changed = changed
         self._ready: int | None = None
         self._failure: Reason | None = None
+        self._adapters: dict[str, str] = {}
+
+    def note_adapter(self, folder: str, problem: str) -> None:
+        """The process answered with the adapter in ``folder``, or without it because of this."""
+        if self._adapters.get(folder) != problem:
+            self._adapters[folder] = problem
+            self._changed()
+
+    def adapter_problem(self, folder: str) -> str | None:
+        """Why the adapter in ``folder`` is not used, "" if it is; None before it was asked for."""
+        return self._adapters.get(folder)
 
     @property
     def reason(self) -> Reason | None:
@@ -165,12 +176,16 @@ class FolderHelpers:
         return await self.jedi.complete(self.root, self.environment, request, context, budget_ms)
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
         """Natural-log probability of each name after the prompt."""
-        answer = await self._ask_model(
-            "score", request, {**_prompt_params(prompt), "names": list(names)}, budget_ms
-        )
+        params = {**_prompt_params(prompt), "names": list(names), "adapter": adapter}
+        answer = await self._ask_model("score", request, params, budget_ms)
         return answer if isinstance(answer, Reason) else [float(p) for p in answer["logprobs"]]
 
     async def ghost(
@@ -182,6 +197,7 @@ class FolderHelpers:
             "path": request.path,
             "max_tokens": options.max_tokens,
             "ngrams": options.ngrams,
+            "adapter": options.adapter,
             "text": request.text.decode("utf-8", "replace"),
             "offset": request.offset,
         }
@@ -198,9 +214,12 @@ class FolderHelpers:
         body = {**params, "deadline_ms": max(1.0, budget_ms - MARGIN_MS)}
         session = f"{self.root}:{request.path}"
         try:
-            return await self.model.helper.request(method, body, budget_ms / 1000, session)
+            answer = await self.model.helper.request(method, body, budget_ms / 1000, session)
         except HelperError as error:
             return _model_reason(error, budget_ms)
+        if adapter := params.get("adapter"):
+            self.model.note_adapter(str(adapter), str(answer.get("adapter_problem", "")))
+        return answer
 
 
 def _model_reason(error: HelperError, budget_ms: float) -> Reason:

@@ -379,6 +379,11 @@ class Session:
             busy.append(reason.message)
         elif reason:
             problems.append(reason.message)
+        problems += [
+            f"{folder.root.name} is completed without what was learnt of it: {problem}"
+            for folder in self._folders
+            if (problem := self._adapter_problem(folder))
+        ]
         return Status(tuple(problems), tuple(busy))
 
     def report(self) -> dict[str, object]:
@@ -396,6 +401,7 @@ class Session:
                     "root": str(folder.root),
                     "files": len(folder.index.snapshot().paths),
                     "ngrams": folder.index.snapshot().ngram_folder is not None,
+                    "adapter": self._adapter_state(folder),
                     "interpreter": str(folder.environment.interpreter),
                     "foundBy": folder.environment.found_by,
                     "progress": dict(folder.progress),
@@ -409,6 +415,19 @@ class Session:
             return "off"
         reason = self._model.reason if self._model else LOADING
         return reason.message if reason else "ready"
+
+    def _adapter_problem(self, folder: Folder) -> str | None:
+        """Why a folder's adapter is not used; None where there is none or nobody knows yet."""
+        adapter = folder.index.snapshot().adapter_folder
+        if adapter is None or self._model is None:
+            return None
+        return self._model.adapter_problem(str(adapter))
+
+    def _adapter_state(self, folder: Folder) -> str | None:
+        if folder.index.snapshot().adapter_folder is None:
+            return None
+        problem = self._adapter_problem(folder)
+        return "not used yet" if problem is None else problem or "used"
 
     def _helpers(self) -> list[Helper]:
         indexers = [folder.indexer for folder in self._folders if folder.indexer]

@@ -155,6 +155,13 @@ def test_clean_keeps_a_cap(repository: Path) -> None:
         (["eval", "ghost", "--repo", "nonsense"], "no repository named 'nonsense'"),
         (["eval", "contamination", "--repo", "nonsense"], "nonsense is neither a pinned"),
         (["eval", "crosscodeeval", "--data", "app.py"], "app.py is not CrossCodeEval"),
+        (["train", "--remove"], "--remove needs --adapt"),
+        (["train", "--weights", "."], "--weights needs --adapt"),
+        (["train", "--adapt", ".", "--depth", "4"], "--depth cannot be used with --adapt"),
+        (["train", "--adapt", ".", "--run", "r", "--arm", "plain"], "--arm, --run cannot be used"),
+        (["train", "--adapt", ".", "--remove", "--tokens", "9"], "--tokens cannot be used with"),
+        (["train", "--adapt", "."], "left out: 1 nearly empty, 1 not UTF-8"),
+        (["train", "--adapt", ".", "--weights", "cache"], "no model in"),
     ],
 )
 def test_bad_input_gets_one_line_and_status_2(
@@ -197,6 +204,12 @@ def test_ask_near_a_file_elsewhere(repository: Path, tmp_path: Path) -> None:
     refused = run("ask", "--root", repository, "--near", other, "a size")
     assert refused.exit_code == 2
     assert "is not in" in refused.output
+
+
+def test_an_adapter_that_is_not_there_is_not_removed(repository: Path) -> None:
+    done = run("train", "--adapt", repository, "--remove")
+    assert done.exit_code == 0
+    assert done.output == f"there is no adapter to {repository}\n"
 
 
 def test_samples_that_cannot_be_read(tmp_path: Path) -> None:

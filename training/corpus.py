@@ -187,10 +187,11 @@ def reason_to_skip(path: str, raw: bytes) -> str | None:
         text = raw.decode()
     except UnicodeDecodeError:
         return "not UTF-8"
-    return _text_reason(text)
+    return text_reason(text)
 
 
-def _text_reason(text: str) -> str | None:
+def text_reason(text: str) -> str | None:
+    """Why a text is nothing to learn from, or None."""
     if _GENERATED.search(text[:1500]):
         return "generated"
     if max(map(len, text.splitlines())) > MAX_LINE or "\0" in text:

@@ -47,7 +47,7 @@ def linear_cross_entropy(
     """sum of weights · cross_entropy(features · tableᵀ, targets), a few rows at a time.
 
     features (N, width), table (V, width), targets (N,) int64, weights (N,) float32. The gradient is
-    made along with the value, while the logits are at hand.
+    made along with the value, while the logits are at hand; that of a frozen table is left out.
     """
     result: Tensor = _LinearCrossEntropy.apply(features, table, targets, weights)  # type: ignore[no-untyped-call]
     return result
@@ -64,7 +64,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         columns = table.to(features.dtype)
         total = weights.new_zeros(())
-        d_features, d_table = torch.empty_like(features), torch.zeros_like(columns)
+        d_features = torch.empty_like(features)
+        d_table = torch.zeros_like(columns) if ctx.needs_input_grad[1] else None
         for begin in range(0, len(targets), ROWS):
             part = slice(begin, begin + ROWS)
             right, weight = targets[part].unsqueeze(1), weights[part]
@@ -76,14 +77,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
             )
             slope = slope.mul_(weight.unsqueeze(1)).to(features.dtype)
             torch.mm(slope, columns, out=d_features[part])
-            d_table.addmm_(slope.T, features[part])
-        ctx.save_for_backward(d_features, d_table.to(table.dtype))
+            if d_table is not None:
+                d_table.addmm_(slope.T, features[part])
+        ctx.save_for_backward(d_features, None if d_table is None else d_table.to(table.dtype))
         return total
 
     @staticmethod
     def backward(
         ctx: Any,  # noqa: ANN401 - torch's context has no public type
         gradient: Tensor,
-    ) -> tuple[Tensor, Tensor, None, None]:
+    ) -> tuple[Tensor, Tensor | None, None, None]:
         d_features, d_table = ctx.saved_tensors
-        return d_features * gradient, d_table * gradient, None, None
+        d_table = None if d_table is None else d_table * gradient
+        return d_features * gradient, d_table, None, None

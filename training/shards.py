@@ -21,7 +21,16 @@ from numpy.typing import NDArray
 from completion.model.tokenizer import Tokenizer
 from training.corpus import SourceFile
 from training.labels import label_ids
-from training.samples import Row, analyse, choose_context, choose_middle, make_row, package_of
+from training.samples import (
+    Package,
+    Row,
+    Source,
+    analyse,
+    choose_context,
+    choose_middle,
+    make_row,
+    package_of,
+)
 
 TRIES = 6
 COLUMNS: dict[str, type[np.unsignedinteger]] = {
@@ -103,16 +112,24 @@ def _divide(files: Sequence[SourceFile], rows: int) -> list[tuple[list[SourceFil
 
 def _package_rows(job: tuple[list[SourceFile], Path, tuple[str, ...], int, int]) -> Shard:
     files, tokenizer_path, types, rows, seed = job
-    return _pack(_cut(files, Tokenizer.load(tokenizer_path), label_ids(types), rows, seed))
-
-
-def _cut(
-    files: list[SourceFile], tokenizer: Tokenizer, ids: dict[str, int], rows: int, seed: int
-) -> Iterator[Row]:
     rng = random.Random(seed)
     sources = [analyse(file) for file in files]
-    package = package_of(sources)
     drawn = rng.choices(sources, weights=[len(source.text) for source in sources], k=rows)
+    tokenizer = Tokenizer.load(tokenizer_path)
+    return pack(cut(drawn, package_of(sources), tokenizer, label_ids(types), rng))
+
+
+def cut(
+    drawn: Iterable[Source],
+    package: Package,
+    tokenizer: Tokenizer,
+    ids: dict[str, int],
+    rng: random.Random,
+) -> Iterator[Row]:
+    """A row from each of the drawn files, with signatures of ``package`` as context.
+
+    A file in which no good place for the cursor is found yields none this time.
+    """
     for source in drawn:
         middles = (choose_middle(source, rng) for _ in range(TRIES))
         middle = next((one for one in middles if one is not None), None)
@@ -121,7 +138,8 @@ def _cut(
             yield make_row(source, middle, context, tokenizer, ids, rng)
 
 
-def _pack(rows: Iterable[Row]) -> Shard:
+def pack(rows: Iterable[Row]) -> Shard:
+    """Rows one behind the other."""
     arrays = [
         [np.array(getattr(row, name), dtype) for name, dtype in COLUMNS.items()] for row in rows
     ]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import torch
 from torch import distributed
@@ -88,7 +89,7 @@ def _train_launched(
     with joined(team, None):
         distributed.barrier()  # the rows are there
         trainer = Trainer.start(run_folder, plan, _sized(run_folder, config), team)
-        with _stopped_by_signals(trainer):
+        with stopped_by_signals(trainer):
             trainer.train()
     if trainer.stopped or not team.leads:
         return None
@@ -116,7 +117,7 @@ def _train(run_folder: Path, plan: Plan, config: Config, size: int) -> bool:
             trainer = Trainer.start(run_folder, plan, config, Team(0, size))
             if trainer.progress.step:
                 print(f"going on from step {trainer.progress.step}", flush=True)
-            with _stopped_by_signals(trainer):
+            with stopped_by_signals(trainer):
                 trainer.train()
         for member in members:
             member.join()
@@ -157,8 +158,14 @@ def _check_writable(folder: Path) -> None:
         raise TrainingError(f"cannot write to {folder}: {error.strerror}") from error
 
 
+class Stoppable(Protocol):
+    """Something that works in steps and looks, after each, whether it should go on."""
+
+    asked_to_stop: bool
+
+
 @contextmanager
-def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+def stopped_by_signals(trainer: Stoppable) -> Iterator[None]:
     """Ctrl-C and SIGTERM let the step end and save."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:

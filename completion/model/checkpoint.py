@@ -49,6 +49,11 @@ class Loaded:
         """The names of the AST types that the type head predicts."""
         return list(self.manifest["types"])
 
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the weights, which says which model this is."""
+        return str(self.manifest["files"][MODEL]["sha256"])
+
 
 def load(
     folder: Path | None = None,
@@ -104,7 +109,7 @@ def save(folder: Path, model: CodeFill, tokenizer: Path, facts: dict[str, Any]) 
         },
         **facts,
     }
-    _write_all(folder, {**files, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
+    write_all(folder, {**files, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
 
 
@@ -232,7 +237,7 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write every file beside its place, then move all of them there in this order."""
     parts = {name: folder / f"{name}.part" for name in files}
     path = folder

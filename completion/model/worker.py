@@ -16,7 +16,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import torch
 from completion.decoding import Interrupted, Session, score_names, write
 from completion.fim import Layout, lay_out
 from completion.mixture import Partner
+from completion.model import adapter
 from completion.model.checkpoint import Loaded, load
 from completion.request import Prompt
 from completion.tree import CanonicalModel
@@ -34,8 +35,15 @@ from indexing.ngram_file import FILE_NAME, BrokenNgramsError
 from indexing.ngrams import NgramModel
 from indexing.system import cores
 
+METHODS = ("ghost", "score", "info", "adapter")
+"""What can be asked, each a method of ``Worker``."""
+
 SESSIONS = 4
 """Prompts whose keys and values are kept, one per open file that was last asked about."""
+
+ADAPTED = 2
+"""Adapted networks that are kept, one per repository that was last asked about; each holds block
+matrices of its own."""
 
 MAX_TOKENS = 64
 """The longest text a request may ask for; ``fim.PROMPT_TOKENS`` leaves room for it."""
@@ -49,17 +57,31 @@ token).
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A model ready to answer: ``key`` tells apart whose keys and values a cache holds.
+
+    ``problem`` says why this is the shipped model although an adapter was named.
+    """
+
+    model: CanonicalModel
+    key: str = ""
+    problem: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Worker:
     """A loaded model and the sessions that talk to it; its methods answer requests."""
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._model = CanonicalModel(loaded.model, loaded.tokenizer)
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._adapted: OrderedDict[str, Adapted] = OrderedDict()
 
     def handlers(self) -> dict[str, messages.Handler]:
         """The methods by their names on the wire."""
-        return {"ghost": self.ghost, "score": self.score, "info": self.info}
+        return {name: getattr(self, name) for name in METHODS}
 
     def warm_up(self) -> None:
         """Do everything once, so that no person waits for what torch does the first time."""
@@ -71,21 +93,29 @@ class Worker:
 
     def ghost(self, call: messages.Call) -> messages.Message:
         """What the model would write at the cursor: a ``RawGhost``."""
-        session, layout, prepared = self._prepare(call)
+        adapted = self._adapted_to(call.params)
+        session, layout, prepared = self._prepare(call, adapted)
         most = min(_number(call.params, "max_tokens"), MAX_TOKENS)
         partner = self._partner(call.params, layout)
-        raw = asdict(write(self._model, session, layout, int(most), _interrupted(call), partner))
+        raw = asdict(write(adapted.model, session, layout, int(most), _interrupted(call), partner))
         raw["timeline"] = {"prompt": round(prepared, 2), **raw["timeline"]}
-        return raw
+        return {**raw, "adapter_problem": adapted.problem}
 
     def score(self, call: messages.Call) -> messages.Message:
         """``logprobs``: log P(name and then no identifier byte | prompt) of each of ``names``."""
         names = call.params.get("names")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("names must be a list of strings")
-        session, layout, _ = self._prepare(call)
-        scores = score_names(self._model, session, layout, names, _interrupted(call))
-        return {"logprobs": [round(score, 6) for score in scores]}
+        adapted = self._adapted_to(call.params)
+        session, layout, _ = self._prepare(call, adapted)
+        scores = score_names(adapted.model, session, layout, names, _interrupted(call))
+        logprobs = [round(score, 6) for score in scores]
+        return {"logprobs": logprobs, "adapter_problem": adapted.problem}
+
+    def adapter(self, call: messages.Call) -> messages.Message:
+        """Whether the named adapter can be used (``adapter_problem`` is empty), and its facts."""
+        adapted = self._adapted_to(call.params)
+        return {"adapter_problem": adapted.problem, "facts": dict(adapted.facts)}
 
     def info(self, call: messages.Call | None = None) -> messages.Message:  # noqa: ARG002
         """What runs here, and on what."""
@@ -96,13 +126,39 @@ class Worker:
             "threads": torch.get_num_threads(),
             "parameters": manifest.get("parameters"),
             "model": manifest.get("name", "codefill"),
-            "weights_sha256": manifest["files"]["model.safetensors"]["sha256"],
+            "weights_sha256": self._loaded.sha256,
         }
 
-    def _prepare(self, call: messages.Call) -> tuple[Session, Layout, float]:
+    def _adapted_to(self, params: Mapping[str, Any]) -> Adapted:
+        """The model for this request; the shipped one where it names no adapter that can be used.
+
+        An adapter that cannot be used is looked at again once its files are others.
+        """
+        folder = params.get("adapter")
+        if folder is None:
+            return Adapted(self._model)
+        path = Path(str(folder))
+        key = f"{path} {adapter.stamp(path)}"
+        found = self._adapted.pop(key, None) or self._adapt(path, key)
+        self._adapted[key] = found
+        if len(self._adapted) > ADAPTED:
+            self._adapted.popitem(last=False)
+        return found
+
+    def _adapt(self, folder: Path, key: str) -> Adapted:
+        try:
+            learnt = adapter.load(folder, self._loaded.sha256)
+            network = adapter.merged(self._loaded.model, learnt)
+        except (adapter.AdapterError, MemoryError) as error:
+            problem = str(error) or "not enough memory for the adapter"
+            log.warning("going on without the repository's adapter: %s", problem)
+            return Adapted(self._model, problem=problem)
+        return Adapted(self._model.over(network), key, facts=learnt.facts)
+
+    def _prepare(self, call: messages.Call, adapted: Adapted) -> tuple[Session, Layout, float]:
         """The call's session and prompt in tokens, and the milliseconds that took."""
         started = time.perf_counter()
-        session = self._session(call.session or "")
+        session = self._session(call.session or "", adapted.key)
         header, suffix, prefix = (_text(call.params, one) for one in ("header", "suffix", "prefix"))
         layout, session.anchor = lay_out(
             self._model, Prompt(header, suffix, prefix), session.anchor
@@ -125,13 +181,15 @@ class Worker:
         view = ngrams.with_buffer(str(path), open_text, offset if open_text is not None else None)
         return Partner(view, self._model.tokenizer, layout.before)
 
-    def _session(self, name: str) -> Session:
-        session = self._sessions.pop(name, None)
+    def _session(self, name: str, adapter_key: str) -> Session:
+        """The session of this name; what one network cached is of no use to another."""
+        key = name, adapter_key
+        session = self._sessions.pop(key, None)
         if session is None:
             if len(self._sessions) >= SESSIONS:
                 self._sessions.popitem(last=False)
             session = Session(self._model.cache())
-        self._sessions[name] = session
+        self._sessions[key] = session
         return session
 
 
@@ -197,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         messages.write(outgoing, {"method": "ready", "params": worker.info()})
     except Exception as error:  # noqa: BLE001
         log.error("the model cannot be loaded: %s", error)
-        handlers = dict.fromkeys(("ghost", "score", "info"), _failing(str(error)))
+        handlers = dict.fromkeys(METHODS, _failing(str(error)))
         messages.write(outgoing, {"method": "failed", "params": {"message": str(error)}})
     messages.serve(incoming, outgoing, handlers, newest_only=("ghost", "score"))
     messages.leave()

@@ -32,6 +32,7 @@ from completion.request import (
     TextEdit,
 )
 from indexing.build import build
+from indexing.cache import ADAPTER, ADAPTER_MARK, workspace_folder
 from indexing.index import Index
 from tests.completion.test_candidates import FILES
 from tests.completion.workspace import CURSOR, OPTIONS, SilentHelpers, asked
@@ -214,11 +215,18 @@ class Scores(SilentHelpers):
     def __init__(self, best: str) -> None:
         self.best = best
         self.prompts: list[Prompt] = []
+        self.adapters: list[str | None] = []
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
         self.prompts.append(prompt)
+        self.adapters.append(adapter)
         return [0.0 if name == self.best else -20.0 for name in names]
 
 
@@ -454,6 +462,18 @@ async def test_the_prompt_tells_what_the_variables_are(tmp_path: Path) -> None:
     assert prompt.prefix.endswith("def f(client: Client):\n    client.")
     assert prompt.suffix == "\n"
     assert model.options == GhostOptions(OPTIONS.max_tokens, None)
+
+
+async def test_the_repositorys_adapter_is_named_for_text_and_for_names(tmp_path: Path) -> None:
+    folder = workspace_folder(tmp_path, tmp_path / "cache") / ADAPTER
+    for named in (None, str(folder)):
+        model, scores = Model("x"), Scores("fetch")
+        await ghost(CLIENT, tmp_path, model)
+        await popup(CLIENT, tmp_path, scores)
+        assert model.options == GhostOptions(OPTIONS.max_tokens, None, named)
+        assert scores.adapters == [named]
+        folder.mkdir(exist_ok=True)
+        (folder / ADAPTER_MARK).touch()
 
 
 async def test_the_prompt_does_not_change_while_the_statement_is_typed(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from completion.model import checkpoint
+from completion.model import adapter, checkpoint
 from completion.model.codefill import CodeFill, Config
 from completion.model.tokenizer import Tokenizer
-from completion.model.worker import SESSIONS, Worker
+from completion.model.worker import ADAPTED, SESSIONS, Worker
 from indexing import messages
 from indexing.ngram_file import build
 from tests.completion.toys import toy_tokenizer
@@ -207,3 +207,108 @@ def test_the_repositorys_ngram_is_mixed_in_where_there_is_one(
     assert written(ngrams=str(tmp_path / "there"), **opened).startswith("ab")
     assert written(ngrams=str(tmp_path / "nowhere")) == alone
     assert "without the repository's n-gram" in caplog.text
+
+
+def adapter_to(weights: Path, folder: Path, seed: int, base: str | None = None) -> str:
+    """A random adapter that is strong enough to change what is written."""
+    loaded = checkpoint.load(weights, "cpu")
+    generator = torch.Generator().manual_seed(seed)
+    pairs = {
+        name: adapter.Pair(
+            torch.randn(2, module.in_features, generator=generator),
+            torch.randn(module.out_features, 2, generator=generator),
+        )
+        for name, module in loaded.model.named_modules()
+        if name.startswith("blocks.") and isinstance(module, torch.nn.Linear)
+    }
+    adapter.save(folder, adapter.Adapter(base or loaded.sha256, 2, 1.0, pairs, {"tokens": 9}))
+    return str(folder)
+
+
+def test_the_named_adapter_is_used_for_text_and_for_names(weights: Path, tmp_path: Path) -> None:
+    first, second = (adapter_to(weights, tmp_path / f"{seed}", seed) for seed in (1, 2))
+    worker = Worker(checkpoint.load(weights, "cpu"))
+
+    def scored(folder: str | None, session: str) -> list[float]:
+        params = {**PROMPT, "prefix": "b = ", "names": ["helper", "ab"], "adapter": folder}
+        found = worker.score(messages.Call(1, "score", params, session=session))
+        assert found["adapter_problem"] == ""
+        return list(found["logprobs"])
+
+    alone = scored(None, "s")
+    assert scored(first, "s") != alone
+    # Keys and values that one network cached are never another's: a session of its own says the
+    # same as one that was asked through other networks before.
+    for folder in (None, first, second, first, None):
+        assert scored(folder, "s") == pytest.approx(scored(folder, "fresh"), abs=1e-4)
+    direct = adapter.merged(worker._loaded.model, adapter.load(Path(first), worker._loaded.sha256))
+    assert torch.equal(
+        worker._adapted_to({"adapter": first}).model.network.blocks[0].qkv.weight,
+        direct.blocks[0].qkv.weight,
+    )
+    written = {
+        name: worker.ghost(
+            messages.Call(1, "ghost", {**GHOST, "adapter": name}, session=f"{name}")
+        )["log_probs"]
+        for name in (None, first, second)
+    }
+    assert len({tuple(each) for each in written.values()}) == 3
+
+
+def test_only_the_last_adapters_are_kept_and_a_new_one_is_noticed(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [adapter_to(weights, tmp_path / f"{seed}", seed) for seed in range(3)]
+    loaded: list[str] = []
+    load = adapter.load
+    monkeypatch.setattr(
+        adapter, "load", lambda folder, base: (loaded.append(folder.name), load(folder, base))[1]
+    )
+    worker = Worker(checkpoint.load(weights, "cpu"))
+    for index in (0, 1, 0, 2, 0, 1):
+        worker._adapted_to({"adapter": folders[index]})
+    assert ADAPTED == 2
+    assert loaded == ["0", "1", "2", "1"]
+    adapter_to(weights, tmp_path / "1", 9)
+    os.utime(tmp_path / "1" / "adapter.json", ns=(1, 1))
+    assert worker._adapted_to({"adapter": folders[1]}).problem == ""
+    assert loaded[-1] == "1"
+    assert len(loaded) == 5
+
+
+def test_an_adapter_that_cannot_be_used_is_left_out_with_a_reason(
+    weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(checkpoint.load(weights, "cpu"))
+    foreign = adapter_to(weights, tmp_path / "foreign", 1, base="0" * 64)
+    damaged = adapter_to(weights, tmp_path / "damaged", 1)
+    (tmp_path / "damaged" / "adapter.safetensors").write_bytes(b"no")
+    alone = worker.ghost(messages.Call(1, "ghost", GHOST))
+    for folder, why in (
+        (foreign, "another model"),
+        (damaged, "damaged"),
+        ("nowhere", "no adapter"),
+    ):
+        for _ in range(2):
+            answer = worker.ghost(messages.Call(1, "ghost", {**GHOST, "adapter": folder}))
+            assert answer["text"] == alone["text"]
+            assert why in answer["adapter_problem"]
+    assert caplog.text.count("without the repository's adapter") == 3  # not at every keystroke
+    adapter_to(weights, tmp_path / "damaged", 1)
+    told = worker.adapter(messages.Call(1, "adapter", {"adapter": damaged}))
+    assert told["adapter_problem"] == ""
+    assert told["facts"]["tokens"] == 9
+
+
+def test_the_process_uses_an_adapter(process: Process, weights: Path, tmp_path: Path) -> None:
+    folder = adapter_to(weights, tmp_path / "a", 1)
+    params = {**PROMPT, "prefix": "b = ", "names": ["helper"]}
+    alone = process.ask("score", params)["result"]
+    adapted = process.ask("score", {**params, "adapter": folder})["result"]
+    assert adapted["adapter_problem"] == ""
+    assert adapted["logprobs"] != alone["logprobs"]
+    assert process.ask("score", params)["result"] == alone
+    (tmp_path / "a" / "adapter.json").unlink()
+    left_out = process.ask("score", {**params, "adapter": folder})["result"]
+    assert left_out["logprobs"] == alone["logprobs"]
+    assert "no adapter" in left_out["adapter_problem"]

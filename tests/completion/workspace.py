@@ -42,7 +42,12 @@ class SilentHelpers:
         return LibraryAnswer()
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
         return Reason(Code.MODEL_MISSING, "no model in this test")
 

@@ -167,7 +167,12 @@ class Reader(SilentHelpers):
         return RawGhost(text.partition(line)[2].partition("\n")[0], 0.9, 3)
 
     async def scores(
-        self, request: Request, prompt: Prompt, names: Sequence[str], budget_ms: float
+        self,
+        request: Request,
+        prompt: Prompt,
+        names: Sequence[str],
+        budget_ms: float,
+        adapter: str | None = None,
     ) -> Sequence[float] | Reason:
         return [-float(len(names[0]) + 1), -2.0 * (len(names[1]) + 1)]
 

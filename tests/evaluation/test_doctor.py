@@ -52,6 +52,24 @@ def test_an_index_that_others_can_read_is_noted(indexed: Path) -> None:
     assert any("other users can read" in text for text in problems(list(cache_findings(indexed))))
 
 
+def test_adapters_are_found_and_judged(indexed: Path) -> None:
+    assert doctor.adapted_workspaces(indexed) == {}
+    assert "none in use" in next(doctor.adapter_findings({})).text
+    (entry,) = cache.entries(indexed)
+    (entry.folder / cache.ADAPTER).mkdir()
+    (entry.folder / cache.ADAPTER / cache.ADAPTER_MARK).touch()
+    place = entry.folder / cache.ADAPTER
+    assert doctor.adapted_workspaces(indexed) == {entry.workspace: place}
+    facts = {"rank": 8, "tokens": 300_000, "date": "2026-01-01"}
+    good = {"adapter_problem": "", "facts": facts}
+    bad = {"adapter_problem": "trained for another model", "facts": {}}
+    used, left_out = doctor.adapter_findings({"/one": good, "/two": bad})
+    assert (used.level, left_out.level) == (Level.FINE, Level.NOTE)
+    assert used.text == "in use for /one: rank 8, 300,000 tokens, 2026-01-01"
+    assert "trained for another model" in left_out.text
+    assert "--adapt /two" in left_out.remedy
+
+
 def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

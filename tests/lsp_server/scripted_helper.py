@@ -29,11 +29,18 @@ def ghost(call: messages.Call) -> messages.Message:
             time.sleep(0.002)
         raise messages.StoppedError
     text = f"{call.session} {call.params['deadline_ms']:g} {call.params['ngrams']}"
-    return {"text": text, "confidence": 0.5, "tokens": call.params["max_tokens"], "unknown": 1}
+    tokens = call.params["max_tokens"]
+    return {"text": text, "confidence": 0.5, "tokens": tokens, "unknown": 1, **adapted(call)}
 
 
 def score(call: messages.Call) -> messages.Message:
-    return {"logprobs": [-float(len(name)) for name in call.params["names"]]}
+    return {"logprobs": [-float(len(name)) for name in call.params["names"]], **adapted(call)}
+
+
+def adapted(call: messages.Call) -> messages.Message:
+    """An adapter called ``bad`` is of no use."""
+    bad = str(call.params["adapter"]).endswith("bad")
+    return {"adapter_problem": "made for another model" if bad else ""}
 
 
 if __name__ == "__main__":

@@ -172,3 +172,20 @@ async def test_only_the_latest_answers_of_jedi_are_kept(monkeypatch: pytest.Monk
             assert (await library(made, text)).items
         assert (await made.library(*asked("c."), 0.001)).items
         assert not (await made.library(*asked("a."), 0.001)).items
+
+
+async def test_what_became_of_an_adapter_is_remembered_and_told() -> None:
+    async with helpers("ready") as made:
+        assert made.model
+        await until(lambda: made.model.reason is None)
+        told: list[str] = []
+        made.model._changed = lambda: told.append("changed")
+        request, prompt = asked("x")[0], Prompt("h", "s", "x = ")
+        assert made.model.adapter_problem("/good") is None
+        for _ in range(2):
+            await made.ghost(request, prompt, replace(OPTIONS, adapter="/good"), 2000)
+            await made.scores(request, prompt, ["a"], 2000, "/bad")
+            await made.ghost(request, prompt, OPTIONS, 2000)
+        assert made.model.adapter_problem("/good") == ""
+        assert made.model.adapter_problem("/bad") == "made for another model"
+        assert len(told) == 2  # what is known already is no change

@@ -8,8 +8,11 @@ import pytest
 from lsprotocol import types
 
 from completion import engine
+from indexing import cache
 from indexing.build import build
 from lsp_server import editor as editors
+from lsp_server.helpers import Model
+from lsp_server.processes import Program
 from lsp_server.session import Listed, Session
 from lsp_server.settings import Settings
 
@@ -78,3 +81,27 @@ async def test_a_list_that_nobody_asked_for_stays_shut_behind_what_is_finished(
     assert isinstance(told, Listed)
     assert asked.popup.items
     assert (told.popup.items, told.popup.reasons) == ((), (engine.NOTHING_BEGINS,))
+
+
+def test_the_status_says_what_became_of_an_adapter(session: Session, tmp_path: Path) -> None:
+    def adapter() -> object:
+        return session.report()["folders"][0]["adapter"]  # type: ignore[index]
+
+    assert adapter() is None
+    place = cache.workspace_folder(tmp_path / "outer") / cache.ADAPTER
+    place.mkdir()
+    (place / cache.ADAPTER_MARK).touch()
+    assert adapter() == "not used yet"
+    session._model = Model(Program("model", ("true",)), lambda: None)
+    assert adapter() == "not used yet"
+    session._model.note_adapter(str(place), "")
+    assert adapter() == "used"
+    assert not any("learnt" in problem for problem in session.status().problems)
+    session._model.note_adapter(str(place), "made for another model")
+    assert adapter() == "made for another model"
+    (problem,) = (each for each in session.status().problems if "learnt" in each)
+    assert problem.startswith("outer is completed without")
+    assert "made for another model" in problem
+    (place / cache.ADAPTER_MARK).unlink()  # removed: nothing to complain about any more
+    assert adapter() is None
+    assert not any("learnt" in each for each in session.status().problems)
