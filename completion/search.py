@@ -131,8 +131,6 @@ def _step(before: bytes, data: bytes, bracketed: bool, border: bool) -> _Step | 
         if last.open or last.end != begin:
             return None
     found = scan(text, begin, inside=bracketed)
-    if found.end < len(before):  # two dots, and then no third
-        return None
     return _Step(text[len(before) : found.end], found.kind, found.open)
 
 
@@ -199,9 +197,14 @@ class _LexemeSearch:
         return self.here.pending if self.inside else b""
 
     @property
+    def _starts_line(self) -> bool:
+        """Whether the lexeme before the cursor is a line break with its indentation."""
+        return self.here.fresh and not bracketed(self.here) and not self.here.pending
+
+    @property
     def _before(self) -> bytes:
         """A spelling of the lexeme, or the part of one, that touches the cursor."""
-        if self.here.fresh and not bracketed(self.here) and not self.here.pending:
+        if self._starts_line:
             return b"\n"
         return spelling(self.here.pending, bracketed(self.here))
 
@@ -285,7 +288,7 @@ class _LexemeSearch:
         found = scan(self._lead + one.text, inside=bracketed(self.here))
         if found.kind is not Kind.NOTHING:
             self._end(one.text, b"", found.kind, probability)
-        elif not (bracketed(self.here) or self.here.fresh):
+        elif not (bracketed(self.here) or self._starts_line):
             self.line_end += probability
 
     def _lexeme(self, text: bytes) -> bytes:
@@ -293,6 +296,8 @@ class _LexemeSearch:
         if self.inside:
             return text
         lexeme = text[scan(text, inside=bracketed(self.here)).begin :]
+        if lexeme == b"..":  # and then no third
+            return b"."
         if lexeme[:1] in (b"\r", b"\n"):
             return b"\n" + lexeme[max(lexeme.rfind(b"\r"), lexeme.rfind(b"\n")) + 1 :]
         return lexeme

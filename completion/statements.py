@@ -165,8 +165,8 @@ class _StatementSearch:
                 self._end(one)
         opened = [one for one in found if isinstance(one, Open)][: self.beams]
         self.left = opened or self.left
-        go_on = len(self.ended) < self.beams and has_room(self.tree, self.beams)
-        self.open = opened if go_on and not self._is_done(opened) else []
+        go_on = has_room(self.tree, self.beams) and not self._is_done(opened)
+        self.open = opened if go_on else []
 
     def _end(self, statement: Statement) -> None:
         """Texts that differ in the blanks before the line break are one statement."""
@@ -177,6 +177,12 @@ class _StatementSearch:
         self.ended[statement.text] = statement
 
     def _is_done(self, opened: Sequence[Open]) -> bool:
-        """Whether one that has ended is better than any would be that ended now, and surely."""
-        ended = max((one.score for one in self.ended.values()), default=-math.inf)
-        return bool(opened) and ended >= opened[0].log_prob / (self.steps + 1)
+        """Whether one that has ended is better than any would be that ended now, and surely; or
+        where there are enough, whether one is likelier: else the beam might repeat itself for long.
+        """
+        if not (opened and self.ended):
+            return False
+        best = max(one.score for one in self.ended.values())
+        likeliest = max(one.log_prob for one in self.ended.values())
+        enough = len(self.ended) >= self.beams and likeliest >= opened[0].log_prob
+        return enough or best >= opened[0].log_prob / (self.steps + 1)

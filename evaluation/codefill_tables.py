@@ -17,10 +17,11 @@ from evaluation.lexing import Class
 from evaluation.statistics import Mean, Rate, Spread, mean, rate, spread
 
 NOTES = (
-    f"{paper.CAVEAT} A line break is one lexeme here: right where the statement ends and the next "
-    "line is indented as much; the paper does not say where it counts it. METEOR compares lexemes "
-    "as they are. ms: from the prompt in text to the answer, nothing of it cached but what the "
-    "item before it in the same file left."
+    f"{paper.CAVEAT} Theirs: {paper.SOURCE}. Told: the share of items with an answer. Raw: nothing "
+    "normalised. A line break is one lexeme here, right where the statement ends and the next line "
+    "is indented as much; the paper does not say where it counts them. METEOR compares lexemes as "
+    "they are. ms: from the prompt in text to the answer; nothing of it is cached but what the item "
+    "before it in the same file left."
 )
 
 Group = Callable[[Scored], bool]
@@ -125,13 +126,13 @@ def of_group(answers: Answers, arm: str, group: str) -> list[Scored]:
 
 # --- for people ------------------------------------------------------------------------------
 
-TOKEN_HEADER = (
-    *("", "n", "share", "answered", "accuracy", "MRR@10", "paper"),
-    *("raw acc.", "raw MRR", "p50/p95 ms"),
-)
+TOKEN_HEADER = (*("", "n", "share", "told", "accuracy", "MRR@10", "paper", "raw", "p50/p95 ms"),)
+PAPER_ROW = [
+    f"paper, n = {paper.STATEMENT_LENGTH}",
+    *("", "", str(paper.STATEMENT_ROUGE), str(paper.STATEMENT_METEOR), "", "", "", ""),
+]
 STATEMENT_HEADER = (
-    *("n", "items", "answered", "ROUGE-L", "METEOR", "exact", "edits"),
-    *("raw R-L", "raw M.", "raw exact", "p50/p95 ms"),
+    *("n", "items", "told", "ROUGE-L", "METEOR", "exact", "edits", "raw R-L/M/exact", "p50/p95 ms"),
 )
 
 
@@ -143,9 +144,8 @@ def tables(answers: Answers) -> Iterator[Table]:
         yield _types(answers)
     for arm in answers.arms:
         if of_length(answers, arm, None):
-            rows = _statement_rows(answers, arm)
+            rows = [*_statement_rows(answers, arm), PAPER_ROW]
             yield report.table(f"rest of the statement: {arm}", STATEMENT_HEADER, rows)
-    yield _published()
 
 
 def _token_rows(answers: Answers, arm: str) -> Iterator[list[str]]:
@@ -163,8 +163,7 @@ def _token_rows(answers: Answers, arm: str) -> Iterator[list[str]]:
             _percent(found.accuracy),
             _percent(found.mrr),
             _theirs(group),
-            f"{100 * found.raw_accuracy.value:.1f}",
-            f"{100 * found.raw_mrr.value:.1f}",
+            _values(found.raw_accuracy, found.raw_mrr),
             _times(found.ms),
         ]
 
@@ -193,24 +192,19 @@ def _statement_rows(answers: Answers, arm: str) -> Iterator[list[str]]:
             str(found.n),
             f"{found.answered.value:.0%}",
             *map(_percent, (found.rouge, found.meteor)),
-            f"{100 * found.exact.value:.1f}",
-            f"{100 * found.edits.value:.1f}",
-            f"{100 * found.raw_rouge.value:.1f}",
-            f"{100 * found.raw_meteor.value:.1f}",
-            f"{100 * found.raw_exact.value:.1f}",
+            _values(found.exact),
+            _values(found.edits),
+            _values(found.raw_rouge, found.raw_meteor, found.raw_exact),
             _times(found.ms),
         ]
 
 
-def _published() -> Table:
-    figures = (paper.STATEMENT_ROUGE, paper.STATEMENT_METEOR)
-    title = f"rest of the statement, as published ({paper.SOURCE})"
-    row = [f"n = {paper.STATEMENT_LENGTH}", *map(str, figures)]
-    return report.table(title, ("", "ROUGE-L", "METEOR"), [row])
-
-
 def _percent(found: Rate | Mean) -> str:
     return f"{100 * found.value:.1f} [{100 * found.low:.0f}, {100 * found.high:.0f}]"
+
+
+def _values(*found: Rate | Mean) -> str:
+    return "/".join(f"{100 * each.value:.1f}" for each in found)
 
 
 def _theirs(group: str) -> str:
