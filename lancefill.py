@@ -781,6 +781,50 @@ def crosscodeeval(
 
 
 @evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="NAME=FOLDER",
+    help="A model to measure (repeat it); by default the one that ships.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=1500,
+    show_default=True,
+    help="Lexemes; for each length of a statement a twenty-fifth of it.",
+)
+@SEED
+@click.option("--suffix", is_flag=True, help="Also give what follows the cursor's statement.")
+@click.option("--reranker", is_flag=True, help="Also with the paper's re-ranker behind each model.")
+@click.option("--json", "json_file", type=OUTPUT, help="Write all figures to this file.")
+@ITEMS
+@click.option("--plots", type=click.Path(path_type=Path), help="Draw pictures into this folder.")
+@one_line()
+def codefill(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa: ANN401
+    """Are the next token and the rest of the statement right? The tables of the CodeFill paper.
+
+    Accuracy and MRR@10 by class of token, AST leaf and cardinal point, AST types, and statements
+    with 2 to 8 tokens left by ROUGE-L and METEOR. Compared as the paper compares, with strings,
+    numbers and imported names normalised, and raw; the repository's n-gram alone, and each model
+    with the file alone and with the repository.
+
+    \b
+      lancefill eval codefill
+      lancefill eval codefill --role dev --count 300
+      lancefill eval codefill --weights old=runs/a/export --weights new=runs/b/export --plots plots
+    """
+    from evaluation import apirun, report
+    from evaluation import codefill as tables
+
+    console = report.console()
+    choice = tables.Choice(**chosen)
+    report.print_json(console, tables.run(apirun.sources(names, role), choice, console))
+
+
+@evaluate.command()
 @REPOSITORY
 @COUNT
 @SEED

@@ -107,7 +107,7 @@ def write(
     """
     watch = _Watch()
     with torch.inference_mode():
-        tree, root, reused = _read(model, session, layout, interrupted)
+        tree, root, reused = read(model, session, layout, interrupted)
         watch.lap("prefill")
         found = boundary(tree, root, layout.tail)
         watch.lap("boundary")
@@ -140,16 +140,16 @@ def score_names(
     ``interrupted`` raises.
     """
     with torch.inference_mode():
-        tree, root, _ = _read(model, session, layout, interrupted)
+        tree, root, _ = read(model, session, layout, interrupted)
         if interrupted():
             raise TimeoutError("the deadline passed before the names were scored")
         may_end = not layout.suffix[:1].isidentifier() and not layout.suffix[:1].isdecimal()
         scores = name_log_probs(tree, root, layout.tail, names, may_end=may_end)
-        _keep_path(tree, root, session)
+        keep_path(tree, root, session)
     return scores
 
 
-def _read(
+def read(
     model: CanonicalModel, session: Session, layout: Layout, interrupted: Interrupted
 ) -> tuple[TokenTree, int, int]:
     """Bring the cache up to the trunk's last tokens, which become the tree's first nodes.
@@ -284,11 +284,12 @@ def _line_end(syntax: State, data: bytes) -> int | None:
 
 def _keep(tree: TokenTree, draft: _Draft, session: Session) -> Place:
     """Cut the cache to the draft's path; where that leads."""
-    _keep_path(tree, draft.node, session)
+    keep_path(tree, draft.node, session)
     return tree.places[draft.node]
 
 
-def _keep_path(tree: TokenTree, node: int, session: Session) -> None:
+def keep_path(tree: TokenTree, node: int, session: Session) -> None:
+    """Keep in the cache what leads to ``node`` and nothing else of the tree, and record it."""
     tree.keep(node)
     session.extend(*tree.tokens(tree.path(node)))
 
