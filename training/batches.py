@@ -70,6 +70,15 @@ def collate(shard: Shard, rows: NDArray[np.int64], device: torch.device) -> Batc
     )
 
 
+def split(batch: Batch, tokens: int) -> list[Batch]:
+    """The same rows in parts of at most ``tokens`` each, padding included, or of one row."""
+    rows = max(tokens // batch.values.shape[1], 1)
+    fields = ("values", "states", "targets", "labels", "weights")
+    pieces = zip(*(getattr(batch, name).split(rows) for name in fields), strict=True)
+    # The batch's tokens are counted once, not with its parts.
+    return [Batch(**dict(zip(fields, each, strict=True)), tokens=0) for each in pieces]
+
+
 _FIELDS = ("values", "states", "labels", "weights")
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from completion.model.codefill import CodeFill, Config
 from training.batches import Batch
-from training.loss import Loss, loss_of
+from training.loss import Loss, learn
 from training.samples import WEIGHT_MIDDLE
 
 
@@ -53,17 +53,17 @@ class Siblings(nn.Module):
         self.statements = CodeFill(config)
         self._seed = seed
 
-    def loss(self, model: CodeFill, batch: Batch, step: int) -> Loss:
-        """The loss of the task that is drawn for this step, the same on all processes."""
+    def learn(self, model: CodeFill, batch: Batch, step: int) -> Loss:
+        """Add the gradients of the task that is drawn for this step, the same on all processes."""
         task = draw(self._seed, step)
         if task is Task.TYPE:
             types = replace(batch, values=batch.states, targets=batch.labels)
-            found = loss_of(self.types, types)
+            found = learn(self.types, types)
             return Loss(found.total, torch.zeros_like(found.value), found.value)
         if task is Task.STATEMENT:
             middles = batch.weights * (batch.weights == WEIGHT_MIDDLE)
-            return loss_of(self.statements, replace(batch, weights=middles))
-        return loss_of(model, batch)
+            return learn(self.statements, replace(batch, weights=middles))
+        return learn(model, batch)
 
     @torch.no_grad()
     def pull(self, model: CodeFill, factor: float) -> None:

@@ -20,7 +20,7 @@ from torch import nn
 
 from completion.model.codefill import CodeFill, Config
 from training.batches import Batch, collate, plan_epoch
-from training.loss import Loss, loss_of
+from training.loss import Loss, learn, loss_of, number_format
 from training.muon import Muon
 from training.shards import Shard
 from training.siblings import Siblings
@@ -125,18 +125,9 @@ class Trainer:
             self._validate()
             self.save()
 
-    def _number_format(self) -> torch.autocast:
-        """bfloat16 on GPUs. Processors stay with float32: without AMX, bfloat16 products of this
-        size were measured at a third to a half of float32's speed (docs/lab-log.md)."""
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"
-        )
-
     def _step(self, batch: Batch) -> Loss:
         self.model.train()
-        with self._number_format():
-            loss = self._loss(batch)
-        torch.autograd.backward(loss.total)
+        loss = self._learn(batch)
         weights = [weight for network in self._networks() for weight in network.parameters()]
         tokens, self.stopped = self.team.share(
             weights, tokens=batch.tokens, stopping=self.asked_to_stop
@@ -150,17 +141,17 @@ class Trainer:
         self.progress.step += 1
         self.progress.batch += 1
         self.progress.tokens += tokens
-        return Loss(*(part.detach() for part in loss))
+        return loss
 
     def _networks(self) -> list[CodeFill]:
         """All that are trained, the one that is exported first."""
         others = [] if self.siblings is None else [self.siblings.types, self.siblings.statements]
         return [self.model, *others]
 
-    def _loss(self, batch: Batch) -> Loss:
+    def _learn(self, batch: Batch) -> Loss:
         if self.siblings is None:
-            return loss_of(self.model, batch)
-        return self.siblings.loss(self.model, batch, self.progress.step)
+            return learn(self.model, batch)
+        return self.siblings.learn(self.model, batch, self.progress.step)
 
     def _batches(self) -> Iterator[Batch]:
         """The batches from here on, epoch after epoch."""
@@ -207,7 +198,7 @@ class Trainer:
         self.model.eval()
         shard = self.shards["valid"]
         planned = plan_epoch(shard.lengths, VALID_TOKENS, 0)[:VALID_BATCHES]
-        with self._number_format():
+        with number_format(self.device):
             losses = [loss_of(self.model, collate(shard, rows, self.device)) for rows in planned]
         value, kind = mean_loss(losses)
         print(f"held out: loss {value:.3f}  type loss {kind:.3f}", flush=True)

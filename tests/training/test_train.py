@@ -14,10 +14,10 @@ import torch
 
 from completion.model.checkpoint import load
 from completion.model.codefill import CodeFill, Config
-from training import prepare, shards, train
+from training import loss, prepare, shards, train
 from training.batches import collate, plan_epoch
 from training.corpus import read
-from training.loss import TYPE_WEIGHT, loss_of
+from training.loss import TYPE_WEIGHT, Loss, loss_of
 from training.shards import Shard
 from training.trainer import (
     ARMS,
@@ -127,6 +127,27 @@ def test_the_loss_is_the_weighted_mean_over_predicted_tokens(prepared: Path) -> 
     assert float(found.value) == pytest.approx(value / total, rel=1e-4)
     assert float(found.type) == pytest.approx(kind / total, rel=1e-4)
     assert float(found.total) == pytest.approx((value + TYPE_WEIGHT * kind) / total, rel=1e-4)
+
+
+def test_learning_in_parts_adds_the_gradients_of_the_whole(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = Shard.load(prepared / "train.npz")
+    batch = collate(shard, np.arange(7), torch.device("cpu"))
+    batch.weights[2] = 0.0  # a row without anything to predict
+    torch.manual_seed(0)
+    model = CodeFill(CONFIG)
+    torch.nn.init.normal_(model.type_embedding.weight, std=0.5)
+    whole = loss_of(model, batch)
+    torch.autograd.backward(whole.total)
+    wanted = [weight.grad for weight in model.parameters()]
+    for tokens in (1, 2 * batch.values.shape[1], 10**6):
+        monkeypatch.setattr(loss, "PART_TOKENS", tokens)
+        model.zero_grad()
+        found = loss.learn(model, batch)
+        torch.testing.assert_close(found, Loss(*(one.detach() for one in whole)))
+        for weight, gradient in zip(model.parameters(), wanted, strict=True):
+            torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
