@@ -180,16 +180,17 @@ def _ending(tokenizer: Tokenizer, line: str, room: int) -> str:
 
 
 def _window(tokenizer: Tokenizer, above: str, line: str, room: int) -> int:
-    """How many of the last characters of ``above`` to keep: whole logical lines within the room."""
+    """How many of the last characters of ``above`` to keep: whole logical lines within the room.
+
+    ``above`` is read from its beginning, which is code: further on, a docstring would be taken for
+    code and what follows it for a docstring.
+    """
     near = above[-MOST_LETTERS * room :]
-    if len(near) < len(above):
-        near = near[max(near.find("\n"), near.find("\r")) + 1 :]
-    data = (near + line).encode()
     lengths = [len(tokenizer.token_bytes[one]) for one in tokenizer.encode(near + line)]
-    earliest = sum(lengths[: max(len(lengths) - room, 0)])
+    data = (above + line).encode()
+    earliest = len(data) - sum(lengths[max(len(lengths) - room, 0) :])
     _, pieces = advance(START, data)
-    begins = [0] if len(near) == len(above) else []
     breaks = (_LINE_END.match(data, at) for at, state in pieces if state in _LINE_ENDS)
-    begins += [found.end() for found in breaks if found]
+    begins = [0, *(found.end() for found in breaks if found)]
     fitting = begins[bisect_left(begins, earliest) :]
     return len(data[fitting[0] :].decode()) - len(line) if fitting else 0

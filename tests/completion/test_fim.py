@@ -145,6 +145,17 @@ def test_the_window_stays_while_lines_are_added_until_it_is_full() -> None:
     assert 1 <= moves <= 12
 
 
+def test_a_docstring_that_the_window_cannot_hold_is_not_taken_for_code() -> None:
+    docstring = '"""' + "ab (a, b)\n" * 300 + '"""\n'
+    layout, _ = lay_out(
+        MODEL, prompt("def f():\n    " + docstring + "a = 1\n" * 20 + "b = a"), None
+    )
+    assert layout.before.startswith("a = 1\n")
+    assert not layout.place.syntax.literal
+    inside, _ = lay_out(MODEL, prompt("def f():\n    " + docstring[:2000] + "\na"), None)
+    assert inside.before == "a"  # whole logical lines, and there is none
+
+
 def test_a_line_longer_than_the_window_keeps_its_end() -> None:
     layout, anchor = lay_out(MODEL, prompt("a\n" + "é, " * 2000 + "x"), None)
     assert len(layout.values) <= fim.PROMPT_TOKENS
