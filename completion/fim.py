@@ -9,7 +9,6 @@ change (a bracket that the editor closed, an edit below) the model has to see th
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ from functools import lru_cache
 from completion.canonical import Pretoken
 from completion.model.prompt import header
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import START, STATE_IDS, State, advance, advance_tokens
+from completion.model.types import START, State, advance_tokens, logical_lines
 from completion.request import Prompt
 from completion.tree import CanonicalModel, Place
 
@@ -32,11 +31,6 @@ FRESH_SHARE = 0.75
 
 MOST_LETTERS = 8
 """Text beyond this many characters per token of room is not even looked at."""
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_LINE_ENDS = frozenset(
-    STATE_IDS[name] for name in ("newline block", "newline plain", "newline start")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +183,6 @@ def _window(tokenizer: Tokenizer, above: str, line: str, room: int) -> int:
     lengths = [len(tokenizer.token_bytes[one]) for one in tokenizer.encode(near + line)]
     data = (above + line).encode()
     earliest = len(data) - sum(lengths[max(len(lengths) - room, 0) :])
-    _, pieces = advance(START, data)
-    breaks = (_LINE_END.match(data, at) for at, state in pieces if state in _LINE_ENDS)
-    begins = [0, *(found.end() for found in breaks if found)]
+    begins = logical_lines(data)
     fitting = begins[bisect_left(begins, earliest) :]
     return len(data[fitting[0] :].decode()) - len(line) if fitting else 0

@@ -2,10 +2,10 @@
 
 Where the model is not sure, P(token) = w · P_ngram(token) + (1 - w) · P_model(token). The n-gram
 speaks of whole lexemes, so a word counts for the one token that the canonical encoding of what is
-written and then the word has at this place. Only words are proposed: how brackets and operators
-merge into tokens depends on what follows them, so their share, and that of words that the n-gram
-does not know, stays with the model. Whether a blank comes before the word is the model's to say:
-the word's share is split as the model splits its own between the two tokens. What comes out is a
+written and then the word has at this place. How operators, brackets and line breaks merge into
+tokens depends on what follows them, so their share is split among all tokens that begin with them
+as the model splits its own. Whether a blank comes before a word is the model's to say, too.
+Strings, numbers and words that the n-gram does not know stay with the model. What comes out is a
 distribution.
 """
 
@@ -13,19 +13,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from completion.lexeme import Kind, scan
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import State
-from indexing.lexemes import context
+from completion.model.types import State, logical_lines
+from indexing.lexemes import NEWLINE, context
 from indexing.ngrams import View
 
 PROPOSALS = 8
-"""Words that the n-gram proposes at one place."""
+"""Lexemes that the n-gram proposes at one place."""
+
+LEAST = 1e-4
+"""The model's probability of an operator below which it cannot say how that goes on."""
 
 SURE = 0.9
 """Where the model gives one token more than this, the n-gram is not asked: asking takes time."""
@@ -36,7 +41,7 @@ grew with the evidence for the context, tuned on development repositories, were 
 """
 
 NEAR = 400
-"""Bytes before the cursor that are read for the n-gram's context."""
+"""Bytes before the cursor that are read for the n-gram's context, and the rest of their line."""
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 
@@ -55,9 +60,9 @@ class Partner:
     def __init__(self, view: View, tokenizer: Tokenizer, before: str) -> None:
         self._view = view
         self._tokenizer = tokenizer
-        near = before.encode()[-NEAR:]
-        cut = max(near.find(b"\n"), near.find(b"\r")) + 1 if len(near) == NEAR else 0
-        self._near = near[cut:]
+        text = before.encode()
+        begins = logical_lines(text)
+        self._near = text[begins[max(bisect_right(begins, len(text) - NEAR) - 1, 0)] :]
 
     def blend(
         self, log_probs: Tensor, written: bytes, syntax: State, index: Index = plain_index
@@ -75,19 +80,47 @@ class Partner:
         except UnicodeDecodeError:  # inside a character
             return log_probs
         words, typed = context(text.encode())
+        found = self._proposals(words, typed)
         shares: dict[int, float] = {}
-        for continued, probability in self._proposals(words, typed):
-            for at, share in self._placed(text, continued, bool(typed), log_probs, index):
-                shares[at] = shares.get(at, 0.0) + WEIGHT * share * probability
-        return _blended(log_probs, shares)
-
-    def _proposals(self, words: list[bytes], typed: bytes) -> Iterator[tuple[bytes, float]]:
-        """How the lexeme may go on, with P(rest | words, typed); the rest is never empty."""
-        found = self._view.predict(words, typed, PROPOSALS)
-        whole = sum(probability for _, probability in found) if typed else 1.0
         for word, probability in found:
             if word != typed and _WORD.fullmatch(word):
-                yield word[len(typed) :], probability / whole
+                rest = word[len(typed) :]
+                for at, share in self._placed(text, rest, bool(typed), log_probs, index):
+                    shares[at] = shares.get(at, 0.0) + WEIGHT * share * probability
+        operators = self._operators(words, typed, dict(found))
+        return _blended(log_probs, shares, self._grouped(log_probs, operators))
+
+    def _proposals(self, words: list[bytes], typed: bytes) -> list[tuple[bytes, float]]:
+        """Lexemes that start with ``typed``, and P(lexeme | words, typed)."""
+        found = self._view.predict(words, typed, PROPOSALS)
+        whole = sum(probability for _, probability in found) if typed else 1.0
+        return [(word, probability / whole) for word, probability in found]
+
+    def _operators(
+        self, words: list[bytes], typed: bytes, found: dict[bytes, float]
+    ) -> dict[bytes, float]:
+        """What else may follow: at once, or if the lexeme that is being typed is complete."""
+        complete = found.get(typed, 0.0) if typed else 1.0
+        if typed and complete:
+            found = dict(self._view.predict([*words, typed], limit=PROPOSALS))
+        return {
+            lexeme: complete * probability
+            for lexeme, probability in found.items()
+            if complete and not _WORD.fullmatch(lexeme)
+        }
+
+    def _grouped(
+        self, log_probs: Tensor, operators: dict[bytes, float]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Where each operator counts, and the shares, in proportion to the model's own."""
+        groups, found = _groups(self._tokenizer), []
+        for operator, probability in operators.items():
+            if (places := groups.get(operator)) is None:
+                continue
+            own = log_probs[places.to(log_probs.device)].exp()
+            if float(own.sum()) > LEAST:
+                found.append((places.to(own.device), own * (WEIGHT * probability / own.sum())))
+        return found
 
     def _placed(
         self, text: str, continued: bytes, inside: bool, log_probs: Tensor, index: Index
@@ -121,11 +154,30 @@ def _next_token(tokenizer: Tokenizer, line: str, continued: str) -> tuple[int, i
     raise ValueError("nothing follows the line")
 
 
-def _blended(log_probs: Tensor, shares: dict[int, float]) -> Tensor:
-    """(1 - sum of shares) · P, with the shares added where they belong."""
-    if not shares:
+@lru_cache(maxsize=8)
+def _groups(tokenizer: Tokenizer) -> dict[bytes, Tensor]:
+    """By operator, and for `NEWLINE`: the tokens that begin with it, blanks aside."""
+    groups: dict[bytes, list[int]] = {}
+    for token, data in enumerate(tokenizer.token_bytes):
+        first = scan(data, inside=False)
+        if first.kind is Kind.OPERATOR:
+            groups.setdefault(data[first.begin : first.end], []).append(token)
+        elif first.kind is Kind.BREAK:
+            groups.setdefault(NEWLINE, []).append(token)
+    return {lexeme: torch.tensor(tokens) for lexeme, tokens in groups.items()}
+
+
+def _blended(
+    log_probs: Tensor, shares: dict[int, float], groups: list[tuple[Tensor, Tensor]]
+) -> Tensor:
+    """(1 - sum of all shares) · P, with the shares added where they belong."""
+    if not shares and not groups:
         return log_probs
-    mixed = log_probs.exp() * (1 - sum(shares.values()))
-    places = torch.tensor(list(shares), device=mixed.device)
-    mixed[places] += torch.tensor(list(shares.values()), dtype=mixed.dtype, device=mixed.device)
+    places = torch.tensor(list(shares), dtype=torch.int64, device=log_probs.device)
+    given = torch.tensor(list(shares.values()), dtype=log_probs.dtype, device=log_probs.device)
+    left = 1 - float(given.sum()) - sum(float(part.sum()) for _, part in groups)
+    mixed = log_probs.exp() * left
+    mixed[places] += given
+    for tokens, part in groups:
+        mixed[tokens] += part
     return mixed.log()

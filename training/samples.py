@@ -26,7 +26,7 @@ from completion.model.prompt import (
     header,
 )
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import START, STATE_IDS, advance, states_for
+from completion.model.types import LOGICAL_ENDS, START, STATE_IDS, advance, states_for
 from training.corpus import SourceFile
 from training.labels import END_OF_MIDDLE, OTHER, Leaves, leaves, parse
 
@@ -37,9 +37,6 @@ KEEP_IN_TEXT = 0.15  # share of cuts inside comments and docstrings that is kept
 MIDDLE_BYTES = 400
 MATCHED_SHARE = 0.7  # of context samples, those that may see the middle's own names
 
-_LOGICAL_END = frozenset(
-    STATE_IDS[name] for name in ("newline block", "newline plain", "newline start")
-)
 _TEXT = frozenset(STATE_IDS[name] for name in ("comment", "docstring", "triple"))
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 _DEFINITIONS = ("function_definition", "class_definition")
@@ -127,7 +124,7 @@ def analyse(file: SourceFile) -> Source:
         leaves=leaves(text, tree),
         piece_begins=[offset for offset, _ in pieces],
         piece_states=[state for _, state in pieces],
-        logical_ends=[offset for offset, state in pieces if state in _LOGICAL_END],
+        logical_ends=[offset for offset, state in pieces if state in LOGICAL_ENDS],
         signatures=signatures(text, tree),
     )
 

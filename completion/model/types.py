@@ -70,6 +70,10 @@ PAD_STATE = STATE_IDS["pad"]
 CONTEXT_STATE = STATE_IDS["context"]  # of <|context|> and every token of the signatures
 SUFFIX_STATE = STATE_IDS["suffix"]  # of <|suffix|> and every token behind the cursor
 PREFIX_STATE = STATE_IDS["prefix"]  # of <|prefix|> alone
+LOGICAL_ENDS = frozenset(
+    STATE_IDS[name] for name in ("newline block", "newline plain", "newline start")
+)
+"""States of the line breaks that end a logical line."""
 
 
 class State(NamedTuple):
@@ -110,6 +114,7 @@ _OPEN_ENDED = re.compile(
     rb"[rRbBuUfFtT]{0,2}(?:\"{1,2}|'{1,2})|[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*"
     rb"|[0-9][A-Za-z0-9_.]*|\r|\\\r?|[-:*/<>=!+%&|^@]|\*\*|//|<<|>>"
 )
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _COMMENT_TEXT = re.compile(rb"[^\r\n]+")
 _ESCAPE = re.compile(rb"\\(?:\r\n|[\x00-\xff])")
 _ESCAPE_OPEN = re.compile(rb"\\\r?")
@@ -141,6 +146,13 @@ def advance(state: State, data: bytes) -> tuple[State, Pieces]:
             pieces.pop()
         state, position = following, end
     return state, pieces
+
+
+def logical_lines(text: bytes) -> list[int]:
+    """Where the logical lines of a text begin that itself begins with one; 0 is the first."""
+    _, pieces = advance(START, text)
+    breaks = (_LINE_END.match(text, at) for at, state in pieces if state in LOGICAL_ENDS)
+    return [0, *(found.end() for found in breaks if found)]
 
 
 def states_for(text: bytes, spans: Sequence[tuple[int, int]], start: State = START) -> list[int]:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from completion import mixture
 from completion.boundary import boundary
-from completion.mixture import WEIGHT, Partner
+from completion.mixture import PROPOSALS, WEIGHT, Partner
+from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance
 from completion.tree import CanonicalModel
 from indexing.lexemes import context
@@ -22,6 +23,7 @@ from indexing.ngrams import NgramModel, View
 from tests.completion.toys import rooted_tree, toy_model, toy_tokenizer
 
 TOKENIZER = toy_tokenizer([(b"a", b"l"), (b"al", b"p"), (b" ", b"b"), (b"s", b"e"), (b"se", b"t")])
+WITH_CALLS = toy_tokenizer([(b"(", b")")])
 CODE = b"x.alpha()\nx.alpha()\nx.alpha = beta\nreturn beta\nx.set(1)\nreturn x2y\n" * 3
 
 
@@ -37,15 +39,15 @@ def model() -> CanonicalModel:
     return toy_model(TOKENIZER)
 
 
-def even(*tokens: bytes) -> Tensor:
+def even(*tokens: bytes, tokenizer: Tokenizer = TOKENIZER) -> Tensor:
     """Equal probabilities of some tokens."""
-    row = torch.full((TOKENIZER.size,), -math.inf, dtype=torch.float64)
-    row[[TOKENIZER.token_bytes.index(token) for token in tokens]] = -math.log(len(tokens))
+    row = torch.full((tokenizer.size,), -math.inf, dtype=torch.float64)
+    row[[tokenizer.token_bytes.index(token) for token in tokens]] = -math.log(len(tokens))
     return row
 
 
-def share(row: Tensor, token: bytes) -> float:
-    return float(row[TOKENIZER.token_bytes.index(token)].exp())
+def share(row: Tensor, token: bytes, tokenizer: Tokenizer = TOKENIZER) -> float:
+    return float(row[tokenizer.token_bytes.index(token)].exp())
 
 
 def syntax_behind(text: str) -> State:
@@ -61,11 +63,37 @@ def test_a_word_counts_for_its_first_token(view: View) -> None:
     mixed = blended(view, before, even(b"alp", b"set", b"("))
     words, _ = context(before.encode())
     predicted = dict(view.predict(words))
-    named = sum(predicted[word] for word in (b"alpha", b"set"))
+    named = sum(predicted[word] for word in (b"alpha", b"set", b"("))
     for token, word in ((b"alp", b"alpha"), (b"set", b"set")):
         expected = WEIGHT * predicted[word] + (1 - WEIGHT * named) / 3
         assert share(mixed, token) == pytest.approx(expected)
-    assert share(mixed, b"(") == pytest.approx((1 - WEIGHT * named) / 3)
+    expected = WEIGHT * predicted[b"("] + (1 - WEIGHT * named) / 3
+    assert share(mixed, b"(") == pytest.approx(expected)
+
+
+def test_an_operator_counts_for_all_tokens_that_begin_with_it(view: View) -> None:
+    """``alpha`` may be whole, and then a bracket follows: alone, or merged with the next one."""
+    row = even(b"h", b"(", b"()", tokenizer=WITH_CALLS)
+    row[WITH_CALLS.token_bytes.index(b"()")] += math.log(3)
+    row = row.log_softmax(dim=0)
+    text = "x.alpha"
+    mixed = Partner(view, WITH_CALLS, text).blend(row, b"", syntax_behind(text))
+    words, typed = context(text.encode())
+    among = dict(view.predict(words, typed, PROPOSALS))
+    complete = among[b"alpha"] / sum(among.values())
+    behind = dict(view.predict([*words, typed], limit=PROPOSALS))
+    given = WEIGHT * complete * behind[b"("]
+    for token, own in ((b"()", 0.6), (b"(", 0.2)):
+        expected = (1 - given) * own + given * own / 0.8
+        assert share(mixed, token, WITH_CALLS) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_context_does_not_begin_inside_a_docstring(view: View) -> None:
+    text = '"""' + "of this, and that\n" * 40 + '"""\nx.'
+    row = even(b"alp", b"set", b"s")
+    assert share(blended(view, text, row), b"alp") > share(row, b"alp")
+    partner = Partner(view, TOKENIZER, text)
+    assert context(partner._near)[0] == context(text.encode())[0]
 
 
 def test_what_is_typed_restricts_the_words(view: View) -> None:
