@@ -817,7 +817,7 @@ def codefill(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa:
       lancefill eval codefill --weights old=runs/a/export --weights new=runs/b/export --plots plots
     """
     from evaluation import apirun, report
-    from evaluation import codefill as tables
+    from evaluation.codefill import run as tables
 
     console = report.console()
     choice = tables.Choice(**chosen)

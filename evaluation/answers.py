@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from completion.request import Ghost
 from evaluation.cuts import Cut
@@ -42,6 +43,35 @@ class GhostAnswer:
     code: str
     reason: str
     ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One ghost text: ``text`` after the cursor (empty: ``reason`` says why) and what is true.
+
+    ``whole``, ``helps`` and ``word`` are three ways to be right: the rest of the line and nothing
+    else; what the line goes on with, so that accepting it helps; right up to the next word's end.
+    ``signs`` are what the confidence was worked out from.
+    """
+
+    arm: str
+    cut: Cut
+    text: str
+    reason: str
+    confidence: float
+    name_right: bool
+    line_right: bool
+    ms: float
+    repository: str = ""
+    stop: str = ""
+    whole: bool = False
+    helps: bool = False
+    word: bool = False
+    signs: Mapping[str, float] = field(default_factory=dict)
+
+    def shown(self, threshold: float) -> bool:
+        """Return whether the text would appear under a confidence threshold."""
+        return bool(self.text) and self.confidence >= threshold
 
 
 def rank(cut: Cut, answer: PopupAnswer, late_ms: float) -> int | None:

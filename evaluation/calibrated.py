@@ -1,7 +1,7 @@
 """How far the confidence of ghost texts is what it says, and what a threshold would show.
 
 Of every request: nothing was written, or a text with a confidence, which is right in three ways
-(`evaluation.ghost.Written`). The confidence claims the second of them, *helps*.
+(`evaluation.answers.Written`). The confidence claims the second of them, *helps*.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 
 from evaluation import report
+from evaluation.answers import Written
 from evaluation.calibration import (
     Bin,
     Floats,
@@ -25,9 +25,6 @@ from evaluation.calibration import (
     least_error,
 )
 from evaluation.plots import OTHERS, OURS, PlotsError, saved
-
-if TYPE_CHECKING:
-    from evaluation.ghost import Written
 
 THRESHOLDS = tuple(step / 20 for step in range(20))
 ENOUGH = 2 / 3

@@ -23,12 +23,12 @@ from rich.table import Table
 
 from completion.confidence import FILE_NAME, Calibrated
 from evaluation import calibrated, cuts, ghost, report
+from evaluation.answers import Written
 from evaluation.apieval import Source
 from evaluation.calibrated import Quality
 from evaluation.calibration import Floats, fit_logistic, fit_monotone, folds
 from evaluation.contamination import ModelError, Seen, splits
 from evaluation.cuts import Cut, Place
-from evaluation.ghost import Written
 from evaluation.repositories import repositories
 from evaluation.workspaces import read_sources
 from lsp_server.settings import Settings

@@ -18,7 +18,7 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from completion.request import (
 )
 from evaluation import calibrated, cuts, report
 from evaluation.answers import (
+    Written,
     after_cursor,
     helps,
     line_right,
@@ -92,35 +93,6 @@ ARMS: Mapping[str, Callable[[Helpers], Helpers]] = {
     SHIPPED: lambda helpers: helpers,
     "model alone": ModelAlone,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One ghost text: ``text`` after the cursor (empty: ``reason`` says why) and what is true.
-
-    ``whole``, ``helps`` and ``word`` are three ways to be right: the rest of the line and nothing
-    else; what the line goes on with, so that accepting it helps; right up to the next word's end.
-    ``signs`` are what the confidence was worked out from.
-    """
-
-    arm: str
-    cut: Cut
-    text: str
-    reason: str
-    confidence: float
-    name_right: bool
-    line_right: bool
-    ms: float
-    repository: str = ""
-    stop: str = ""
-    whole: bool = False
-    helps: bool = False
-    word: bool = False
-    signs: Mapping[str, float] = field(default_factory=dict)
-
-    def shown(self, threshold: float) -> bool:
-        """Return whether the text would appear under a confidence threshold."""
-        return bool(self.text) and self.confidence >= threshold
 
 
 def run(

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from completion.lexeme import Kind, scan, spelling
-from evaluation.lexing import raw_lexemes
+from evaluation.codefill.lexing import raw_lexemes
 
 FILES = sorted(Path(click.__file__).parent.glob("*.py"))
 SKIPPED = frozenset(

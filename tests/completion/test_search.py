@@ -19,7 +19,7 @@ from completion.model.types import START, advance
 from completion.request import Prompt
 from completion.search import Candidate, likeliest_lexemes
 from completion.tree import CanonicalModel
-from evaluation.lexing import raw_lexemes
+from evaluation.codefill.lexing import raw_lexemes
 from tests.completion.toys import (
     covers,
     merge_lists,

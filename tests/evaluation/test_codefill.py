@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 from completion.lexeme import Kind
 from completion.model.checkpoint import MODEL, SHIPPED
-from evaluation.codefill_arms import Asked, Next, Ngram, Rest, ask, indexed
-from evaluation.codefill_items import LENGTHS, Item, draw
-from evaluation.codefill_scores import Answers, ranked, scored, written
-from evaluation.codefill_tables import GROUPS, result, token_figures
-from evaluation.lexing import Class
-from evaluation.reranker import declared, reranked
-from evaluation.textscores import likeness
+from evaluation.codefill.arms import Asked, Next, Ngram, Rest, ask, indexed
+from evaluation.codefill.items import LENGTHS, Item, draw
+from evaluation.codefill.lexing import Class
+from evaluation.codefill.reranker import declared, reranked
+from evaluation.codefill.scores import Answers, ranked, scored, written
+from evaluation.codefill.tables import GROUPS, result, token_figures
+from evaluation.codefill.textscores import likeness
 from indexing.index import Index
 from lancefill import main
 

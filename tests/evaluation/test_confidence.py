@@ -12,11 +12,11 @@ from rich.console import Console
 
 from completion import confidence as shipped
 from evaluation import calibrated, confidence, cuts, ghost, report
+from evaluation.answers import Written
 from evaluation.apieval import Source
 from evaluation.confidence import ALL_SIGNS, FITS, MAPPED, RAW, SamplesError
 from evaluation.contamination import ModelError
 from evaluation.cuts import Cut, Place
-from evaluation.ghost import Written
 from lsp_server.settings import Settings
 
 CUT = Cut("a.py", 4, Place.DOT, "name", "", "name()")

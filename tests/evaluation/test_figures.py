@@ -9,10 +9,9 @@ import pytest
 from rich.console import Console
 
 from evaluation import demo, ghost, latency, report
-from evaluation.answers import GhostAnswer, Item, PopupAnswer
+from evaluation.answers import GhostAnswer, Item, PopupAnswer, Written
 from evaluation.cuts import Cut, Place
 from evaluation.demo import Shown
-from evaluation.ghost import Written
 from evaluation.latency_rows import ROWS, Figure
 from evaluation.show import code, place
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from completion.lexeme import Kind
-from evaluation.leaves import Leaf, Roles, leaves
-from evaluation.lexing import (
+from evaluation.codefill.leaves import Leaf, Roles, leaves
+from evaluation.codefill.lexing import (
     Class,
     Lexeme,
     indentations,
@@ -21,7 +21,7 @@ from evaluation.lexing import (
     split,
     statements,
 )
-from evaluation.normalise import (
+from evaluation.codefill.normalise import (
     ALIAS,
     DEDENT,
     EOS,

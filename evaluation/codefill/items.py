@@ -16,8 +16,8 @@ from functools import cached_property
 from itertools import accumulate
 
 from completion.lexeme import Kind
-from evaluation.leaves import Leaf, Roles, leaves
-from evaluation.lexing import (
+from evaluation.codefill.leaves import Leaf, Roles, leaves
+from evaluation.codefill.lexing import (
     CLOSING,
     OPENING,
     Class,
@@ -26,7 +26,7 @@ from evaluation.lexing import (
     lexemes,
     statements,
 )
-from evaluation.normalise import Scope, Word, imported_names, normalise, normalised
+from evaluation.codefill.normalise import Scope, Word, imported_names, normalise, normalised
 from evaluation.syntax import Parsed, parsed
 
 LENGTHS = range(2, 9)

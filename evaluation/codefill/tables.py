@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.table import Table
 
-from evaluation import codefill_paper as paper
 from evaluation import report
-from evaluation.codefill_items import LENGTHS
-from evaluation.codefill_scores import Answers, Scored, Written
-from evaluation.leaves import Leaf
-from evaluation.lexing import Class
+from evaluation.codefill import paper
+from evaluation.codefill.items import LENGTHS
+from evaluation.codefill.leaves import Leaf
+from evaluation.codefill.lexing import Class
+from evaluation.codefill.scores import Answers, Scored, Written
 from evaluation.statistics import Mean, Rate, Spread, mean, rate, spread
 
 NOTES = (

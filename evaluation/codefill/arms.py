@@ -31,9 +31,9 @@ from completion.request import Prompt, Request
 from completion.search import Candidate, likeliest_lexemes
 from completion.statements import BEAMS, likeliest_statements
 from completion.tree import CanonicalModel, Place
-from evaluation.codefill_items import Item
-from evaluation.lexing import CLOSING, OPENING, split
-from evaluation.normalise import Word
+from evaluation.codefill.items import Item
+from evaluation.codefill.lexing import CLOSING, OPENING, split
+from evaluation.codefill.normalise import Word
 from indexing import lexemes as words_of
 from indexing.build import build
 from indexing.index import Index

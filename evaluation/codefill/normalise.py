@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from completion.lexeme import Kind
-from evaluation.lexing import KEYWORDS, width
+from evaluation.codefill.lexing import KEYWORDS, width
 
 LIBRARY, MODULE, ALIAS = "<LIBRARY>", "<MODULE>", "<ALIAS>"
 STRING, NUMBER = "<STRING>", "<NUMBER>"

@@ -1,7 +1,7 @@
 """``lancefill eval codefill``: CodeFill's tables of tokens and statements, on held-out packages.
 
-Items are lexemes and ends of statements of real files (``codefill_items.py``). All arms
-(``codefill_arms.py``) are asked about the same ones; answers are scored in ``codefill_scores.py``.
+Items are lexemes and ends of statements of real files (``items.py``). All arms
+(``arms.py``) are asked about the same ones; answers are scored in ``scores.py``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any
 from rich.console import Console
 
 from completion.model.checkpoint import CheckpointError, load
-from evaluation import codefill_plots, codefill_tables, report, textscores
+from evaluation import report
 from evaluation.apieval import Source
 from evaluation.apirun import ChoiceError
-from evaluation.codefill_arms import Arm, Asked, Model, Network, Ngram, ask, indexed
-from evaluation.codefill_items import Item, draw
-from evaluation.codefill_scores import Answers, scored, written
+from evaluation.codefill import plots, tables, textscores
+from evaluation.codefill.arms import Arm, Asked, Model, Network, Ngram, ask, indexed
+from evaluation.codefill.items import Item, draw
+from evaluation.codefill.reranker import declared, reranked
+from evaluation.codefill.scores import Answers, scored, written
 from evaluation.plots import PlotsError
-from evaluation.reranker import declared, reranked
 from evaluation.workspaces import read_sources
 
 PER_LENGTH = 0.04
@@ -58,9 +59,9 @@ def run(sources: Sequence[Source], choice: Choice, console: Console) -> dict[str
         _draw_plots(answers, choice, console)
     except (CheckpointError, PlotsError, textscores.ScoresError) as error:
         raise ChoiceError(str(error)) from error
-    for table in codefill_tables.tables(answers):
+    for table in tables.tables(answers):
         console.print(table)
-    console.print(codefill_tables.NOTES, style="dim", highlight=False)
+    console.print(tables.NOTES, style="dim", highlight=False)
     console.print(report.machine_line(facts), style="dim", highlight=False)
     result = {
         "eval": "codefill",
@@ -69,7 +70,7 @@ def run(sources: Sequence[Source], choice: Choice, console: Console) -> dict[str
         "seed": choice.seed,
         "suffix": choice.suffix,
         "machine": facts,
-        **codefill_tables.result(answers),
+        **tables.result(answers),
     }
     _write(answers, result, choice)
     return {key: result[key] for key in ("eval", "repositories", "count", "seed", "summary")}
@@ -149,7 +150,7 @@ def _ask(asked: Asked, arms: Sequence[Arm], answers: Answers, *, reranker: bool)
 
 def _draw_plots(answers: Answers, choice: Choice, console: Console) -> None:
     if choice.plots is not None:
-        for file in codefill_plots.draw(answers, choice.plots):
+        for file in plots.draw(answers, choice.plots):
             console.print(f"drawn: {file}", style="dim", highlight=False)
 
 

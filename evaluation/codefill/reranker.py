@@ -13,8 +13,16 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from completion.lexeme import Kind
-from evaluation.lexing import CLOSING, KEYWORDS, OPENING, Lexeme, lexemes, statements, width
-from evaluation.normalise import Word
+from evaluation.codefill.lexing import (
+    CLOSING,
+    KEYWORDS,
+    OPENING,
+    Lexeme,
+    lexemes,
+    statements,
+    width,
+)
+from evaluation.codefill.normalise import Word
 
 LIMIT = 10
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation import codefill_paper as paper
-from evaluation.codefill_items import LENGTHS
-from evaluation.codefill_scores import Answers
-from evaluation.codefill_tables import of_group, of_length, statement_figures, token_figures
-from evaluation.leaves import Leaf
-from evaluation.lexing import Class
+from evaluation.codefill import paper
+from evaluation.codefill.items import LENGTHS
+from evaluation.codefill.leaves import Leaf
+from evaluation.codefill.lexing import Class
+from evaluation.codefill.scores import Answers
+from evaluation.codefill.tables import of_group, of_length, statement_figures, token_figures
 from evaluation.plots import PlotsError
 
 THEIRS = "#1b1b1b"

@@ -10,7 +10,7 @@ import tree_sitter
 import tree_sitter_python
 
 from completion.lexeme import LINE_ENDS
-from evaluation.lexing import Lexeme, width
+from evaluation.codefill.lexing import Lexeme, width
 from evaluation.syntax import Parsed
 
 

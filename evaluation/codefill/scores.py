@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from completion.lexeme import Kind
-from evaluation.codefill_arms import Next, Rest
-from evaluation.codefill_items import Item
-from evaluation.normalise import Word, normalise, normalised
-from evaluation.textscores import Likeness, likeness
+from evaluation.codefill.arms import Next, Rest
+from evaluation.codefill.items import Item
+from evaluation.codefill.normalise import Word, normalise, normalised
+from evaluation.codefill.textscores import Likeness, likeness
 
 TOP = 10
 """MRR is taken over this many candidates, as in the paper."""
