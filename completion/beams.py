@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import Tensor
-
-from completion.mixture import Partner
+from completion.mixture import PRIOR, Mixed, Partner, behind
 from completion.model.types import State
 from completion.tree import MAX_NODES, TokenTree
 
@@ -18,34 +16,38 @@ class Open(NamedTuple):
     """A continuation in the making: ``token`` behind ``node`` is not scored yet.
 
     ``text`` are the bytes behind the cursor, those of ``token`` included. Behind `NO_TOKEN`
-    it is the cursor itself.
+    it is the cursor itself. ``odds`` are for the n-gram (`Mixed.odds_behind`).
     """
 
     node: int
     token: int
     text: bytes
     log_prob: float
+    odds: float = PRIOR
 
 
-def score(tree: TokenTree, ones: Sequence[Open], partner: Partner | None) -> list[Tensor]:
-    """The (V,) log-probabilities behind each, mixed with the n-gram's."""
+def score(tree: TokenTree, ones: Sequence[Open], partner: Partner | None) -> list[Mixed]:
+    """What comes behind each, over the vocabulary, mixed with the n-gram's."""
     nodes = [tree.add(one.node, one.token) for one in ones]
-    rows: list[Tensor] = list(tree.score(nodes))
-    if partner is None:
-        return rows
+    rows = tree.score(nodes)
     syntaxes = [tree.places[node].syntax for node in nodes]
     mixed = zip(rows, ones, syntaxes, strict=True)
-    return [partner.blend(row, one.text, syntax) for row, one, syntax in mixed]
+    return [behind(row, one.text, syntax, one.odds, partner) for row, one, syntax in mixed]
 
 
-def followed(
-    tree: TokenTree, one: Open, tokens: Sequence[int], log_probs: Sequence[float]
-) -> list[Open]:
+def followed(tree: TokenTree, one: Open, tokens: Sequence[int], row: Mixed) -> list[Open]:
     """``one``, which is scored, with each of ``tokens`` behind it."""
     token_bytes = tree.model.tokenizer.token_bytes
     node = one.node if one.token == NO_TOKEN else tree.add(one.node, one.token)
+    log_probs = row.log_probs[list(tokens)].tolist()
     return [
-        Open(node, token, one.text + token_bytes[token], one.log_prob + log_prob)
+        Open(
+            node,
+            token,
+            one.text + token_bytes[token],
+            one.log_prob + log_prob,
+            row.odds_behind(token),
+        )
         for token, log_prob in zip(tokens, log_probs, strict=True)
     ]
 

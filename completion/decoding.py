@@ -19,7 +19,7 @@ from torch import Tensor
 
 from completion.boundary import Boundary, boundary, in_identifier, name_log_probs
 from completion.fim import Anchor, Layout
-from completion.mixture import Partner
+from completion.mixture import PRIOR, Mixed, Partner, at_cursor, behind
 from completion.model.codefill import KVCache
 from completion.model.types import State, advance
 from completion.request import RawGhost
@@ -77,7 +77,8 @@ class _Draft:
     data: bytes = b""
     log_prob: float = 0.0
     count: int = 0
-    row: Tensor | None = None
+    row: Mixed | None = None
+    odds: float = PRIOR  # for the n-gram, of the lexeme that the last token left open
     stop: str = ""
     log_probs: list[float] = field(default_factory=list)  # of each token, ``count`` of them
     rank: float = -math.inf  # log P(data, and that its last pre-token ends there), or a bound
@@ -185,17 +186,15 @@ def _best_branch(
 ) -> _Draft:
     """The likeliest of the likeliest leaves, once each has finished its pre-token."""
     here = tree.places[found.end].syntax
-    log_probs = found.log_probs
-    if partner is not None:
-        log_probs = partner.blend(log_probs, b"", here, found.index)
-    best = log_probs.topk(min(BRANCHES, len(log_probs)))
+    row = at_cursor(found, here, partner)
+    best = row.log_probs.topk(min(BRANCHES, len(row.log_probs)))
     drafts: list[_Draft] = []
     steps: list[_Step] = []
     for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
         if log_prob == -math.inf:
             break
         draft, token = _Draft(int(found.nodes[index])), int(found.tokens[index])
-        if _take(tree.model, draft, here, token, log_prob, found.overlap[draft.node]):
+        if _take(tree.model, draft, here, token, (row, index), found.overlap[draft.node]):
             steps.append((draft, token))
         drafts.append(draft)
     while steps and not interrupted():
@@ -225,17 +224,17 @@ def _grow(tree: TokenTree, steps: Sequence[_Step], partner: Partner | None) -> l
     """
     nodes = [tree.add(draft.node, token) for draft, token in steps]
     going_on = []
-    for (draft, _), node, row in zip(steps, nodes, tree.score(nodes), strict=True):
+    for (draft, _), node, own in zip(steps, nodes, tree.score(nodes), strict=True):
         place = tree.places[node]
-        mixed = partner.blend(row, draft.data, place.syntax) if partner is not None else row
-        draft.node, draft.row = node, mixed
-        ends = torch.from_numpy(tree.model.rules.begins(place.pretoken)).to(row.device)
+        row = behind(own, draft.data, place.syntax, draft.odds, partner)
+        draft.node, draft.row = node, row
+        ends = torch.from_numpy(tree.model.rules.begins(place.pretoken)).to(own.device)
         ends[tree.model.tokenizer.end] = True
-        token = int(mixed.argmax())
-        draft.rank = draft.log_prob + float(mixed[ends].logsumexp(dim=0))
+        token = int(row.log_probs.argmax())
+        draft.rank = draft.log_prob + float(row.log_probs[ends].logsumexp(dim=0))
         if ends[token] or draft.count >= BRANCH_STEPS:
             continue
-        if _take(tree.model, draft, place.syntax, token, float(mixed[token])):
+        if _take(tree.model, draft, place.syntax, token, (row, token)):
             going_on.append((draft, token))
     return going_on
 
@@ -245,13 +244,17 @@ def _take(
     draft: _Draft,
     syntax: State,
     token: int,
-    log_prob: float,
+    at: tuple[Mixed, int],
     overlap: int = 0,
 ) -> bool:
     """Append ``token`` to a draft that stands at ``syntax``; False where that ends the draft.
 
-    ``overlap`` counts the token's bytes that stand before the cursor.
+    ``at`` is the row that the token was taken from, and where it stands there. ``overlap`` counts
+    the token's bytes that stand before the cursor.
     """
+    row, index = at
+    log_prob = float(row.log_probs[index])
+    draft.odds = row.odds_behind(index)
     data = model.tokenizer.token_bytes[token][overlap:]
     ended = 0 if token == model.tokenizer.end else _line_end(syntax, data)
     draft.log_prob += log_prob
@@ -312,20 +315,20 @@ def _finish(
         if draft.row is None or interrupted():
             draft.stop = "deadline"
             break
-        token = int(draft.row.argmax())
+        token = int(draft.row.log_probs.argmax())
+        log_prob = float(draft.row.log_probs[token])
         if _may_end(draft.data, model.tokenizer.token_bytes[token]):
             border = draft.data, draft.log_prob, draft.count
-        if float(draft.row[token]) < math.log(UNSURE):
+        if log_prob < math.log(UNSURE):
             draft.data, draft.log_prob, draft.count = border
             del draft.log_probs[draft.count :]
             draft.stop = "unsure"
         elif draft.count >= max_tokens:
             draft.stop = "length"
-        elif _take(model, draft, place.syntax, token, float(draft.row[token])):
+        elif _take(model, draft, place.syntax, token, (draft.row, token)):
             place, state = model.follow(place, token)
-            draft.row = _advance(model, session, place, state)
-            if partner is not None:
-                draft.row = partner.blend(draft.row, draft.data, place.syntax)
+            own = _advance(model, session, place, state)
+            draft.row = behind(own, draft.data, place.syntax, draft.odds, partner)
 
 
 def _may_end(written: bytes, following: bytes) -> bool:

@@ -1,12 +1,16 @@
 """The repository's n-gram as the token model's partner.
 
-Where the model is not sure, P(token) = w · P_ngram(token) + (1 - w) · P_model(token). The n-gram
-speaks of whole lexemes, so a word counts for the one token that the canonical encoding of what is
-written and then the word has at this place. How operators, brackets and line breaks merge into
-tokens depends on what follows them, so their share is split among all tokens that begin with them
-as the model splits its own. Whether a blank comes before a word is the model's to say, too.
-Strings, numbers and words that the n-gram does not know stay with the model. What comes out is a
-distribution.
+Where the model is not sure, P(token) = w · P_ngram(token) + (1 - w) · P_model(token). At the
+beginning of a lexeme w is `WEIGHT`. Within one it follows Bayes' rule: whoever gave more to what is
+written of the lexeme has more to say on how that goes on, so that the mixture is one of whole
+lexemes. With a fixed w the two would have to agree anew on every token of a name.
+
+The n-gram speaks of whole lexemes, so a word counts for the one token that the canonical encoding
+of what is written and then the word has at this place. How operators, brackets and line breaks
+merge into tokens depends on what follows them, so their share is split among all tokens that begin
+with them as the model splits its own. Whether a blank comes before a word is the model's to say,
+too. Strings, numbers and words that the n-gram does not know stay with the model. What comes out is
+a distribution.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from completion.boundary import Boundary
 from completion.lexeme import Kind, scan
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import State, logical_lines
@@ -40,10 +46,16 @@ WEIGHT = 0.5
 grew with the evidence for the context, tuned on development repositories, were no better.
 """
 
+PRIOR = math.log(WEIGHT / (1 - WEIGHT))
+"""The same as log-odds of the n-gram against the model."""
+
 NEAR = 400
 """Bytes before the cursor that are read for the n-gram's context, and the rest of their line."""
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
+
+CERTAIN = 20.0
+"""Log-odds beyond this are not told apart."""
 
 Index = Callable[[int, int], int | None]
 """(bytes of the token that are written already, token) -> where its log-probability stands."""
@@ -52,6 +64,30 @@ Index = Callable[[int, int], int | None]
 def plain_index(overlap: int, token: int) -> int | None:
     """The index of a row over the vocabulary behind all that is written."""
     return token if overlap == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """What comes next: (N,) natural ``log_probs``, and the model's ``own``.
+
+    ``odds`` are the log-odds of the n-gram against the model for this lexeme so far; ``weight`` is
+    the n-gram's w here, 0 where it has nothing to say.
+    """
+
+    log_probs: Tensor
+    own: Tensor
+    odds: float = PRIOR
+    weight: float = 0.0
+
+    def odds_behind(self, at: int) -> float:
+        """The odds if the lexeme goes on with what stands at ``at``."""
+        if not self.weight:
+            return self.odds
+        models = (1 - self.weight) * math.exp(float(self.own[at]))
+        ngrams = math.exp(float(self.log_probs[at])) - models
+        if min(models, ngrams) <= 0:
+            return self.odds if models <= 0 else -CERTAIN
+        return max(-CERTAIN, min(CERTAIN, math.log(ngrams / models)))
 
 
 class Partner:
@@ -64,21 +100,40 @@ class Partner:
         begins = logical_lines(text)
         self._near = text[begins[max(bisect_right(begins, len(text) - NEAR) - 1, 0)] :]
 
+    def begin(self, found: Boundary, syntax: State) -> Mixed:
+        """Mix the leaves of the boundary at the cursor, which stands at ``syntax``."""
+        words, typed = context(self._near)
+        odds = PRIOR
+        if typed:
+            among = self._view.predict(words, typed, PROPOSALS)
+            odds += math.log(sum(each for _, each in among) or LEAST) - found.log_prob
+        return self.blend(found.log_probs, b"", syntax, odds, found.index)
+
     def blend(
-        self, log_probs: Tensor, written: bytes, syntax: State, index: Index = plain_index
-    ) -> Tensor:
+        self,
+        log_probs: Tensor,
+        written: bytes,
+        syntax: State,
+        odds: float,
+        index: Index = plain_index,
+    ) -> Mixed:
         """Mix (N,) log-probabilities of what comes next with the n-gram's.
 
-        ``written`` is what was generated behind the cursor, ``syntax`` where that leads. In strings
-        and comments the n-gram has nothing to say.
+        ``written`` is what was generated behind the cursor, ``syntax`` where that leads, ``odds``
+        what its last token left (`Mixed.odds_behind`). In strings and comments the n-gram has
+        nothing to say.
         """
+        if not _WORD.fullmatch(syntax.pending):  # a lexeme begins
+            odds = PRIOR
+        same = Mixed(log_probs, log_probs, odds)
         literal = syntax.literal or syntax.pending[-1:] in (b"'", b'"')
         if literal or float(log_probs.max()) > math.log(SURE):
-            return log_probs
+            return same
         try:
             text = (self._near + written).decode()
         except UnicodeDecodeError:  # inside a character
-            return log_probs
+            return same
+        weight = 1 / (1 + math.exp(-odds))
         words, typed = context(text.encode())
         found = self._proposals(words, typed)
         shares: dict[int, float] = {}
@@ -86,9 +141,12 @@ class Partner:
             if word != typed and _WORD.fullmatch(word):
                 rest = word[len(typed) :]
                 for at, share in self._placed(text, rest, bool(typed), log_probs, index):
-                    shares[at] = shares.get(at, 0.0) + WEIGHT * share * probability
+                    shares[at] = shares.get(at, 0.0) + weight * share * probability
         operators = self._operators(words, typed, dict(found))
-        return _blended(log_probs, shares, self._grouped(log_probs, operators))
+        groups = self._grouped(log_probs, operators, weight)
+        if not shares and not groups:
+            return same
+        return Mixed(_blended(log_probs, shares, groups), log_probs, odds, weight)
 
     def _proposals(self, words: list[bytes], typed: bytes) -> list[tuple[bytes, float]]:
         """Lexemes that start with ``typed``, and P(lexeme | words, typed)."""
@@ -110,7 +168,7 @@ class Partner:
         }
 
     def _grouped(
-        self, log_probs: Tensor, operators: dict[bytes, float]
+        self, log_probs: Tensor, operators: dict[bytes, float], weight: float
     ) -> list[tuple[Tensor, Tensor]]:
         """Where each operator counts, and the shares, in proportion to the model's own."""
         groups, found = _groups(self._tokenizer), []
@@ -119,7 +177,7 @@ class Partner:
                 continue
             own = log_probs[places.to(log_probs.device)].exp()
             if float(own.sum()) > LEAST:
-                found.append((places.to(own.device), own * (WEIGHT * probability / own.sum())))
+                found.append((places.to(own.device), own * (weight * probability / own.sum())))
         return found
 
     def _placed(
@@ -138,6 +196,22 @@ class Partner:
         """The index of the first token that reaches beyond ``text`` if ``continued`` follows."""
         line = text[max(text.rfind("\n"), text.rfind("\r"), 0) :]
         return index(*_next_token(self._tokenizer, line, continued.decode()))
+
+
+def at_cursor(found: Boundary, syntax: State, partner: Partner | None) -> Mixed:
+    """The leaves of the boundary at the cursor, mixed if there is a partner."""
+    if partner is None:
+        return Mixed(found.log_probs, found.log_probs)
+    return partner.begin(found, syntax)
+
+
+def behind(
+    log_probs: Tensor, written: bytes, syntax: State, odds: float, partner: Partner | None
+) -> Mixed:
+    """A row over the vocabulary behind what is ``written``, mixed if there is a partner."""
+    if partner is None:
+        return Mixed(log_probs, log_probs)
+    return partner.blend(log_probs, written, syntax, odds)
 
 
 @lru_cache(maxsize=4096)
@@ -171,8 +245,6 @@ def _blended(
     log_probs: Tensor, shares: dict[int, float], groups: list[tuple[Tensor, Tensor]]
 ) -> Tensor:
     """(1 - sum of all shares) · P, with the shares added where they belong."""
-    if not shares and not groups:
-        return log_probs
     places = torch.tensor(list(shares), dtype=torch.int64, device=log_probs.device)
     given = torch.tensor(list(shares.values()), dtype=log_probs.dtype, device=log_probs.device)
     left = 1 - float(given.sum()) - sum(float(part.sum()) for _, part in groups)

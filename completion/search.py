@@ -24,7 +24,7 @@ from completion.boundary import Boundary, boundary
 from completion.decoding import Interrupted, Session
 from completion.fim import Layout
 from completion.lexeme import Kind, scan, spelling
-from completion.mixture import Partner
+from completion.mixture import Mixed, Partner, at_cursor
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import State
 from completion.tree import CanonicalModel, TokenTree
@@ -81,7 +81,8 @@ def likeliest_lexemes(
         candidates: list[Candidate] = []
         if not here.literal:
             known = _known_kinds(normalised)
-            search = _LexemeSearch(tree, here, beams, floor, known, inside, partner)
+            dotted = (len(layout.before) - len(layout.before.rstrip("."))) % 3 > 0
+            search = _LexemeSearch(tree, here, dotted, beams, floor, known, inside, partner)
             search.begin(found)
             while search.open and search.steps < MAX_STEPS and not interrupted():
                 search.step()
@@ -174,12 +175,14 @@ def _table(
 class _LexemeSearch:
     """``open`` are the lexemes in the making, ``mass`` the probabilities of those that ended.
 
+    ``dotted``: a dot before the cursor could become a number or an ellipsis; `State` does not know.
     ``line_end`` is the probability that the middle ends before any lexeme, ``total`` that of all
     that was admitted at the cursor.
     """
 
     tree: TokenTree
     here: State
+    dotted: bool
     beams: int
     floor: float
     known: frozenset[Kind]
@@ -206,17 +209,17 @@ class _LexemeSearch:
         """A spelling of the lexeme, or the part of one, that touches the cursor."""
         if self._starts_line:
             return b"\n"
-        return spelling(self.here.pending, bracketed(self.here))
+        dot = b"." if self.dotted else b""
+        return spelling(self.here.pending or dot, bracketed(self.here))
 
     def begin(self, found: Boundary) -> None:
         """Divide the leaves of the boundary."""
-        log_probs = found.log_probs
-        if self.partner is not None:
-            log_probs = self.partner.blend(log_probs, b"", self.here, found.index)
-        probabilities = _probabilities(log_probs)
+        row = at_cursor(found, self.here, self.partner)
+        probabilities = _probabilities(row.log_probs)
         size = len(self.tree.model.tokenizer.token_bytes)
         table = self._table(self._before, border=not self.inside)
-        opened = self._divide(Open(found.end, NO_TOKEN, b"", 0.0), probabilities[:size], table)
+        cursor = Open(found.end, NO_TOKEN, b"", 0.0)
+        opened = self._divide(cursor, row, probabilities[:size], table)
         self.total += float(probabilities[table.going_on].sum())
         leaves = zip(
             found.nodes[size:].tolist(),
@@ -224,8 +227,9 @@ class _LexemeSearch:
             probabilities[size:].tolist(),
             strict=True,
         )
-        for node, token, probability in leaves:
-            opened += self._across(node, token, found.overlap[node], probability)
+        for at, (node, token, probability) in enumerate(leaves, size):
+            across = self._across(node, token, found.overlap[node], probability)
+            opened += (one._replace(odds=row.odds_behind(at)) for one in across)
         self.total += sum(self.mass.values()) + self.line_end
         self._keep(opened)
 
@@ -235,7 +239,7 @@ class _LexemeSearch:
         rows = score(self.tree, self.open, self.partner)
         for one, row in zip(self.open, rows, strict=True):
             table = self._table(spelling(self._lead + one.text, bracketed(self.here)))
-            opened += self._divide(one, _probabilities(row), table)
+            opened += self._divide(one, row, _probabilities(row.log_probs), table)
         self.steps += 1
         self._keep(opened)
 
@@ -258,15 +262,17 @@ class _LexemeSearch:
         tokenizer = self.tree.model.tokenizer
         return _table(tokenizer, before, bracketed(self.here), border, self.known)
 
-    def _divide(self, one: Open, row: Floats, table: _Table) -> list[Open]:
+    def _divide(self, one: Open, row: Mixed, probabilities: Floats, table: _Table) -> list[Open]:
         """Book what ends behind ``one``; return the likeliest that go on."""
         weight = math.exp(one.log_prob)
-        sums = np.bincount(table.numbers, row[table.ending], len(table.ends)) * weight
+        ending = probabilities[table.ending]
+        sums = np.bincount(table.numbers, ending, len(table.ends)) * weight
         for number in np.flatnonzero(sums):
             self._end(one.text, *table.ends[number], float(sums[number]))
-        self._end_of_middle(one, weight * float(row[self.tree.model.tokenizer.end]))
-        best = table.going_on[_largest(row[table.going_on], self.beams)].tolist()
-        return followed(self.tree, one, best, [math.log(row[token]) for token in best])
+        end = self.tree.model.tokenizer.end
+        self._end_of_middle(one, weight * float(probabilities[end]))
+        best = table.going_on[_largest(probabilities[table.going_on], self.beams)].tolist()
+        return followed(self.tree, one, best, row)
 
     def _across(self, node: int, token: int, overlap: int, probability: float) -> list[Open]:
         """The same for one token that began ``overlap`` bytes before the cursor."""

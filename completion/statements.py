@@ -17,7 +17,7 @@ from completion.boundary import Boundary, boundary
 from completion.decoding import Interrupted, Session
 from completion.fim import Layout
 from completion.lexeme import BLANKS
-from completion.mixture import Partner
+from completion.mixture import Mixed, Partner, at_cursor
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import State, advance
 from completion.tree import CanonicalModel, TokenTree
@@ -116,18 +116,17 @@ class _StatementSearch:
 
     def begin(self, found: Boundary) -> None:
         """Take the likeliest leaves of the boundary."""
-        here, log_probs = self.tree.places[found.end].syntax, found.log_probs
-        if self.partner is not None:
-            log_probs = self.partner.blend(log_probs, b"", here, found.index)
+        here = self.tree.places[found.end].syntax
+        row = at_cursor(found, here, self.partner)
         size = len(self.tree.model.tokenizer.token_bytes)
         self.steps = 1
-        divided = self._divide(Open(found.end, NO_TOKEN, b"", 0.0), here, log_probs[:size])
-        across = log_probs[size:]
+        divided = self._divide(Open(found.end, NO_TOKEN, b"", 0.0), here, row)
+        across = row.log_probs[size:]
         best = across.topk(min(self.beams, len(across)))
         for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
             node, token = int(found.nodes[size + index]), int(found.tokens[size + index])
             data = self.tree.model.tokenizer.token_bytes[token][found.overlap[node] :]
-            divided.append(Open(node, token, data, log_prob))
+            divided.append(Open(node, token, data, log_prob, row.odds_behind(size + index)))
         self._keep(divided)
 
     def step(self) -> None:
@@ -148,13 +147,14 @@ class _StatementSearch:
         ]
         return sorted(found, key=lambda one: (-one.score, one.text))[: self.beams]
 
-    def _divide(self, one: Open, syntax: State, row: Tensor) -> list[Open | Statement]:
+    def _divide(self, one: Open, syntax: State, row: Mixed) -> list[Open | Statement]:
         """The likeliest that go on behind ``one``, and that it ends there."""
-        ends = _ends_at(self.tree.model.tokenizer, syntax).to(row.device)
-        log_prob = one.log_prob + float(row[ends].logsumexp(dim=0))
+        ends = _ends_at(self.tree.model.tokenizer, syntax).to(row.own.device)
+        log_probs = row.log_probs[: len(ends)]
+        log_prob = one.log_prob + float(log_probs[ends].logsumexp(dim=0))
         ended = Statement(one.text.rstrip(BLANKS), log_prob, self.steps)
-        best = row.masked_fill(ends, -math.inf).topk(self.beams)
-        return [ended, *followed(self.tree, one, best.indices.tolist(), best.values.tolist())]
+        best = log_probs.masked_fill(ends, -math.inf).topk(self.beams).indices.tolist()
+        return [ended, *followed(self.tree, one, best, row)]
 
     def _keep(self, found: list[Open | Statement]) -> None:
         """Go on with the likeliest; an end counts where it is among the likeliest itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from completion import mixture
 from completion.boundary import boundary
-from completion.mixture import PROPOSALS, WEIGHT, Partner
+from completion.mixture import PRIOR, PROPOSALS, WEIGHT, Partner
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance
 from completion.tree import CanonicalModel
@@ -55,7 +56,8 @@ def syntax_behind(text: str) -> State:
 
 
 def blended(view: View, before: str, row: Tensor) -> Tensor:
-    return Partner(view, TOKENIZER, before).blend(row, b"", syntax_behind(before))
+    mixed = Partner(view, TOKENIZER, before).blend(row, b"", syntax_behind(before), PRIOR)
+    return mixed.log_probs
 
 
 def test_a_word_counts_for_its_first_token(view: View) -> None:
@@ -77,7 +79,7 @@ def test_an_operator_counts_for_all_tokens_that_begin_with_it(view: View) -> Non
     row[WITH_CALLS.token_bytes.index(b"()")] += math.log(3)
     row = row.log_softmax(dim=0)
     text = "x.alpha"
-    mixed = Partner(view, WITH_CALLS, text).blend(row, b"", syntax_behind(text))
+    mixed = Partner(view, WITH_CALLS, text).blend(row, b"", syntax_behind(text), PRIOR).log_probs
     words, typed = context(text.encode())
     among = dict(view.predict(words, typed, PROPOSALS))
     complete = among[b"alpha"] / sum(among.values())
@@ -86,6 +88,38 @@ def test_an_operator_counts_for_all_tokens_that_begin_with_it(view: View) -> Non
     for token, own in ((b"()", 0.6), (b"(", 0.2)):
         expected = (1 - given) * own + given * own / 0.8
         assert share(mixed, token, WITH_CALLS) == pytest.approx(expected, rel=1e-6)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**31))
+def test_a_name_of_many_tokens_is_mixed_as_one(view: View, seed: int) -> None:
+    """P(name) = w · P_ngram(name) + (1 - w) · P_model(name), however many tokens it has."""
+    generator = torch.Generator().manual_seed(seed)
+    partner, text = Partner(view, TOKENIZER, "x."), "x."
+    mixed = ngram = model = 0.0
+    odds = PRIOR
+    for token in (b"alp", b"h", b"a"):
+        own = torch.randn(TOKENIZER.size, generator=generator, dtype=torch.float64).log_softmax(0)
+        at, written = TOKENIZER.token_bytes.index(token), text[2:].encode()
+        row = partner.blend(own, written, syntax_behind(text), odds)
+        alone = partner.blend(own, written, syntax_behind(text), 40.0)  # the n-gram, nearly
+        if not written:  # a lexeme begins, where the odds are what they are
+            alone = replace(alone, log_probs=((row.log_probs.exp() - own.exp() / 2) * 2).log())
+        mixed += float(row.log_probs[at])
+        ngram += float(alone.log_probs[at])
+        model += float(own[at])
+        odds, text = row.odds_behind(at), text + token.decode()
+    expected = WEIGHT * math.exp(ngram) + (1 - WEIGHT) * math.exp(model)
+    assert math.exp(mixed) == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_is_typed_speaks_for_who_expected_it(view: View, model: CanonicalModel) -> None:
+    """``al`` begins what the repository says behind ``x.``; the untrained model had no idea."""
+    tree, root = rooted_tree(model, [TOKENIZER.prefix], TOKENIZER.encode("x."))
+    found = boundary(tree, root, b"al")
+    row = Partner(view, TOKENIZER, "x.al").begin(found, syntax_behind("x.al"))
+    assert row.odds > PRIOR + 1
+    assert row.weight > 0.8
 
 
 def test_a_context_does_not_begin_inside_a_docstring(view: View) -> None:
@@ -153,7 +187,7 @@ def test_what_comes_out_is_a_distribution(
     tree, root = rooted_tree(model, [TOKENIZER.prefix], trunk)
     found = boundary(tree, root, data[begin:])
     partner = Partner(view, TOKENIZER, text)
-    mixed = partner.blend(found.log_probs, b"", syntax_behind(text), found.index)
+    mixed = partner.begin(found, syntax_behind(text)).log_probs
     assert float(mixed.exp().sum()) == pytest.approx(1)
     assert torch.equal(mixed == -math.inf, found.log_probs == -math.inf)
 
@@ -162,9 +196,7 @@ def test_a_word_across_the_cursor_counts_for_the_leaf(view: View, model: Canonic
     trunk = TOKENIZER.encode("x.")
     tree, root = rooted_tree(model, [TOKENIZER.prefix], trunk)
     found = boundary(tree, root, b"a")
-    mixed = Partner(view, TOKENIZER, "x.a").blend(
-        found.log_probs, b"", syntax_behind("x.a"), found.index
-    )
+    mixed = Partner(view, TOKENIZER, "x.a").begin(found, syntax_behind("x.a")).log_probs
     gained = (mixed.exp() - found.log_probs.exp()).argmax()
     assert TOKENIZER.token_bytes[int(found.tokens[gained])] == b"alp"
     assert int(found.nodes[gained]) == root
