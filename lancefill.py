@@ -302,7 +302,11 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
     metavar="REPO",
     help="Instead: adapt a trained model to this repository, in some minutes.",
 )
-@click.option("--weights", type=FOLDER, help="With --adapt: another model than the shipped one.")
+@click.option(
+    "--weights",
+    type=FOLDER,
+    help="With --adapt: another model than the shipped one; the adapter to that is replaced.",
+)
 @click.option("--remove", is_flag=True, help="With --adapt: delete what was learnt of REPO.")
 @click.pass_context
 def train(

@@ -158,7 +158,8 @@ def _anchored(model: CanonicalModel, prompt: Prompt, last: Anchor | None) -> Anc
     room = PROMPT_TOKENS - len(values)
     inside = len(line) - len(_ending(tokenizer, line, room))
     kept = _window(tokenizer, above, line[inside:], int(FRESH_SHARE * room))
-    if last is not None and above.startswith(last.above):
+    # Where nothing was kept, the window did not begin with a logical line.
+    if last is not None and (last.kept or not last.above) and above.startswith(last.above):
         longer = last.kept + len(above) - len(last.above)
         if not inside and len(tokenizer.encode(above[len(above) - longer :] + line)) <= room:
             kept = longer

@@ -54,8 +54,8 @@ NEAR = 400
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 
-CERTAIN = 20.0
-"""Log-odds beyond this are not told apart."""
+CERTAIN = 8.0
+"""Log-odds do not go beyond this: neither of the two is ever ruled out."""
 
 Index = Callable[[int, int], int | None]
 """(bytes of the token that are written already, token) -> where its log-probability stands."""
@@ -87,7 +87,7 @@ class Mixed:
         ngrams = math.exp(float(self.log_probs[at])) - models
         if min(models, ngrams) <= 0:
             return self.odds if models <= 0 else -CERTAIN
-        return max(-CERTAIN, min(CERTAIN, math.log(ngrams / models)))
+        return _bounded(math.log(ngrams / models))
 
 
 class Partner:
@@ -103,11 +103,12 @@ class Partner:
     def begin(self, found: Boundary, syntax: State) -> Mixed:
         """Mix the leaves of the boundary at the cursor, which stands at ``syntax``."""
         words, typed = context(self._near)
+        tail = self._near[len(self._near) - max(found.overlap.values()) :]
         odds = PRIOR
-        if typed:
+        if typed and tail.lstrip() == typed:  # a name with digits has more than one pre-token
             among = self._view.predict(words, typed, PROPOSALS)
             odds += math.log(sum(each for _, each in among) or LEAST) - found.log_prob
-        return self.blend(found.log_probs, b"", syntax, odds, found.index)
+        return self.blend(found.log_probs, b"", syntax, _bounded(odds), found.index)
 
     def blend(
         self,
@@ -126,7 +127,7 @@ class Partner:
         if not _WORD.fullmatch(syntax.pending):  # a lexeme begins
             odds = PRIOR
         same = Mixed(log_probs, log_probs, odds)
-        literal = syntax.literal or syntax.pending[-1:] in (b"'", b'"')
+        literal = syntax.literal or syntax.outer or syntax.pending[-1:] in (b"'", b'"')
         if literal or float(log_probs.max()) > math.log(SURE):
             return same
         try:
@@ -196,6 +197,10 @@ class Partner:
         """The index of the first token that reaches beyond ``text`` if ``continued`` follows."""
         line = text[max(text.rfind("\n"), text.rfind("\r"), 0) :]
         return index(*_next_token(self._tokenizer, line, continued.decode()))
+
+
+def _bounded(odds: float) -> float:
+    return max(-CERTAIN, min(CERTAIN, odds))
 
 
 def at_cursor(found: Boundary, syntax: State, partner: Partner | None) -> Mixed:

@@ -287,6 +287,8 @@ class _LexemeSearch:
         return [Open(node, token, data, math.log(probability))]
 
     def _end(self, text: bytes, added: bytes, kind: Kind, probability: float) -> None:
+        if not probability:
+            return
         key = (b"", kind) if kind in self.known else (self._lexeme(text + added), kind)
         self.mass[key] = self.mass.get(key, 0.0) + probability
 

@@ -34,7 +34,7 @@ from training.loss import loss_of
 from training.repository import Files, find, rows
 from training.shards import Shard
 from training.train import stopped_by_signals
-from training.trainer import CLIP, TrainingError, load_checkpoint
+from training.trainer import CLIP, TrainingError, load_checkpoint, write_checkpoint
 
 FOLDER = "adapting"
 """Where in the workspace's cache folder an unfinished run is."""
@@ -93,12 +93,18 @@ def run(
 def remove(root: Path, cache_root: Path | None = None) -> bool:
     """Delete the repository's adapter and an unfinished run; False where there was neither.
 
-    Raises AdapterError where it cannot be deleted.
+    Raises AdapterError where it cannot be deleted, AdaptError while a run is going.
     """
     place = cache.workspace_folder(root, cache_root)
-    unfinished = (place / FOLDER).exists()
-    shutil.rmtree(place / FOLDER, ignore_errors=True)
-    return adapter.remove(place / cache.ADAPTER) or unfinished
+    if not place.is_dir():
+        return False
+    try:
+        with filelock.FileLock(place / f"{FOLDER}.lock", timeout=0):
+            unfinished = (place / FOLDER).exists()
+            shutil.rmtree(place / FOLDER, ignore_errors=True)
+            return adapter.remove(place / cache.ADAPTER) or unfinished
+    except filelock.Timeout as error:
+        raise AdaptError(f"another process is adapting the model to {root}") from error
 
 
 def _run(
@@ -247,15 +253,13 @@ class Adaptation:
         return Adapter(self.base_sha256, self.plan.rank, self.plan.scale, pairs)
 
     def save(self) -> None:
-        """Write the checkpoint atomically."""
+        """Write the checkpoint. Raises TrainingError where it cannot be written."""
         state = {
             "weights": {name: weight.detach() for name, weight in self._weights().items()},
             "optimiser": self.optimiser.state_dict(),
             "progress": [self.step, self.tokens, self.seconds],
         }
-        part = self._path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self._path)
+        write_checkpoint(state, self._path)
 
     @property
     def _path(self) -> Path:

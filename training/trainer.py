@@ -209,8 +209,7 @@ class Trainer:
             log.write(json.dumps(asdict(self.progress) | numbers) + "\n")
 
     def save(self) -> None:
-        """Write the checkpoint atomically."""
-        part = self.path.with_suffix(".part")
+        """Write the checkpoint. Raises TrainingError where it cannot be written."""
         state = {
             "config": self.model.config.to_json(),
             "plan": asdict(self.plan),
@@ -220,8 +219,7 @@ class Trainer:
             "siblings": None if self.siblings is None else self.siblings.state_dict(),
             "rng": torch.get_rng_state(),
         }
-        torch.save(state, part)
-        part.replace(self.path)
+        write_checkpoint(state, self.path)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a loaded checkpoint. Raises TrainingError where it is another run's."""
@@ -282,6 +280,16 @@ def set_rates(optimisers: list[torch.optim.Optimizer], factor: float) -> None:
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
+
+
+def write_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint atomically. Raises TrainingError where it cannot be written."""
+    part = path.with_suffix(".part")
+    try:
+        torch.save(state, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
+        raise TrainingError(f"cannot write {path}: {error}") from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class Item:
     """A cursor in a file, and the lexemes that truly follow it.
 
     ``before`` is the statement so far. ``statement_end`` is the byte where the cursor's statement
-    ends, before its line break. ``token`` is set where one lexeme is asked for.
+    ends, before its line break; behind that where it is the line break that is asked for.
+    ``token`` is set where one lexeme is asked for.
     """
 
     repository: str
@@ -211,7 +212,7 @@ class _Maker:
             repository=self._file.repository,
             path=self._file.path,
             cut=found[index].cut,
-            statement_end=found[end - 1].end,
+            statement_end=found[max(index, end - 1)].end,
             before=tuple(one.text for one in found[first:index]),
             rest=tuple((one.text, one.kind) for one in found[index:last]),
             scope=Scope(self._names, indentations(found, index)),

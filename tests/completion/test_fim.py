@@ -154,6 +154,10 @@ def test_a_docstring_that_the_window_cannot_hold_is_not_taken_for_code() -> None
     assert not layout.place.syntax.literal
     inside, _ = lay_out(MODEL, prompt("def f():\n    " + docstring[:2000] + "\na"), None)
     assert inside.before == "a"  # whole logical lines, and there is none
+    here = "def f():\n    " + docstring[:-1]
+    _, anchor = lay_out(MODEL, prompt(here), None)
+    below, _ = lay_out(MODEL, prompt(here + "\na = 1\nb"), anchor)
+    assert below == lay_out(MODEL, prompt(here + "\na = 1\nb"), None)[0]
 
 
 def test_a_line_longer_than_the_window_keeps_its_end() -> None:
