@@ -255,6 +255,15 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
     sys.exit(1 if failed else 0)
 
 
+CORPUS = click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    default="corpus",
+    show_default=True,
+    help="Where the sources are downloaded to.",
+)
+
+
 @main.command()
 @click.option(
     "--run",
@@ -264,13 +273,7 @@ def clean(workspaces: tuple[str, ...], every: bool, cap: int | None) -> None:
     show_default=True,
     help="Where the run is kept; a run found there goes on.",
 )
-@click.option(
-    "--corpus",
-    type=click.Path(path_type=Path),
-    default="corpus",
-    show_default=True,
-    help="Where the sources are downloaded to.",
-)
+@CORPUS
 @click.option(
     "--tokens",
     type=click.IntRange(min=1),
@@ -411,13 +414,7 @@ def _adapt(root: Path, tokens: int | None, weights: Path | None, *, remove: bool
     show_default=True,
     help="Where the runs are kept; what is there is not done again.",
 )
-@click.option(
-    "--corpus",
-    type=click.Path(path_type=Path),
-    default="corpus",
-    show_default=True,
-    help="Where the sources are downloaded to.",
-)
+@CORPUS
 @click.option("--tokens", type=click.IntRange(min=1), default=1_600_000, show_default=True)
 @click.option(
     "--arm",

@@ -184,6 +184,6 @@ def _window(tokenizer: Tokenizer, above: str, line: str, room: int) -> int:
     lengths = [len(tokenizer.token_bytes[one]) for one in tokenizer.encode(near + line)]
     data = (above + line).encode()
     earliest = len(data) - sum(lengths[max(len(lengths) - room, 0) :])
-    begins = logical_lines(data)
+    begins = logical_lines(above.encode())
     fitting = begins[bisect_left(begins, earliest) :]
     return len(data[fitting[0] :].decode()) - len(line) if fitting else 0

@@ -15,6 +15,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from indexing.lexemes import PYTHON
+
 BLANKS = b" \t\f"
 LINE_ENDS = b"\r\n"
 
@@ -43,28 +45,19 @@ class Scanned(NamedTuple):
     open: bool
 
 
-def _quoted(quote: bytes) -> bytes:
-    return rb"%b(?:[^%b\\\r\n]|\\(?:\r\n|[\x00-\xff])|\\\Z)*+%b?+" % (quote, quote, quote)
-
-
-def _triple(quote: bytes) -> bytes:
-    body = rb"(?:[^%b\\]|\\[\x00-\xff]|\\\Z|%b(?!%b%b))*+" % (quote, quote, quote, quote)
-    return quote * 3 + body + rb"(?:%b|\Z)" % (quote * 3)
-
-
 _BLANK = rb"[ \t\f]|\\(?:\r\n?|\n)|\xef\xbb\xbf"
 _SKIPPED = {
     False: re.compile(rb"(?:%b)*+" % _BLANK),
     True: re.compile(rb"(?:%b|[\r\n])*+" % _BLANK),
 }
-_QUOTED = rb"|".join((_triple(b'"'), _triple(b"'"), _quoted(b'"'), _quoted(b"'")))
 _LEXEME = re.compile(
-    rb"(?P<string>[rRbBuUfFtT]{0,2}+(?:%b))" % _QUOTED
+    rb"(?P<string>%b)" % PYTHON.string
     + rb"|(?P<word>[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)"
     + rb"|(?P<number>0[xX][0-9A-Za-z_]*+|\.?[0-9](?:[eE][+-]|[0-9A-Za-z_.])*+)"
     + rb"|(?P<break>[\r\n][ \t\f\r\n]*+)"
     + rb"|(?P<comment>\#[^\r\n]*+)"
-    + rb"|(?P<operator>\*\*=?|//=?|<<=?|>>=?|\.\.\.|->|[-+*/%&|^@=!<>:]=|[\x00-\xff])"
+    + rb"|(?P<operator>\*\*=?|//=?|<<=?|>>=?|\.\.\.|->|[-+*/%&|^@=!<>:]=|[\x00-\xff])",
+    re.DOTALL,
 )
 _KINDS = {
     "string": Kind.STRING,

@@ -97,7 +97,8 @@ class Partner:
         self._view = view
         self._tokenizer = tokenizer
         text = before.encode()
-        begins = logical_lines(text)
+        line = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        begins = logical_lines(text[:line])
         self._near = text[begins[max(bisect_right(begins, len(text) - NEAR) - 1, 0)] :]
 
     def begin(self, found: Boundary, syntax: State) -> Mixed:

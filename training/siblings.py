@@ -8,6 +8,7 @@ by its shape; the other two are here and are dropped after training.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,16 +55,21 @@ class Siblings(nn.Module):
         self._seed = seed
 
     def learn(self, model: CodeFill, batch: Batch, step: int) -> Loss:
-        """Add the gradients of the task that is drawn for this step, the same on all processes."""
+        """Add the gradients of the task that is drawn for this step, the same on all processes.
+
+        What the task does not train is NaN in the loss.
+        """
         task = draw(self._seed, step)
         if task is Task.TYPE:
             types = replace(batch, values=batch.states, targets=batch.labels)
             found = learn(self.types, types)
-            return Loss(found.total, torch.zeros_like(found.value), found.value)
+            return Loss(found.total, torch.full_like(found.value, math.nan), found.value)
         if task is Task.STATEMENT:
             middles = batch.weights * (batch.weights == WEIGHT_MIDDLE)
-            return learn(self.statements, replace(batch, weights=middles))
-        return learn(model, batch)
+            found = learn(self.statements, replace(batch, weights=middles))
+        else:
+            found = learn(model, batch)
+        return found._replace(type=torch.full_like(found.type, math.nan))
 
     @torch.no_grad()
     def pull(self, model: CodeFill, factor: float) -> None:

@@ -237,9 +237,12 @@ class Trainer:
 
 
 def mean_loss(losses: list[Loss]) -> tuple[float, float]:
-    """Means of value and type loss over batches."""
-    values = [float(loss.value) for loss in losses]
-    return sum(values) / len(values), sum(float(loss.type) for loss in losses) / len(losses)
+    """Means of value and type loss over the batches that have one; NaN where none has."""
+    values, kinds = (
+        torch.stack([getattr(loss, name) for loss in losses]).nanmean()
+        for name in ("value", "type")
+    )
+    return float(values), float(kinds)
 
 
 def schedule(tokens: int, budget: int) -> float:

@@ -148,11 +148,16 @@ def advance(state: State, data: bytes) -> tuple[State, Pieces]:
     return state, pieces
 
 
-def logical_lines(text: bytes) -> list[int]:
-    """Where the logical lines of a text begin that itself begins with one; 0 is the first."""
+@lru_cache(maxsize=8)
+def logical_lines(text: bytes) -> tuple[int, ...]:
+    """Byte offsets where the logical lines of a text begin that itself begins with one.
+
+    The first is 0. The last answers are kept: the lines above the cursor's do not change while
+    somebody types.
+    """
     _, pieces = advance(START, text)
     breaks = (_LINE_END.match(text, at) for at, state in pieces if state in LOGICAL_ENDS)
-    return [0, *(found.end() for found in breaks if found)]
+    return (0, *(found.end() for found in breaks if found))
 
 
 def states_for(text: bytes, spans: Sequence[tuple[int, int]], start: State = START) -> list[int]:
