@@ -13,6 +13,7 @@ import json
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def _run(
     root: Path, place: Path, console: Console, plan: Plan, weights: Path | None
 ) -> Path | None:
     torch.set_num_threads(cores())
+    _need_peft()
     loaded = checkpoint.load(weights, CPU)
     folder = place / FOLDER
     _prepare(root, folder, console, plan, loaded)
@@ -123,9 +125,11 @@ def _run(
         console.print(STOPPED)
         return None
     learnt = trainer.adapter()
-    figures = _figures(loaded, learnt, Shard.load(folder / "valid.npz"))
+    valid = Shard.load(folder / "valid.npz")
+    figures = _figures(loaded, learnt, valid)
     console.print(table(figures))
-    kept = _keep(place, learnt, figures, trainer, root, console)
+    worth_it = _is_worth_keeping(place, figures, loaded, valid, console)
+    kept = _keep(place, learnt, figures, trainer, root) if worth_it else None
     shutil.rmtree(folder, ignore_errors=True)
     return kept
 
@@ -178,21 +182,27 @@ def _figures(loaded: Loaded, learnt: Adapter, valid: Shard) -> Figures:
     )
 
 
-def _keep(
-    place: Path,
-    learnt: Adapter,
-    figures: Figures,
-    trainer: Adaptation,
-    root: Path,
-    console: Console,
-) -> Path | None:
-    """Write the adapter where it helps, and say so."""
+def _is_worth_keeping(
+    place: Path, figures: Figures, loaded: Loaded, valid: Shard, console: Console
+) -> bool:
+    """Whether the new adapter is better than none, and than the one that is there already."""
+    unchanged = "it is not kept, and nothing has changed"
     if not helps(figures):
-        console.print(
-            "the adapter does not help on the held-out files: it is not kept, "
-            "and nothing has changed"
-        )
-        return None
+        console.print(f"the adapter does not help on the held-out files: {unchanged}")
+        return False
+    try:
+        earlier = adapter.load(place / cache.ADAPTER, loaded.sha256)
+        known = _figures(loaded, earlier, valid).after
+    except adapter.AdapterError:  # there is none, or none that can be used
+        return True
+    if not helps(Figures(known, figures.after)):
+        console.print(f"the adapter of {earlier.facts.get('date')} is as good: {unchanged}")
+        return False
+    return True
+
+
+def _keep(place: Path, learnt: Adapter, figures: Figures, trainer: Adaptation, root: Path) -> Path:
+    """Write the adapter."""
     facts = {
         "repository": str(root),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -297,17 +307,19 @@ class Adaptation:
         self.step, self.tokens, self.seconds = state["progress"]
 
 
+def _need_peft() -> None:
+    """Raises AdaptError where it is not installed, before anything takes time."""
+    if find_spec("peft") is None:
+        raise AdaptError("adapting needs the package peft: pip install 'lancefill[eval]'")
+
+
 def injected(network: CodeFill, plan: Plan) -> CodeFill:
     """The network with an untrained adapter at every matrix of its blocks, by peft.
 
-    ``network`` itself stays as it was; its tensors are shared. Raises AdaptError without peft.
+    ``network`` itself stays as it was; its tensors are shared.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise AdaptError(
-            "adapting needs the package peft: pip install 'lancefill[eval]'"
-        ) from error
+    from peft import LoraConfig, inject_adapter_in_model
+
     torch.manual_seed(plan.seed)
     changed = adapter.sharing(network)
     matrices = [

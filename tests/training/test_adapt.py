@@ -249,6 +249,30 @@ def test_one_that_does_not_help_is_not_written(
     assert adapter.stamp(kept) == stamp  # the one before stays
 
 
+def test_one_that_is_no_better_than_the_one_before_is_not_written(
+    project: Path, weights: Path, tmp_path: Path
+) -> None:
+    kept, _ = adapted(project, weights, tmp_path)
+    assert kept is not None
+    stamp = adapter.stamp(kept)
+    again, output = adapted(project, weights, tmp_path)
+    assert again is None
+    assert "is as good" in output
+    assert adapter.stamp(kept) == stamp
+    (kept / adapter.TENSORS).write_bytes(b"")  # damaged: anything is better
+    again, _ = adapted(project, weights, tmp_path)
+    assert again == kept
+
+
+def test_a_missing_peft_is_named_at_once(
+    project: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapt, "find_spec", lambda name: None)
+    with pytest.raises(AdaptError, match="pip install"):
+        adapted(project, weights, tmp_path)
+    assert not (cache.workspace_folder(project, tmp_path) / adapt.FOLDER).exists()
+
+
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
     project: Path, weights: Path, tmp_path: Path, stop_after: Callable[[int], None]
 ) -> None:
