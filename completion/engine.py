@@ -27,7 +27,7 @@ from completion.languages import language_for
 from completion.naming import known_part
 from completion.presenting import present, present_answers
 from completion.prompting import prompt
-from completion.ranking import Ranked, forest_for, rank
+from completion.ranking import Ranked, forest_for, likely, rank
 from completion.request import (
     Code,
     Ghost,
@@ -471,7 +471,8 @@ async def _ghost(
     with clock.step("prompt"):
         asked = prompt(request, context, snapshot, typed=request.selected)
         ngrams, adapter = _named(snapshot.ngram_folder), _named(snapshot.adapter_folder)
-        wanted = GhostOptions(options.max_tokens, ngrams, adapter)
+        names = {} if request.selected else likely_names(request, context, snapshot)
+        wanted = GhostOptions(options.max_tokens, ngrams, adapter, names)
     with clock.step("model"):
         async with _Pending() as pending:
             left = options.ghost_deadline_ms - clock.now()
@@ -494,6 +495,19 @@ async def _ghost(
         unlikely = Reason(Code.LOW_CONFIDENCE, f"right with a probability of {sure:.2f} only")
         return replace(answer, reason=unlikely)
     return replace(answer, edit=_ghost_edit(kept, request, context))
+
+
+def likely_names(request: Request, context: Context, snapshot: Snapshot) -> dict[str, float]:
+    """What the popup would offer behind a dot, the receiver's members first: P(name), best first.
+
+    Elsewhere nothing: there it knows no better than the n-gram (lab log).
+    """
+    if context.place is not Place.MEMBER:
+        return {}
+    view = view_of(request, context, snapshot)
+    found = gather(context, request.path, snapshot, partial(predicted, view, context))
+    ranked = rank(found, facts(request, context, found, snapshot, view), MAX_ITEMS)
+    return likely(ranked, context.prefix)
 
 
 def _given_typed(

@@ -18,14 +18,16 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from completion.boundary import Boundary
+from completion.boundary import Boundary, in_identifier
 from completion.lexeme import Kind, scan
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import State, logical_lines
@@ -54,6 +56,11 @@ NEAR = 400
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 
+NAMED = 0.45
+"""The share of the popup's names beside the n-gram's words, where there are both."""
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
+
 CERTAIN = 8.0
 """Log-odds do not go beyond this: neither of the two is ever ruled out."""
 
@@ -68,22 +75,23 @@ def plain_index(overlap: int, token: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """What comes next: (N,) natural ``log_probs``, and the model's ``own``.
+    """What comes next: (N,) natural ``log_probs``.
 
-    ``odds`` are the log-odds of the n-gram against the model for this lexeme so far; ``weight`` is
-    the n-gram's w here, 0 where it has nothing to say.
+    ``odds`` are the log-odds of the n-gram against the model for the lexeme so far. ``models`` is
+    (N,) the model's part of the probabilities, None where nothing is mixed; ``begins`` says of each
+    entry whether it begins another lexeme, None where nobody asks.
     """
 
     log_probs: Tensor
-    own: Tensor
     odds: float = PRIOR
-    weight: float = 0.0
+    models: Tensor | None = None
+    begins: Tensor | None = None
 
     def odds_behind(self, at: int) -> float:
-        """The odds if the lexeme goes on with what stands at ``at``."""
-        if not self.weight:
-            return self.odds
-        models = (1 - self.weight) * math.exp(float(self.own[at]))
+        """The odds if the text goes on with what stands at ``at``."""
+        if self.models is None:
+            return PRIOR if self.begins is not None and self.begins[at] else self.odds
+        models = float(self.models[at])
         ngrams = math.exp(float(self.log_probs[at])) - models
         if min(models, ngrams) <= 0:
             return self.odds if models <= 0 else -CERTAIN
@@ -93,13 +101,17 @@ class Mixed:
 class Partner:
     """An n-gram, and the text before the cursor of one request."""
 
-    def __init__(self, view: View, tokenizer: Tokenizer, before: str) -> None:
+    def __init__(
+        self, view: View, tokenizer: Tokenizer, before: str, names: Mapping[str, float] = _NOTHING
+    ) -> None:
         self._view = view
+        self._names = {name.encode(): share for name, share in names.items()}
         self._tokenizer = tokenizer
         text = before.encode()
         line = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
         begins = logical_lines(text[:line])
         self._near = text[begins[max(bisect_right(begins, len(text) - NEAR) - 1, 0)] :]
+        self._words = len(context(self._near)[0])
 
     def begin(self, found: Boundary, syntax: State) -> Mixed:
         """Mix the leaves of the boundary at the cursor, which stands at ``syntax``."""
@@ -109,25 +121,42 @@ class Partner:
         if typed and tail.lstrip() == typed:  # a name with digits has more than one pre-token
             among = self._view.predict(words, typed, PROPOSALS)
             odds += math.log(sum(each for _, each in among) or LEAST) - found.log_prob
-        return self.blend(found.log_probs, b"", syntax, _bounded(odds), found.index)
+        behind = _begins(self._tokenizer).to(found.log_probs.device)
+        leaves = zip(found.nodes.tolist(), found.tokens.tolist(), strict=True)
+        across = [
+            not in_identifier(self._tokenizer.token_bytes[token][found.overlap[node]])
+            for node, token in islice(leaves, len(behind), None)
+        ]
+        begins = torch.cat([behind, behind.new_tensor(across)])
+        return self._mix(found.log_probs, begins, b"", syntax, _bounded(odds), found.index)
 
-    def blend(
-        self,
-        log_probs: Tensor,
-        written: bytes,
-        syntax: State,
-        odds: float,
-        index: Index = plain_index,
-    ) -> Mixed:
-        """Mix (N,) log-probabilities of what comes next with the n-gram's.
+    def blend(self, log_probs: Tensor, written: bytes, syntax: State, odds: float) -> Mixed:
+        """Mix (V,) log-probabilities of the next token with the n-gram's.
 
         ``written`` is what was generated behind the cursor, ``syntax`` where that leads, ``odds``
         what its last token left (`Mixed.odds_behind`). In strings and comments the n-gram has
         nothing to say.
         """
-        if not _WORD.fullmatch(syntax.pending):  # a lexeme begins
-            odds = PRIOR
-        same = Mixed(log_probs, log_probs, odds)
+        begins = _begins(self._tokenizer).to(log_probs.device)
+        return self._mix(log_probs, begins, written, syntax, odds, plain_index)
+
+    def _mix(
+        self,
+        log_probs: Tensor,
+        begins: Tensor,
+        written: bytes,
+        syntax: State,
+        odds: float,
+        index: Index,
+    ) -> Mixed:
+        """``begins``: (N,) the entries that do not make a word longer; ``index`` finds a token's.
+
+        Either the word that is typed goes on, as far as it is the n-gram's with its weight, or it
+        is complete and another lexeme follows, for which nobody has earned more than `WEIGHT` yet.
+        """
+        if not _WORD.fullmatch(syntax.pending):
+            begins, odds = torch.ones_like(begins), PRIOR
+        same = Mixed(log_probs, odds, None, begins)
         literal = syntax.literal or syntax.outer or syntax.pending[-1:] in (b"'", b'"')
         if literal or float(log_probs.max()) > math.log(SURE):
             return same
@@ -135,69 +164,114 @@ class Partner:
             text = (self._near + written).decode()
         except UnicodeDecodeError:  # inside a character
             return same
-        weight = 1 / (1 + math.exp(-odds))
+        row = _Row(self._tokenizer, log_probs, index, text)
         words, typed = context(text.encode())
-        found = self._proposals(words, typed)
-        shares: dict[int, float] = {}
-        for word, probability in found:
-            if word != typed and _WORD.fullmatch(word):
-                rest = word[len(typed) :]
-                for at, share in self._placed(text, rest, bool(typed), log_probs, index):
-                    shares[at] = shares.get(at, 0.0) + weight * share * probability
-        operators = self._operators(words, typed, dict(found))
-        groups = self._grouped(log_probs, operators, weight)
-        if not shares and not groups:
-            return same
-        return Mixed(_blended(log_probs, shares, groups), log_probs, odds, weight)
+        proposals = self._proposals(words, typed)
+        if not typed:
+            following = WEIGHT * row.following(proposals, blank=False)
+            if not following.any():
+                return same
+            own = log_probs.exp()
+            mixed = own * (1 - following.sum()) + following
+            return Mixed(mixed.log(), odds, (1 - WEIGHT) * own, torch.ones_like(begins))
+        return self._inside(row, begins, words, typed, proposals, odds) or same
 
-    def _proposals(self, words: list[bytes], typed: bytes) -> list[tuple[bytes, float]]:
+    def _inside(
+        self,
+        row: _Row,
+        begins: Tensor,
+        words: list[bytes],
+        typed: bytes,
+        proposals: dict[bytes, float],
+        odds: float,
+    ) -> Mixed | None:
+        """Mix what follows a word that is ``typed``; None where the n-gram has nothing to say.
+
+        The word goes on, with the weight that the odds give to the n-gram; or it ends there, with
+        that weight too, and another lexeme follows, for which nobody has earned odds yet.
+        """
+        weight = 1 / (1 + math.exp(-odds))
+        own = row.log_probs.exp()
+        ends = float(own[begins].sum())
+        whole = proposals.pop(typed, 0.0) if ends > LEAST else 0.0
+        longer = weight * row.longer(proposals, typed)
+        following = torch.zeros_like(own)
+        if whole:
+            behind = self._proposals([*words, typed], b"")
+            following = WEIGHT * row.following(behind, blank=True)
+        if not (longer.any() or following.any()):
+            return None
+        ended = (1 - weight) * own + (weight * whole / ends * own if whole else 0.0)
+        ended = ended * begins
+        lost = weight * (1 - whole) - longer.sum()  # what no token spells
+        going_on = (1 - weight) * own * ~begins
+        new = ended * (1 - following.sum()) + ended.sum() * following
+        mixed = new + going_on + longer + lost * own
+        return Mixed(mixed.log(), odds, (1 - WEIGHT) * ended + going_on, begins)
+
+    def _proposals(self, words: list[bytes], typed: bytes) -> dict[bytes, float]:
         """Lexemes that start with ``typed``, and P(lexeme | words, typed)."""
         found = self._view.predict(words, typed, PROPOSALS)
         whole = sum(probability for _, probability in found) if typed else 1.0
-        return [(word, probability / whole) for word, probability in found]
+        proposals = {word: probability / whole for word, probability in found}
+        if len(words) == self._words:  # at the cursor
+            named = {name: share for name, share in self._names.items() if name.startswith(typed)}
+            if whole := sum(named.values()):
+                proposals = {word: (1 - NAMED) * share for word, share in proposals.items()}
+                for name, share in named.items():
+                    proposals[name] = proposals.get(name, 0.0) + NAMED * share / whole
+        return proposals
 
-    def _operators(
-        self, words: list[bytes], typed: bytes, found: dict[bytes, float]
-    ) -> dict[bytes, float]:
-        """What else may follow: at once, or if the lexeme that is being typed is complete."""
-        complete = found.get(typed, 0.0) if typed else 1.0
-        if typed and complete:
-            found = dict(self._view.predict([*words, typed], limit=PROPOSALS))
-        return {
-            lexeme: complete * probability
-            for lexeme, probability in found.items()
-            if complete and not _WORD.fullmatch(lexeme)
-        }
 
-    def _grouped(
-        self, log_probs: Tensor, operators: dict[bytes, float], weight: float
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Where each operator counts, and the shares, in proportion to the model's own."""
-        groups, found = _groups(self._tokenizer), []
-        for operator, probability in operators.items():
-            if (places := groups.get(operator)) is None:
-                continue
-            own = log_probs[places.to(log_probs.device)].exp()
-            if float(own.sum()) > LEAST:
-                found.append((places.to(own.device), own * (weight * probability / own.sum())))
-        return found
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What the model says behind ``text``: (N,) log-probabilities.
 
-    def _placed(
-        self, text: str, continued: bytes, inside: bool, log_probs: Tensor, index: Index
-    ) -> list[tuple[int, float]]:
-        """Where the proposal counts, and which share of it."""
-        spellings = [continued] if inside else [continued, b" " + continued]
-        places = [self._place(text, spelling, index) for spelling in spellings]
-        known = [at for at in places if at is not None and log_probs[at] > -math.inf]
-        if not known:
-            return []
-        shares = log_probs[known].softmax(dim=0).tolist()
-        return list(zip(known, shares, strict=True))
+    ``index`` says where a token stands among them.
+    """
 
-    def _place(self, text: str, continued: bytes, index: Index) -> int | None:
-        """The index of the first token that reaches beyond ``text`` if ``continued`` follows."""
-        line = text[max(text.rfind("\n"), text.rfind("\r"), 0) :]
-        return index(*_next_token(self._tokenizer, line, continued.decode()))
+    tokenizer: Tokenizer
+    log_probs: Tensor
+    index: Index
+    text: str
+
+    def longer(self, words: Mapping[bytes, float], typed: bytes) -> Tensor:
+        """(N,) the probabilities of ``words``, where what makes them of ``typed`` begins."""
+        shares = torch.zeros_like(self.log_probs)
+        for word, probability in words.items():
+            if word != typed and _WORD.fullmatch(word):
+                self._share(shares, probability, [word[len(typed) :]])
+        return shares
+
+    def following(self, lexemes: Mapping[bytes, float], *, blank: bool) -> Tensor:
+        """(N,) the probabilities of ``lexemes``, where they begin: words with a blank if need be.
+
+        Those of operators and line breaks are in proportion to the model's own.
+        """
+        shares = torch.zeros_like(self.log_probs)
+        groups = _groups(self.tokenizer)
+        for lexeme, probability in lexemes.items():
+            if _WORD.fullmatch(lexeme):
+                spellings = [b" " + lexeme] if blank else [lexeme, b" " + lexeme]
+                self._share(shares, probability, spellings)
+            elif (places := groups.get(lexeme)) is not None:
+                places = places.to(self.log_probs.device)
+                own = self.log_probs[places].exp()
+                if float(own.sum()) > LEAST:
+                    shares[places] += own * (probability / own.sum())
+        return shares
+
+    def _share(self, shares: Tensor, probability: float, spellings: Sequence[bytes]) -> None:
+        """Give it to the spellings that may stand here, in proportion to the model's own."""
+        places = [self._place(spelling) for spelling in spellings]
+        known = [at for at in places if at is not None and self.log_probs[at] > -math.inf]
+        if known:
+            shares[known] += probability * self.log_probs[known].softmax(dim=0)
+
+    def _place(self, continued: bytes) -> int | None:
+        """Where the first token stands that reaches beyond the text if ``continued`` follows."""
+        line = self.text[max(self.text.rfind("\n"), self.text.rfind("\r"), 0) :]
+        return self.index(*_next_token(self.tokenizer, line, continued.decode()))
 
 
 def _bounded(odds: float) -> float:
@@ -207,7 +281,7 @@ def _bounded(odds: float) -> float:
 def at_cursor(found: Boundary, syntax: State, partner: Partner | None) -> Mixed:
     """The leaves of the boundary at the cursor, mixed if there is a partner."""
     if partner is None:
-        return Mixed(found.log_probs, found.log_probs)
+        return Mixed(found.log_probs)
     return partner.begin(found, syntax)
 
 
@@ -216,7 +290,7 @@ def behind(
 ) -> Mixed:
     """A row over the vocabulary behind what is ``written``, mixed if there is a partner."""
     if partner is None:
-        return Mixed(log_probs, log_probs)
+        return Mixed(log_probs)
     return partner.blend(log_probs, written, syntax, odds)
 
 
@@ -235,6 +309,13 @@ def _next_token(tokenizer: Tokenizer, line: str, continued: str) -> tuple[int, i
 
 
 @lru_cache(maxsize=8)
+def _begins(tokenizer: Tokenizer) -> Tensor:
+    """(V,) True for the tokens behind which a word is not the longer."""
+    longer = [bool(data) and in_identifier(data[0]) for data in tokenizer.token_bytes]
+    return ~torch.tensor(longer)
+
+
+@lru_cache(maxsize=8)
 def _groups(tokenizer: Tokenizer) -> dict[bytes, Tensor]:
     """By operator, and for `NEWLINE`: the tokens that begin with it, blanks aside."""
     groups: dict[bytes, list[int]] = {}
@@ -242,20 +323,6 @@ def _groups(tokenizer: Tokenizer) -> dict[bytes, Tensor]:
         first = scan(data, inside=False)
         if first.kind is Kind.OPERATOR:
             groups.setdefault(data[first.begin : first.end], []).append(token)
-        elif first.kind is Kind.BREAK:
+        elif first.kind is Kind.BREAK or token == tokenizer.end:
             groups.setdefault(NEWLINE, []).append(token)
     return {lexeme: torch.tensor(tokens) for lexeme, tokens in groups.items()}
-
-
-def _blended(
-    log_probs: Tensor, shares: dict[int, float], groups: list[tuple[Tensor, Tensor]]
-) -> Tensor:
-    """(1 - sum of all shares) · P, with the shares added where they belong."""
-    places = torch.tensor(list(shares), dtype=torch.int64, device=log_probs.device)
-    given = torch.tensor(list(shares.values()), dtype=log_probs.dtype, device=log_probs.device)
-    left = 1 - float(given.sum()) - sum(float(part.sum()) for _, part in groups)
-    mixed = log_probs.exp() * left
-    mixed[places] += given
-    for tokens, part in groups:
-        mixed[tokens] += part
-    return mixed.log()

@@ -8,6 +8,7 @@ tells the truth about the order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,9 @@ from completion.context import Place
 from completion.features import FEATURES, Facts, matrix, shortlist
 from completion.request import Evidence, Origin
 from indexing.lazy import Lazy
+
+LIKELY = 16
+"""How many of the best names the ghost text's model is told of."""
 
 NAMES = tuple(feature.name for feature in FEATURES)
 
@@ -53,6 +57,18 @@ def rank(found: Candidates, known: Facts, limit: int) -> list[Ranked]:
         )
         for i in order
     ]
+
+
+def likely(ranked: Sequence[Ranked], typed: str) -> dict[str, float]:
+    """The best names that begin with ``typed``, and P(name) if it is one of them; best first.
+
+    The ranker's scores are taken for natural log-odds: a factor on them fitted best near 1 after
+    dots (lab log).
+    """
+    best = [each for each in ranked if each.candidate.name.startswith(typed)][:LIKELY]
+    weights = [math.exp(each.score - best[0].score) for each in best]
+    pairs = zip(best, weights, strict=True)
+    return {each.candidate.name: weight / sum(weights) for each, weight in pairs}
 
 
 def _evidence(candidate: Candidate, known: Facts, values: ranker.Floats) -> tuple[Evidence, ...]:

@@ -226,11 +226,14 @@ class GhostOptions:
 
     ``ngrams`` is the folder of the repository's n-gram arrays, or None where there is none yet;
     ``adapter`` that of the model's adapter to the repository, or None where none was trained.
+    ``names`` are names that may stand at the cursor, with what is typed of them, and P(name) if it
+    is one of them; empty where nothing is known.
     """
 
     max_tokens: int
     ngrams: str | None = None
     adapter: str | None = None
+    names: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ class _StatementSearch:
 
     def _divide(self, one: Open, syntax: State, row: Mixed) -> list[Open | Statement]:
         """The likeliest that go on behind ``one``, and that it ends there."""
-        ends = _ends_at(self.tree.model.tokenizer, syntax).to(row.own.device)
+        ends = _ends_at(self.tree.model.tokenizer, syntax).to(row.log_probs.device)
         log_probs = row.log_probs[: len(ends)]
         log_prob = one.log_prob + float(log_probs[ends].logsumexp(dim=0))
         ended = Statement(one.text.rstrip(BLANKS), log_prob, self.steps)

@@ -61,7 +61,7 @@ THRESHOLDS = tuple(tenth / 10 for tenth in range(10))
 
 @dataclass(frozen=True, slots=True)
 class ModelAlone:
-    """The helpers with one difference: the model is not told of the repository's n-gram."""
+    """The helpers with one difference: the model is told of no n-gram and no names."""
 
     helpers: Helpers
 
@@ -83,8 +83,8 @@ class ModelAlone:
     async def ghost(
         self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
     ) -> RawGhost | Reason:
-        """Pass on without the n-gram."""
-        alone = dataclasses.replace(options, ngrams=None)
+        """Pass on without the repository's words."""
+        alone = dataclasses.replace(options, ngrams=None, names={})
         return await self.helpers.ghost(request, prompt, alone, budget_ms)
 
 

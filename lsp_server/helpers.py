@@ -198,6 +198,7 @@ class FolderHelpers:
             "max_tokens": options.max_tokens,
             "ngrams": options.ngrams,
             "adapter": options.adapter,
+            "names": dict(options.names),
             "text": request.text.decode("utf-8", "replace"),
             "offset": request.offset,
         }

@@ -179,7 +179,10 @@ class Worker:
         path, text, offset = (params.get(name) for name in ("path", "text", "offset"))
         open_text = text.encode() if isinstance(text, str) else None
         view = ngrams.with_buffer(str(path), open_text, offset if open_text is not None else None)
-        return Partner(view, self._model.tokenizer, layout.before)
+        names = params.get("names") or {}
+        if not isinstance(names, dict):
+            raise ValueError("names must be an object")
+        return Partner(view, self._model.tokenizer, layout.before, names)
 
     def _session(self, name: str, adapter_key: str) -> Session:
         """The session of this name; what one network cached is of no use to another."""

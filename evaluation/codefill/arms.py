@@ -12,7 +12,7 @@ import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Protocol
 from torch import Tensor
 
 from completion.decoding import Session
+from completion.engine import likely_names
 from completion.fim import Layout, lay_out
 from completion.languages import language_for
 from completion.lexeme import Kind, scan
@@ -54,12 +55,16 @@ INDENT = b"    "
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An item as everybody is asked about it; ``prompt`` has the header of the repository."""
+    """An item as everybody is asked about it; ``prompt`` has the header of the repository.
+
+    ``names`` are what the popup would offer.
+    """
 
     item: Item
     text: bytes
     prompt: Prompt
     view: View
+    names: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ def ask(index: Index, item: Item, data: bytes, *, suffix: bool) -> Asked:
         text=text,
         prompt=prompt(request, context, snapshot),
         view=ngrams.with_buffer(item.path, text),
+        names=likely_names(request, context, snapshot),
     )
 
 
@@ -232,7 +238,7 @@ class _Listening(CanonicalModel):
 
 
 class Model:
-    """A network that sees the file alone, or with the repository: its signatures, its n-gram."""
+    """A network that sees the file alone, or with the repository: its signatures, n-gram, names."""
 
     def __init__(self, network: Network, *, repository: bool) -> None:
         self.name = f"{network.name} {'+ repository' if repository else '(file only)'}"
@@ -271,7 +277,7 @@ class Model:
         layout, self._session.anchor = lay_out(self._model, given, self._session.anchor)
         if not self._repository:
             return layout, None
-        return layout, Partner(asked.view, self._model.tokenizer, layout.before)
+        return layout, Partner(asked.view, self._model.tokenizer, layout.before, asked.names)
 
     def _search(
         self, layout: Layout, partner: Partner | None, *, normalised: bool

@@ -461,7 +461,20 @@ async def test_the_prompt_tells_what_the_variables_are(tmp_path: Path) -> None:
     assert prompt.sources == ("depot/client.py",)
     assert prompt.prefix.endswith("def f(client: Client):\n    client.")
     assert prompt.suffix == "\n"
-    assert model.options == GhostOptions(OPTIONS.max_tokens, None)
+    assert model.options is not None
+    assert replace(model.options, names={}) == GhostOptions(OPTIONS.max_tokens, None)
+
+
+async def test_behind_a_dot_the_model_is_told_what_the_popup_offers(tmp_path: Path) -> None:
+    model = Model("x")
+    await ghost(CLIENT, tmp_path, model)
+    listed = await popup(CLIENT, tmp_path, model)
+    assert model.options is not None
+    names = model.options.names
+    assert list(names)[:3] == [item.label for item in listed.items[:3]]
+    assert sum(names.values()) == pytest.approx(1)
+    await ghost(CLIENT, tmp_path, model, selected="fetch")
+    assert not model.options.names
 
 
 async def test_the_repositorys_adapter_is_named_for_text_and_for_names(tmp_path: Path) -> None:
@@ -470,7 +483,8 @@ async def test_the_repositorys_adapter_is_named_for_text_and_for_names(tmp_path:
         model, scores = Model("x"), Scores("fetch")
         await ghost(CLIENT, tmp_path, model)
         await popup(CLIENT, tmp_path, scores)
-        assert model.options == GhostOptions(OPTIONS.max_tokens, None, named)
+        assert model.options is not None
+        assert model.options.adapter == named
         assert scores.adapters == [named]
         folder.mkdir(exist_ok=True)
         (folder / ADAPTER_MARK).touch()

@@ -15,17 +15,18 @@ from torch import Tensor
 
 from completion import mixture
 from completion.boundary import boundary
-from completion.mixture import PRIOR, PROPOSALS, WEIGHT, Partner
+from completion.mixture import CERTAIN, NAMED, PRIOR, PROPOSALS, WEIGHT, Partner
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance
 from completion.tree import CanonicalModel
-from indexing.lexemes import context
+from indexing.lexemes import NUMBER, STRING, context
 from indexing.ngram_file import build
 from indexing.ngrams import NgramModel, View
 from tests.completion.toys import rooted_tree, toy_model, toy_tokenizer
 
 TOKENIZER = toy_tokenizer([(b"a", b"l"), (b"al", b"p"), (b" ", b"b"), (b"s", b"e"), (b"se", b"t")])
 WITH_CALLS = toy_tokenizer([(b"(", b")")])
+WITH_WORDS = toy_tokenizer([(b" ", b"b"), (b" b", b"e"), (b" be", b"t"), (b" bet", b"a")])
 CODE = b"x.alpha()\nx.alpha()\nx.alpha = beta\nreturn beta\nx.set(1)\nreturn x2y\n" * 3
 
 
@@ -84,11 +85,48 @@ def test_an_operator_counts_for_all_tokens_that_begin_with_it(view: View) -> Non
     words, typed = context(text.encode())
     among = dict(view.predict(words, typed, PROPOSALS))
     complete = among[b"alpha"] / sum(among.values())
-    behind = dict(view.predict([*words, typed], limit=PROPOSALS))
-    given = WEIGHT * complete * behind[b"("]
+    ended = WEIGHT * complete + (1 - WEIGHT) * 0.8
     for token, own in ((b"()", 0.6), (b"(", 0.2)):
-        expected = (1 - given) * own + given * own / 0.8
+        expected = ended * own / 0.8  # nothing else ends the word here
         assert share(mixed, token, WITH_CALLS) == pytest.approx(expected, rel=1e-6)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**31), st.floats(-5, 5))
+def test_a_word_behind_a_whole_word(view: View, seed: int, odds: float) -> None:
+    """P(``return`` ends and ``beta`` follows) = P(it ends) · P(beta | it ended), both mixed."""
+    generator = torch.Generator().manual_seed(seed)
+    own = torch.randn(WITH_WORDS.size, generator=generator, dtype=torch.float64).log_softmax(0)
+    text = "return"
+    mixed = Partner(view, WITH_WORDS, text).blend(own, b"", syntax_behind(text), odds)
+    words, typed = context(text.encode())
+    among = dict(view.predict(words, typed, PROPOSALS))
+    whole = among[typed] / sum(among.values())
+    weight = 1 / (1 + math.exp(-odds))
+    ends = torch.tensor(
+        [not data[:1].isalnum() and data[:1] != b"_" and data[:1] < b"\x80"
+         for data in WITH_WORDS.token_bytes]
+    )  # fmt: skip
+    models_end = float(own.exp()[ends].sum())
+    ended = weight * whole + (1 - weight) * models_end
+    behind = dict(view.predict([*words, typed], limit=PROPOSALS))
+    given = WEIGHT * sum(each for word, each in behind.items() if word not in (STRING, NUMBER))
+    own_beta = share(own, b" beta", WITH_WORDS) / models_end
+    expected = ended * (WEIGHT * behind[b"beta"] + (1 - given) * own_beta)
+    assert share(mixed.log_probs, b" beta", WITH_WORDS) == pytest.approx(expected, rel=1e-6)
+    at = WITH_WORDS.token_bytes.index(b" beta")
+    models = (1 - WEIGHT) * ended * own_beta
+    odds_then = math.log((expected - models) / models)
+    assert mixed.odds_behind(at) == pytest.approx(max(-CERTAIN, min(CERTAIN, odds_then)))
+
+
+def test_a_token_that_begins_a_word_has_earned_no_odds(view: View) -> None:
+    """Also where the n-gram was not asked."""
+    row = even(b"b", tokenizer=WITH_WORDS)
+    mixed = Partner(view, WITH_WORDS, "x.alpha").blend(row, b"", syntax_behind("x.alpha"), 3.0)
+    assert mixed.models is None
+    assert mixed.odds_behind(WITH_WORDS.token_bytes.index(b" beta")) == PRIOR
+    assert mixed.odds_behind(WITH_WORDS.token_bytes.index(b"b")) == 3.0
 
 
 @settings(deadline=None)
@@ -121,7 +159,6 @@ def test_what_is_typed_speaks_for_who_expected_it(view: View, model: CanonicalMo
     found = boundary(tree, root, b"al")
     row = Partner(view, TOKENIZER, "x.al").begin(found, syntax_behind("x.al"))
     assert row.odds > PRIOR + 1
-    assert row.weight > 0.8
 
 
 def test_a_context_does_not_begin_inside_a_docstring(view: View) -> None:
@@ -135,6 +172,31 @@ def test_a_context_does_not_begin_inside_a_docstring(view: View) -> None:
 def test_what_is_typed_restricts_the_words(view: View) -> None:
     mixed = blended(view, "x.alp", even(b"h", b"(", b"s"))
     assert share(mixed, b"h") == pytest.approx(WEIGHT + (1 - WEIGHT) / 3)
+
+
+def test_names_share_with_the_words_at_the_cursor(view: View) -> None:
+    """``beta`` is what the popup knows; behind ``x.`` nothing but ``alpha`` and ``set`` stood."""
+    text, row = "x.", even(b"b", b"alp", b"(")
+    partner = Partner(view, TOKENIZER, text, {"beta": 0.75, "alpha": 0.25})
+    mixed = partner.blend(row, b"", syntax_behind(text), PRIOR).log_probs
+    predicted = dict(view.predict(context(text.encode())[0], limit=PROPOSALS))
+    words = {word: (1 - NAMED) * predicted.get(word, 0.0) for word in (b"beta", b"alpha", b"(")}
+    given = {word: WEIGHT * each for word, each in words.items()}
+    given[b"beta"] += WEIGHT * NAMED * 0.75
+    given[b"alpha"] += WEIGHT * NAMED * 0.25
+    for token, word in ((b"b", b"beta"), (b"alp", b"alpha"), (b"(", b"(")):
+        expected = given[word] + (1 - sum(given.values())) / 3
+        assert share(mixed, token) == pytest.approx(expected)
+
+
+def test_names_are_for_the_cursor_only(view: View) -> None:
+    """Within the name at the cursor they count as far as they fit, behind it no more."""
+    partner = Partner(view, TOKENIZER, "x.", {"beta": 0.5, "alpen": 0.5})
+    row, plain = even(b"h", b"e", b"("), Partner(view, TOKENIZER, "x.")
+    inside = partner.blend(row, b"alp", syntax_behind("x.alp"), PRIOR).log_probs
+    assert share(inside, b"e") == pytest.approx(WEIGHT * NAMED + (1 - WEIGHT) / 3)
+    behind = (even(b"b", b"alp"), b"al.", syntax_behind("x.al."), PRIOR)
+    assert torch.equal(partner.blend(*behind).log_probs, plain.blend(*behind).log_probs)
 
 
 def test_the_model_says_whether_a_blank_comes_first(view: View) -> None:
