@@ -48,8 +48,11 @@ WEIGHT = 0.5
 grew with the evidence for the context, tuned on development repositories, were no better.
 """
 
+AFTER_DOT = 0.75
+"""w behind a dot, where the repository's names and the popup's are what can stand."""
+
 PRIOR = math.log(WEIGHT / (1 - WEIGHT))
-"""The same as log-odds of the n-gram against the model."""
+"""`WEIGHT` as log-odds of the n-gram against the model."""
 
 NEAR = 400
 """Bytes before the cursor that are read for the n-gram's context, and the rest of their line."""
@@ -117,7 +120,8 @@ class Partner:
         """Mix the leaves of the boundary at the cursor, which stands at ``syntax``."""
         words, typed = context(self._near)
         tail = self._near[len(self._near) - max(found.overlap.values()) :]
-        odds = PRIOR
+        weight = _weight(words)
+        odds = math.log(weight / (1 - weight))
         if typed and tail.lstrip() == typed:  # a name with digits has more than one pre-token
             among = self._view.predict(words, typed, PROPOSALS)
             odds += math.log(sum(each for _, each in among) or LEAST) - found.log_prob
@@ -168,12 +172,13 @@ class Partner:
         words, typed = context(text.encode())
         proposals = self._proposals(words, typed)
         if not typed:
-            following = WEIGHT * row.following(proposals, blank=False)
+            weight = _weight(words)
+            following = weight * row.following(proposals, blank=False)
             if not following.any():
                 return same
             own = log_probs.exp()
             mixed = own * (1 - following.sum()) + following
-            return Mixed(mixed.log(), odds, (1 - WEIGHT) * own, torch.ones_like(begins))
+            return Mixed(mixed.log(), odds, (1 - weight) * own, torch.ones_like(begins))
         return self._inside(row, begins, words, typed, proposals, odds) or same
 
     def _inside(
@@ -272,6 +277,11 @@ class _Row:
         """Where the first token stands that reaches beyond the text if ``continued`` follows."""
         line = self.text[max(self.text.rfind("\n"), self.text.rfind("\r"), 0) :]
         return self.index(*_next_token(self.tokenizer, line, continued.decode()))
+
+
+def _weight(words: Sequence[bytes]) -> float:
+    """The n-gram's w for the lexeme behind ``words``."""
+    return AFTER_DOT if words[-1:] == [b"."] else WEIGHT
 
 
 def _bounded(odds: float) -> float:

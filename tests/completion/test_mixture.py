@@ -15,7 +15,7 @@ from torch import Tensor
 
 from completion import mixture
 from completion.boundary import boundary
-from completion.mixture import CERTAIN, NAMED, PRIOR, PROPOSALS, WEIGHT, Partner
+from completion.mixture import AFTER_DOT, CERTAIN, NAMED, PRIOR, PROPOSALS, WEIGHT, Partner
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance
 from completion.tree import CanonicalModel
@@ -69,9 +69,9 @@ def test_a_word_counts_for_its_first_token(view: View) -> None:
     predicted = dict(view.predict(words))
     named = sum(predicted[word] for word in (b"alpha", b"set", b"("))
     for token, word in ((b"alp", b"alpha"), (b"set", b"set")):
-        expected = WEIGHT * predicted[word] + (1 - WEIGHT * named) / 3
+        expected = AFTER_DOT * predicted[word] + (1 - AFTER_DOT * named) / 3
         assert share(mixed, token) == pytest.approx(expected)
-    expected = WEIGHT * predicted[b"("] + (1 - WEIGHT * named) / 3
+    expected = AFTER_DOT * predicted[b"("] + (1 - AFTER_DOT * named) / 3
     assert share(mixed, b"(") == pytest.approx(expected)
 
 
@@ -143,13 +143,15 @@ def test_a_name_of_many_tokens_is_mixed_as_one(view: View, seed: int) -> None:
         row = partner.blend(own, written, syntax_behind(text), odds)
         alone = partner.blend(own, written, syntax_behind(text), 40.0)  # the n-gram, nearly
         if not written:  # a lexeme begins, where the odds are what they are
-            alone = replace(alone, log_probs=((row.log_probs.exp() - own.exp() / 2) * 2).log())
+            models = (1 - AFTER_DOT) * own.exp()
+            ngrams = (row.log_probs.exp() - models) / AFTER_DOT
+            alone = replace(alone, log_probs=ngrams.log())
         mixed += float(row.log_probs[at])
         ngram += float(alone.log_probs[at])
         model += float(own[at])
         with mock.patch.object(mixture, "CERTAIN", 60.0):
             odds, text = row.odds_behind(at), text + token.decode()
-    expected = WEIGHT * math.exp(ngram) + (1 - WEIGHT) * math.exp(model)
+    expected = AFTER_DOT * math.exp(ngram) + (1 - AFTER_DOT) * math.exp(model)
     assert math.exp(mixed) == pytest.approx(expected, rel=1e-6)
 
 
@@ -181,9 +183,9 @@ def test_names_share_with_the_words_at_the_cursor(view: View) -> None:
     mixed = partner.blend(row, b"", syntax_behind(text), PRIOR).log_probs
     predicted = dict(view.predict(context(text.encode())[0], limit=PROPOSALS))
     words = {word: (1 - NAMED) * predicted.get(word, 0.0) for word in (b"beta", b"alpha", b"(")}
-    given = {word: WEIGHT * each for word, each in words.items()}
-    given[b"beta"] += WEIGHT * NAMED * 0.75
-    given[b"alpha"] += WEIGHT * NAMED * 0.25
+    given = {word: AFTER_DOT * each for word, each in words.items()}
+    given[b"beta"] += AFTER_DOT * NAMED * 0.75
+    given[b"alpha"] += AFTER_DOT * NAMED * 0.25
     for token, word in ((b"b", b"beta"), (b"alp", b"alpha"), (b"(", b"(")):
         expected = given[word] + (1 - sum(given.values())) / 3
         assert share(mixed, token) == pytest.approx(expected)
