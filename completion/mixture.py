@@ -1,9 +1,13 @@
 """The repository's n-gram as the token model's partner.
 
 Where the model is not sure, P(token) = w · P_ngram(token) + (1 - w) · P_model(token). At the
-beginning of a lexeme w is `WEIGHT`. Within one it follows Bayes' rule: whoever gave more to what is
-written of the lexeme has more to say on how that goes on, so that the mixture is one of whole
-lexemes. With a fixed w the two would have to agree anew on every token of a name.
+beginning of a lexeme w is `WEIGHT`, behind a dot `AFTER_DOT`. Within one it follows Bayes' rule:
+whoever gave more to what is written of the lexeme has more to say on how that goes on, so that the
+mixture is one of whole lexemes. With a fixed w the two would have to agree anew on every token of a
+name. Whether a word ends is mixed before what follows it.
+
+At the cursor the names that the popup would offer (`GhostOptions.names`) speak for the n-gram with
+the share `NAMED`: they know the receiver's type.
 
 The n-gram speaks of whole lexemes, so a word counts for the one token that the canonical encoding
 of what is written and then the word has at this place. How operators, brackets and line breaks
