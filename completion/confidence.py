@@ -3,10 +3,11 @@
 The geometric mean of token probabilities says how sure the network was, not how often texts like
 this one are what the person goes on to write. So the probability that accepting helps, that the
 shown text is what stands next on the line, is a logistic regression on plain *signs*: the tokens'
-probabilities, how the text ended, where the cursor stands, what the repository's n-gram says of
-the first word. A monotone map of its output corrects what a logistic curve cannot follow (isotonic
-regression, linear between the middles of its blocks; Zadrozny & Elkan, KDD 2002). Weights and map
-are data, ``confidence.json``; ``lancefill eval confidence --fit`` makes them.
+probabilities, how the text ended, where the cursor stands, what the repository's n-gram and
+the popup's ranking say of the first word. A monotone map of its output corrects what a logistic
+curve cannot follow (isotonic regression, linear between the middles of its blocks; Zadrozny &
+Elkan, KDD 2002). Weights and map are data, ``confidence.json``; ``lancefill eval confidence --fit``
+makes them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from completion.request import RawGhost
 FILE_NAME = "confidence.json"
 
 UNLIKELY = 1e-4
-"""What the n-gram gives at least to a word, proposed or not."""
+"""What n-gram and popup give at least to a word, proposed or not."""
 
 CUT_SHORT = frozenset(("length", "deadline"))
 """Stops that say nothing of the text: it would have gone on."""
@@ -44,15 +45,18 @@ def signs(
     context: Context,
     typed: str,
     proposals: Mapping[str, float] | None,
+    names: Mapping[str, float],
 ) -> dict[str, float]:
     """What is known of ``shown``, the part of ``raw.text`` that the filters kept, as numbers.
 
     ``typed`` is the half-typed word that ``shown`` goes on with; ``proposals`` are the n-gram's
-    words at the cursor with their probabilities given what is typed, None where there is no n-gram.
+    words at the cursor with their probabilities given what is typed, None where there is no n-gram;
+    ``names`` are the popup's (`GhostOptions.names`), none where it was not asked.
     Log-probabilities are natural ones, of all tokens of ``raw``.
     """
     log_probs = list(raw.log_probs) or [math.log(max(raw.confidence, 1e-9))] * max(raw.tokens, 1)
     opinion = _opinion(shown, typed, proposals)
+    ranked = _opinion(shown, typed, names or None)
     found = {
         "mean": sum(log_probs) / len(log_probs),
         "sum": sum(log_probs),
@@ -70,17 +74,23 @@ def signs(
         "inside": bool(context.prefix),
         "argument": context.call is not None,
         "n-gram asked": opinion is not None,
-        "n-gram": 0.0 if opinion is None else math.log(max(opinion, UNLIKELY)),
+        "n-gram": _log(opinion),
+        "popup asked": ranked is not None,
+        "popup": _log(ranked),
     }
     return {name: float(value) for name, value in found.items()}
 
 
 def _opinion(shown: str, typed: str, proposals: Mapping[str, float] | None) -> float | None:
-    """The n-gram's probability of the word at the cursor; None where none or no word stands."""
+    """Their probability of the word at the cursor; None where there are none or no word stands."""
     if proposals is None:
         return None
     word = first_word(typed, shown)
     return proposals.get(word, 0.0) if word else None
+
+
+def _log(opinion: float | None) -> float:
+    return 0.0 if opinion is None else math.log(max(opinion, UNLIKELY))
 
 
 def first_word(typed: str, shown: str) -> str:

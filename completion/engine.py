@@ -488,7 +488,8 @@ async def _ghost(
     answer = Ghost(None, None, 0.0, raw.tokens, raw.stop, raw.reused, asked)
     if isinstance(kept, Reason):
         return replace(answer, reason=kept)
-    signs = confidence.signs(raw, kept, context, request.selected or context.prefix, proposals)
+    typed = request.selected or context.prefix
+    signs = confidence.signs(raw, kept, context, typed, proposals, names)
     sure = confidence.shipped().probability(signs)
     answer = replace(answer, confidence=sure, signs=signs)
     if sure < options.min_confidence:

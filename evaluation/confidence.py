@@ -36,13 +36,14 @@ from lsp_server.settings import Settings
 ALL_SIGNS = (
     *("mean", "sum", "least", "first", "tokens", "length", "lines", "ended", "unsure"),
     *("cut short", "filtered", "statement", "member", "inside", "argument"),
-    *("n-gram asked", "n-gram"),
+    *("n-gram asked", "n-gram", "popup asked", "popup"),
 )
 LOGISTIC, MAPPED = "logistic", "logistic, monotone map"
 FITS: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "Platt on the mean": (("mean",), False),
     "mean, monotone map": (("mean",), True),
     "without the n-gram": (tuple(sign for sign in ALL_SIGNS if "n-gram" not in sign), True),
+    "without the popup": (tuple(sign for sign in ALL_SIGNS if "popup" not in sign), True),
     LOGISTIC: (ALL_SIGNS, False),
     MAPPED: (ALL_SIGNS, True),
 }

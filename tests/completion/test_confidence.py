@@ -31,9 +31,11 @@ def known(
     *,
     shown: str | None = None,
     proposals: Mapping[str, float] | None = None,
+    names: Mapping[str, float] = {},
 ) -> dict[str, float]:
     there = context(text)
-    return signs(raw, raw.text if shown is None else shown, there, there.prefix, proposals)
+    written = raw.text if shown is None else shown
+    return signs(raw, written, there, there.prefix, proposals, names)
 
 
 def test_what_the_tokens_say() -> None:
@@ -91,6 +93,14 @@ def test_what_the_ngram_says() -> None:
     assert differs["n-gram"] == pytest.approx(math.log(UNLIKELY))
     bracket = known(shown="(3)", proposals={"drop": 0.5})
     assert bracket["n-gram asked"] == 0.0
+
+
+def test_what_the_popup_says() -> None:
+    nothing = known()
+    assert (nothing["popup asked"], nothing["popup"]) == (0.0, 0.0)
+    agreed = known(names={"fetch": 0.25, "drop": 0.75})
+    assert (agreed["popup asked"], agreed["popup"]) == (1.0, pytest.approx(math.log(0.25)))
+    assert known(names={"drop": 1.0})["popup"] == pytest.approx(math.log(UNLIKELY))
 
 
 @pytest.mark.parametrize(
