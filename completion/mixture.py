@@ -12,9 +12,9 @@ the share `NAMED`: they know the receiver's type.
 The n-gram speaks of whole lexemes, so a word counts for the one token that the canonical encoding
 of what is written and then the word has at this place. How operators, brackets and line breaks
 merge into tokens depends on what follows them, so their share is split among all tokens that begin
-with them as the model splits its own. Whether a blank comes before a word is the model's to say,
-too. Strings, numbers and words that the n-gram does not know stay with the model. What comes out is
-a distribution.
+with them as the model splits its own; so is that of strings and numbers, of which the n-gram knows
+only that they stand there. Whether a blank comes before a word is the model's to say, too. Words
+that the n-gram does not know stay with the model. What comes out is a distribution.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from completion.boundary import Boundary, in_identifier
 from completion.lexeme import Kind, scan
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import State, logical_lines
-from indexing.lexemes import NEWLINE, context
+from indexing.lexemes import NEWLINE, NUMBER, STRING, context
 from indexing.ngrams import View
 
 PROPOSALS = 8
@@ -52,7 +52,7 @@ WEIGHT = 0.5
 grew with the evidence for the context, tuned on development repositories, were no better.
 """
 
-AFTER_DOT = 0.75
+AFTER_DOT = 0.7
 """w behind a dot, where the repository's names and the popup's are what can stand."""
 
 PRIOR = math.log(WEIGHT / (1 - WEIGHT))
@@ -63,9 +63,10 @@ NEAR = 400
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 
-NAMED = 0.45
+NAMED = 0.5
 """The share of the popup's names beside the n-gram's words, where there are both."""
 
+_LITERALS = (STRING, NUMBER)
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 CERTAIN = 8.0
@@ -223,6 +224,9 @@ class Partner:
         found = self._view.predict(words, typed, PROPOSALS)
         whole = sum(probability for _, probability in found) if typed else 1.0
         proposals = {word: probability / whole for word, probability in found}
+        if not typed:
+            literals = self._view.score(words, _LITERALS)
+            proposals |= zip(_LITERALS, literals, strict=True)
         if len(words) == self._words:  # at the cursor
             named = {name: share for name, share in self._names.items() if name.startswith(typed)}
             if whole := sum(named.values()):
@@ -331,12 +335,15 @@ def _begins(tokenizer: Tokenizer) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _groups(tokenizer: Tokenizer) -> dict[bytes, Tensor]:
-    """By operator, and for `NEWLINE`: the tokens that begin with it, blanks aside."""
+    """By operator, and for `NEWLINE` and literals: the tokens that begin with it, blanks aside."""
     groups: dict[bytes, list[int]] = {}
     for token, data in enumerate(tokenizer.token_bytes):
         first = scan(data, inside=False)
         if first.kind is Kind.OPERATOR:
             groups.setdefault(data[first.begin : first.end], []).append(token)
+        elif first.kind in (Kind.STRING, Kind.NUMBER):
+            literal = STRING if first.kind is Kind.STRING else NUMBER
+            groups.setdefault(literal, []).append(token)
         elif first.kind is Kind.BREAK or token == tokenizer.end:
             groups.setdefault(NEWLINE, []).append(token)
     return {lexeme: torch.tensor(tokens) for lexeme, tokens in groups.items()}

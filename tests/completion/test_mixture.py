@@ -110,7 +110,8 @@ def test_a_word_behind_a_whole_word(view: View, seed: int, odds: float) -> None:
     models_end = float(own.exp()[ends].sum())
     ended = weight * whole + (1 - weight) * models_end
     behind = dict(view.predict([*words, typed], limit=PROPOSALS))
-    given = WEIGHT * sum(each for word, each in behind.items() if word not in (STRING, NUMBER))
+    literals = view.score([*words, typed], (STRING, NUMBER))
+    given = WEIGHT * (sum(behind.values()) + sum(literals))
     own_beta = share(own, b" beta", WITH_WORDS) / models_end
     expected = ended * (WEIGHT * behind[b"beta"] + (1 - given) * own_beta)
     assert share(mixed.log_probs, b" beta", WITH_WORDS) == pytest.approx(expected, rel=1e-6)
