@@ -35,7 +35,7 @@ def log_probs(loaded: Loaded) -> tuple[Tensor, Tensor]:
 
 
 def test_it_fits_the_package() -> None:
-    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 16e6
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 32e6
     assert (SHIPPED / "MODEL_CARD.md").is_file()
 
 
