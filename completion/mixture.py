@@ -264,10 +264,10 @@ class _Row:
         shares = torch.zeros_like(self.log_probs)
         groups = _groups(self.tokenizer)
         for lexeme, probability in lexemes.items():
-            if _WORD.fullmatch(lexeme):
+            if (places := groups.get(lexeme)) is None:  # a word, or a literal that is often there
                 spellings = [b" " + lexeme] if blank else [lexeme, b" " + lexeme]
                 self._share(shares, probability, spellings)
-            elif (places := groups.get(lexeme)) is not None:
+            else:
                 places = places.to(self.log_probs.device)
                 own = self.log_probs[places].exp()
                 if float(own.sum()) > LEAST:

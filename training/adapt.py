@@ -192,9 +192,10 @@ def _is_worth_keeping(
         return False
     try:
         earlier = adapter.load(place / cache.ADAPTER, loaded.sha256)
-        known = _figures(loaded, earlier, valid).after
+        changed = adapter.merged(loaded.model, earlier)
     except adapter.AdapterError:  # there is none, or none that can be used
         return True
+    known = evaluate(changed, loaded.tokenizer, valid)
     if not helps(Figures(known, figures.after)):
         console.print(f"the adapter of {earlier.facts.get('date')} is as good: {unchanged}")
         return False

@@ -180,8 +180,10 @@ class Worker:
         open_text = text.encode() if isinstance(text, str) else None
         view = ngrams.with_buffer(str(path), open_text, offset if open_text is not None else None)
         names = params.get("names") or {}
-        if not isinstance(names, dict):
-            raise ValueError("names must be an object")
+        if not isinstance(names, dict) or not all(
+            isinstance(share, int | float) for share in names.values()
+        ):
+            raise ValueError("names must be an object of numbers")
         return Partner(view, self._model.tokenizer, layout.before, names)
 
     def _session(self, name: str, adapter_key: str) -> Session:

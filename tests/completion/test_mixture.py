@@ -121,6 +121,19 @@ def test_a_word_behind_a_whole_word(view: View, seed: int, odds: float) -> None:
     assert mixed.odds_behind(at) == pytest.approx(max(-CERTAIN, min(CERTAIN, odds_then)))
 
 
+def test_the_end_and_literals_have_their_share_too(view: View) -> None:
+    """Behind ``()`` the repository breaks the line or ends; behind ``set(`` a number stands."""
+    end = TOKENIZER.end
+    row = even(b"\n", b"1", b"s")
+    row = torch.logaddexp(row, torch.full_like(row, -math.inf).index_fill(0, torch.tensor(end), -1))
+    row = row.log_softmax(dim=0)
+    broken = blended(view, "x.alpha()", row)
+    newline = TOKENIZER.token_bytes.index(b"\n")
+    assert float(broken[end]) > float(row[end])
+    assert float(broken[end] - broken[newline]) == pytest.approx(float(row[end] - row[newline]))
+    assert share(blended(view, "x.set(", row), b"1") > share(row, b"1")
+
+
 def test_a_token_that_begins_a_word_has_earned_no_odds(view: View) -> None:
     """Also where the n-gram was not asked."""
     row = even(b"b", tokenizer=WITH_WORDS)
