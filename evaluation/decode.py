@@ -1,7 +1,9 @@
 """Milliseconds per decoded token of the shipped model, in a process of its own.
 
-Run by ``lancefill eval latency`` as ``python -m evaluation.decode CONTEXT TOKENS``, because what
-the processor may use (``ATEN_CPU_CAPABILITY``, ``ONEDNN_MAX_CPU_ISA``) is read when torch starts.
+Run by ``lancefill eval latency`` as ``python -m evaluation.decode CONTEXT TOKENS [float]``, with
+the model and the threads of the model process (with ``float`` without its eight-bit weights),
+because what the processor may use (``ATEN_CPU_CAPABILITY``, ``ONEDNN_MAX_CPU_ISA``) is read when
+torch starts.
 Prints one line of JSON: device, dtype, threads and the milliseconds of every token.
 """
 
@@ -10,13 +12,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 
 import torch
 
 from completion.model.checkpoint import Loaded, load
 from completion.model.codefill import KVCache
+from completion.model.quantised import quantised
+from completion.model.worker import threads
 
 WARM_UP = 8
+FLOAT = "float"
 
 
 @torch.inference_mode()
@@ -45,8 +51,11 @@ def milliseconds_per_token(loaded: Loaded, context: int, tokens: int, seed: int 
 
 def main(arguments: list[str]) -> None:
     """Measure and print."""
-    context, tokens = map(int, arguments)
+    context, tokens = map(int, arguments[:2])
+    torch.set_num_threads(threads())
     loaded = load()
+    if arguments[2:] != [FLOAT]:
+        loaded = replace(loaded, model=quantised(loaded.model))
     print(
         json.dumps(
             {

@@ -286,15 +286,20 @@ async def _replay(
 
 
 def decode(bench: Bench) -> list[Figure]:
-    """One token at a time after 600 tokens of context, model process alone; then with AVX2 only."""
+    """One token at a time after 600 tokens of context, model process alone.
+
+    Then with AVX2 only, and with AVX2 or better without the eight-bit weights.
+    """
     del bench
     avx2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     figures = []
-    for what, environment, goal in (
-        ("decoding, per token", {}, 3.0),
-        ("decoding, AVX2 only", avx2, None),
-    ):
-        told = _decode_process(environment)
+    ways: tuple[tuple[str, Mapping[str, str], list[str], float | None], ...] = (
+        ("decoding, per token", {}, [], 3.0),
+        ("decoding, AVX2 only", avx2, [], None),
+        ("decoding, float32 weights", {}, ["float"], None),
+    )
+    for what, environment, arguments, goal in ways:
+        told = _decode_process(environment, arguments)
         model = f"{told['parameters'] / 1e6:.1f}M parameters, {told['dtype']}"
         note = f"{what}: {model}, {told['threads']} threads, {told['capability']}"
         middle, tail = _p50_p95("decode", what, told["ms"], goal, None)
@@ -302,10 +307,10 @@ def decode(bench: Bench) -> list[Figure]:
     return figures
 
 
-def _decode_process(environment: Mapping[str, str]) -> dict[str, Any]:
+def _decode_process(environment: Mapping[str, str], arguments: list[str]) -> dict[str, Any]:
     command = [sys.executable, "-I", "-X", "utf8", "-m", "evaluation.decode"]
     done = subprocess.run(
-        [*command, str(CONTEXT_TOKENS), str(DECODED_TOKENS)],
+        [*command, str(CONTEXT_TOKENS), str(DECODED_TOKENS), *arguments],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

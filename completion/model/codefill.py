@@ -223,13 +223,21 @@ class Grams(nn.Module):
         return found
 
 
+class TiedEmbedding(nn.Embedding):
+    """Rows to look up, and to compare with what the network thinks comes next."""
+
+    def compare(self, features: Tensor) -> Tensor:
+        """(..., width) to (..., V) products with every row."""
+        return functional.linear(features, self.weight)
+
+
 class CodeFill(nn.Module):
     """The network; weights in any float type, logits always float32."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.value_embedding = nn.Embedding(config.values, config.width)
+        self.value_embedding = TiedEmbedding(config.values, config.width)
         self.state_embedding = nn.Embedding(config.states, config.width) if config.states else None
         self.grams = Grams(config) if config.grams else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -300,7 +308,7 @@ class CodeFill(nn.Module):
     def heads(self, x: Tensor) -> Output:
         """(..., width) to logits; the value head sees the soft predicted type."""
         features, type_logits = self.features(x)
-        value_logits = functional.linear(features, self.value_embedding.weight)
+        value_logits = self.value_embedding.compare(features)
         return Output(value_logits.float(), type_logits)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:

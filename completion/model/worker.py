@@ -28,6 +28,7 @@ from completion.fim import Layout, lay_out
 from completion.mixture import Partner
 from completion.model import adapter
 from completion.model.checkpoint import Loaded, load
+from completion.model.quantised import quantised
 from completion.request import Prompt
 from completion.tree import CanonicalModel
 from indexing import messages
@@ -75,7 +76,7 @@ class Worker:
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
-        self._model = CanonicalModel(loaded.model, loaded.tokenizer)
+        self._model = CanonicalModel(quantised(loaded.model), loaded.tokenizer)
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
         self._adapted: OrderedDict[str, Adapted] = OrderedDict()
 
@@ -148,7 +149,7 @@ class Worker:
     def _adapt(self, folder: Path, key: str) -> Adapted:
         try:
             learnt = adapter.load(folder, self._loaded.sha256)
-            network = adapter.merged(self._loaded.model, learnt)
+            network = quantised(adapter.merged(self._loaded.model, learnt))
         except (adapter.AdapterError, MemoryError) as error:
             problem = str(error) or "not enough memory for the adapter"
             log.warning("going on without the repository's adapter: %s", problem)
@@ -230,12 +231,17 @@ def _text(params: Mapping[str, Any], name: str) -> str:
 
 
 def _started(device: str, weights: Path | None) -> Worker:
-    torch.set_num_threads(min(THREADS, max(1, cores() // 2)))
+    torch.set_num_threads(threads())
     worker = Worker(load(weights, None if device == "auto" else device))
     worker.warm_up()
     gc.collect()
     gc.freeze()  # what is loaded stays; no collection looks at it again
     return worker
+
+
+def threads() -> int:
+    """How many threads one pass of the network uses on this machine."""
+    return min(THREADS, max(1, cores() // 2))
 
 
 def _failing(message: str) -> messages.Handler:

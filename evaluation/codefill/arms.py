@@ -27,6 +27,7 @@ from completion.languages import language_for
 from completion.lexeme import Kind, scan
 from completion.mixture import Partner
 from completion.model.checkpoint import Loaded
+from completion.model.quantised import quantised
 from completion.prompting import prompt
 from completion.request import Prompt, Request
 from completion.search import Candidate, likeliest_lexemes
@@ -217,7 +218,7 @@ class _Listening(CanonicalModel):
     """Remembers what the type head says at the place that is scored next."""
 
     def __init__(self, loaded: Loaded) -> None:
-        super().__init__(loaded.model, loaded.tokenizer)
+        super().__init__(quantised(loaded.model), loaded.tokenizer)  # as the editor's model
         self._names: list[str] = list(loaded.manifest.get("types", ()))
         self._asked = False
         self.types: list[str] = []

@@ -1,0 +1,89 @@
+"""Eight-bit weights for products with few rows, on a processor.
+
+While text is written, one token or a few go through the network at a time, and every weight is read
+for each of them: the reading is what takes the time, four bytes a weight in float32. Here every
+matrix has a second form of one byte a weight and a scale a row, and the rows that it is multiplied
+with are rounded to bfloat16, as is the product. Where many rows share the reading, as when a prompt
+is read, the matrix is used as it is. Rows do not influence each other, so that what is cached does
+not depend on what was asked together.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from completion.model.adapter import sharing
+from completion.model.codefill import CodeFill, TiedEmbedding
+
+FEW = 16
+"""The most rows for which the eight-bit form is used; from some 100 on it would be slower."""
+
+LANES = 16
+"""What the length of a row must be a multiple of: torch's kernel reads that many at once and does
+not look where the row ends."""
+
+LARGEST = 127
+
+
+def quantised(network: CodeFill) -> CodeFill:
+    """The network with products that read less; all weights are shared with ``network``.
+
+    A network on another device or in another type than float32 is given back as it is.
+    """
+    weight = network.value_embedding.weight
+    if weight.device.type != "cpu" or weight.dtype != torch.float32:
+        return network
+    fast = sharing(network)
+    for block in fast.blocks:
+        for name, module in list(block.named_children()):
+            if isinstance(module, nn.Linear) and module.in_features % LANES == 0:
+                setattr(block, name, _Linear(module))
+    if fast.config.width % LANES == 0:
+        fast.value_embedding = _Embedding(fast.value_embedding)
+    return fast
+
+
+class EightBits:
+    """A (N, K) matrix as ``rounded`` (N, K) int8 times ``scales`` (N,) bfloat16.
+
+    The largest weight of a row is some 127 scales; others are off by half a scale at most.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        weight = weight.detach()
+        least = torch.finfo(torch.bfloat16).tiny
+        self.scales = (weight.abs().amax(dim=1) / LARGEST).clamp_min(least).bfloat16()
+        steps = (weight / self.scales.float()[:, None]).round()
+        self.rounded = steps.clamp(-LARGEST, LARGEST).to(torch.int8)
+
+    def product(self, x: Tensor) -> Tensor:
+        """(..., K) to (..., N) in float32."""
+        rows = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()
+        found: Tensor = torch.ops.aten._weight_int8pack_mm(rows, self.rounded, self.scales)
+        return found.float().view(*x.shape[:-1], -1)
+
+
+class _Linear(nn.Linear):
+    def __init__(self, original: nn.Linear) -> None:
+        super().__init__(original.in_features, original.out_features, bias=False, device="meta")
+        self.weight = original.weight
+        self._eight_bits = EightBits(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._eight_bits.product(x) if _few(x) else functional.linear(x, self.weight)
+
+
+class _Embedding(TiedEmbedding):
+    def __init__(self, original: TiedEmbedding) -> None:
+        super().__init__(original.num_embeddings, original.embedding_dim, device="meta")
+        self.weight = original.weight
+        self._eight_bits = EightBits(self.weight)
+
+    def compare(self, features: Tensor) -> Tensor:
+        return self._eight_bits.product(features) if _few(features) else super().compare(features)
+
+
+def _few(x: Tensor) -> bool:
+    return x.numel() <= FEW * x.shape[-1]
