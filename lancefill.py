@@ -303,12 +303,7 @@ CORPUS = click.option(
     "repository",
     type=FOLDER,
     metavar="REPO",
-    help="Instead: adapt a trained model to this repository, in some minutes.",
-)
-@click.option(
-    "--weights",
-    type=FOLDER,
-    help="With --adapt: another model than the shipped one; the adapter to that is replaced.",
+    help="Instead: adapt the model that ships to this repository, in some minutes.",
 )
 @click.option("--remove", is_flag=True, help="With --adapt: delete what was learnt of REPO.")
 @click.pass_context
@@ -321,7 +316,6 @@ def train(
     arm: str,
     target: Path | None,
     repository: Path | None,
-    weights: Path | None,
     remove: bool,
 ) -> None:
     """Train the model that ships, from downloading the corpus to the exported weights.
@@ -338,7 +332,7 @@ def train(
     """
     _refuse_together(context)
     if repository is not None:
-        _adapt(repository, tokens, weights, remove=remove)
+        _adapt(repository, tokens, remove=remove)
         return
     from completion.model.checkpoint import CheckpointError
     from completion.model.codefill import Config
@@ -370,18 +364,17 @@ def _refuse_together(context: click.Context) -> None:
         if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     }
     if "repository" not in given:
-        wrong, why = given.keys() & {"weights", "remove"}, "needs --adapt"
+        wrong, why = given.keys() & {"remove"}, "needs --adapt"
     elif "remove" in given:
         wrong, why = given.keys() - {"repository", "remove"}, "cannot be used with --remove"
     else:
-        allowed = {"repository", "weights", "tokens"}
-        wrong, why = given.keys() - allowed, "cannot be used with --adapt"
+        wrong, why = given.keys() - {"repository", "tokens"}, "cannot be used with --adapt"
     if wrong:
         raise Problem(f"{', '.join(sorted(given[name] for name in wrong))} {why}")
 
 
-def _adapt(root: Path, tokens: int | None, weights: Path | None, *, remove: bool) -> None:
-    """Adapt a model to ``root``, or remove what was learnt of it. Raises Problem."""
+def _adapt(root: Path, tokens: int | None, *, remove: bool) -> None:
+    """Adapt the model to ``root``, or remove what was learnt of it. Raises Problem."""
     from rich.console import Console
 
     from completion.model.adapter import AdapterError
@@ -395,14 +388,11 @@ def _adapt(root: Path, tokens: int | None, weights: Path | None, *, remove: bool
             click.echo(f"{'removed the' if there else 'there is no'} adapter to {root}")
             return
         plan = adapt.Plan() if tokens is None else adapt.Plan(tokens=tokens)
-        folder = adapt.run(root, Console(), plan=plan, weights=weights)
+        folder = adapt.run(root, Console(), plan=plan)
     except (TrainingError, CheckpointError, AdapterError) as error:
         raise Problem(str(error)) from error
     if folder is not None:
-        users = "editors use it from the next request on"
-        if weights is not None:
-            users = f"it fits the model in {weights} alone; editors run the shipped one"
-        click.echo(f"the adapter is in {folder}; {users}")
+        click.echo(f"the adapter is in {folder}; editors use it from the next request on")
 
 
 @main.command()

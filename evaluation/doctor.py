@@ -171,7 +171,7 @@ def adapted_workspaces(folder: Path) -> dict[str, Path]:
 def adapter_findings(adapters: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Judge each workspace's adapter by what the model process says of it."""
     if not adapters:
-        yield Finding(Level.FINE, "adapter", "none in use: no repository was adapted to")
+        yield Finding(Level.FINE, "adapter", "none; lancefill train --adapt FOLDER learns one")
     for workspace, answer in adapters.items():
         if problem := answer["adapter_problem"]:
             text = f"the one for {workspace} is not used: {problem}"

@@ -156,12 +156,10 @@ def test_clean_keeps_a_cap(repository: Path) -> None:
         (["eval", "contamination", "--repo", "nonsense"], "nonsense is neither a pinned"),
         (["eval", "crosscodeeval", "--data", "app.py"], "app.py is not CrossCodeEval"),
         (["train", "--remove"], "--remove needs --adapt"),
-        (["train", "--weights", "."], "--weights needs --adapt"),
         (["train", "--adapt", ".", "--depth", "4"], "--depth cannot be used with --adapt"),
         (["train", "--adapt", ".", "--run", "r", "--arm", "plain"], "--arm, --run cannot be used"),
         (["train", "--adapt", ".", "--remove", "--tokens", "9"], "--tokens cannot be used with"),
         (["train", "--adapt", "."], "left out: 1 nearly empty, 1 not UTF-8"),
-        (["train", "--adapt", ".", "--weights", "cache"], "no model in"),
     ],
 )
 def test_bad_input_gets_one_line_and_status_2(

@@ -9,6 +9,7 @@ checkpoint holds weights, optimiser state and the place in the data.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -186,7 +187,7 @@ class Trainer:
         self._reported, self._reported_tokens = done.seconds, done.tokens
         left = (self.plan.tokens - done.tokens) / throughput
         print(
-            f"step {done.step}  loss {value:.3f}  type loss {kind:.3f}  "
+            f"step {done.step}  loss {_shown(value)}  type loss {_shown(kind)}  "
             f"{done.tokens / 1e6:.2f}M tokens  {throughput:,.0f} tokens/s  "
             f"{max(left, 0.0) / 60:.1f} min left",
             flush=True,
@@ -201,12 +202,13 @@ class Trainer:
         with number_format(self.device):
             losses = [loss_of(self.model, collate(shard, rows, self.device)) for rows in planned]
         value, kind = mean_loss(losses)
-        print(f"held out: loss {value:.3f}  type loss {kind:.3f}", flush=True)
+        print(f"held out: loss {_shown(value)}  type loss {_shown(kind)}", flush=True)
         self._log(valid_loss=value, valid_type_loss=kind)
 
     def _log(self, **numbers: float) -> None:
+        known = {name: number for name, number in numbers.items() if not math.isnan(number)}
         with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(asdict(self.progress) | numbers) + "\n")
+            log.write(json.dumps(asdict(self.progress) | known) + "\n")
 
     def save(self) -> None:
         """Write the checkpoint. Raises TrainingError where it cannot be written."""
@@ -243,6 +245,11 @@ def mean_loss(losses: list[Loss]) -> tuple[float, float]:
         for name in ("value", "type")
     )
     return float(values), float(kinds)
+
+
+def _shown(loss: float) -> str:
+    """A loss in three digits, or a dash where no batch had one: a task may leave it out."""
+    return "-" if math.isnan(loss) else f"{loss:.3f}"
 
 
 def schedule(tokens: int, budget: int) -> float:

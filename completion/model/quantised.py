@@ -39,9 +39,9 @@ def quantised(network: CodeFill) -> CodeFill:
     for block in fast.blocks:
         for name, module in list(block.named_children()):
             if isinstance(module, nn.Linear) and module.in_features % LANES == 0:
-                setattr(block, name, _Linear(module))
+                setattr(block, name, _Linear(module.weight))
     if fast.config.width % LANES == 0:
-        fast.value_embedding = _Embedding(fast.value_embedding)
+        fast.value_embedding = _Embedding(fast.value_embedding.weight)
     return fast
 
 
@@ -65,21 +65,23 @@ class EightBits:
         return found.float().view(*x.shape[:-1], -1)
 
 
-class _Linear(nn.Linear):
-    def __init__(self, original: nn.Linear) -> None:
-        super().__init__(original.in_features, original.out_features, bias=False, device="meta")
-        self.weight = original.weight
-        self._eight_bits = EightBits(self.weight)
+class _Linear(nn.Module):
+    """What ``nn.Linear`` is, without weights of its own to fill first."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+        self._eight_bits = EightBits(weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return self._eight_bits.product(x) if _few(x) else functional.linear(x, self.weight)
 
 
 class _Embedding(TiedEmbedding):
-    def __init__(self, original: TiedEmbedding) -> None:
-        super().__init__(original.num_embeddings, original.embedding_dim, device="meta")
-        self.weight = original.weight
-        self._eight_bits = EightBits(self.weight)
+    def __init__(self, weight: Tensor) -> None:
+        rows, width = weight.shape
+        super().__init__(rows, width, _weight=weight)
+        self._eight_bits = EightBits(weight)
 
     def compare(self, features: Tensor) -> Tensor:
         return self._eight_bits.product(features) if _few(features) else super().compare(features)

@@ -54,7 +54,7 @@ def test_an_index_that_others_can_read_is_noted(indexed: Path) -> None:
 
 def test_adapters_are_found_and_judged(indexed: Path) -> None:
     assert doctor.adapted_workspaces(indexed) == {}
-    assert "none in use" in next(doctor.adapter_findings({})).text
+    assert "train --adapt" in next(doctor.adapter_findings({})).text
     (entry,) = cache.entries(indexed)
     (entry.folder / cache.ADAPTER).mkdir()
     (entry.folder / cache.ADAPTER / cache.ADAPTER_MARK).touch()
