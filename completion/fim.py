@@ -9,6 +9,7 @@ change (a bracket that the editor closed, an edit below) the model has to see th
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from functools import lru_cache
 from completion.canonical import Pretoken
 from completion.model.prompt import header
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import START, State, advance_tokens, logical_lines
+from completion.model.types import START, State, advance, advance_tokens, logical_lines
 from completion.request import Prompt
 from completion.tree import CanonicalModel, Place
 
@@ -32,6 +33,8 @@ FRESH_SHARE = 0.75
 MOST_LETTERS = 8
 """Text beyond this many characters per token of room is not even looked at."""
 
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -39,7 +42,7 @@ class Anchor:
 
     ``above`` is all that the caller knew of the lines above the cursor's, of which the model sees
     the last ``kept`` characters; ``inside`` counts the characters of the cursor's own line that
-    are left out because the line alone is too long.
+    are left out because the line alone is too long. ``syntax`` is where the window begins.
     """
 
     header: str
@@ -47,6 +50,7 @@ class Anchor:
     above: str
     kept: int
     inside: int = 0
+    syntax: State = START
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def _tokens(model: CanonicalModel, anchor: Anchor, above: str, line: str) -> Lay
     values, states = header(tokenizer, anchor.header, anchor.suffix)
     text = above[len(above) - anchor.kept :] + line[anchor.inside :]
     settled = _settled(text, anchor.kept)
-    first, first_states, syntax = _encoded(tokenizer, text[:settled])
+    first, first_states, syntax = _encoded(tokenizer, text[:settled], anchor.syntax)
     rest = text[settled:]
     spans = tokenizer.pretokens(rest)
     open_at = spans[-1][0] if spans else 0
@@ -143,10 +147,10 @@ def _settled(text: str, line_begin: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _encoded(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[int], State]:
-    """(token ids, state ids, the syntactic state behind them)."""
+def _encoded(tokenizer: Tokenizer, text: str, syntax: State) -> tuple[list[int], list[int], State]:
+    """(token ids, state ids, the state behind them) of a text that begins at ``syntax``."""
     ids = tokenizer.encode(text)
-    syntax, states = advance_tokens(START, (tokenizer.token_bytes[one] for one in ids))
+    syntax, states = advance_tokens(syntax, (tokenizer.token_bytes[one] for one in ids))
     return ids, states, syntax
 
 
@@ -158,12 +162,13 @@ def _anchored(model: CanonicalModel, prompt: Prompt, last: Anchor | None) -> Anc
     room = PROMPT_TOKENS - len(values)
     inside = len(line) - len(_ending(tokenizer, line, room))
     kept = _window(tokenizer, above, line[inside:], int(FRESH_SHARE * room))
-    # Where nothing was kept, the window did not begin with a logical line.
+    syntax = _syntax_at(above + line[:inside], len(above) - kept if kept else len(above) + inside)
+    # Where nothing was kept, the window did not begin with a line.
     if last is not None and (last.kept or not last.above) and above.startswith(last.above):
         longer = last.kept + len(above) - len(last.above)
         if not inside and len(tokenizer.encode(above[len(above) - longer :] + line)) <= room:
-            kept = longer
-    return Anchor(prompt.header, prompt.suffix, above, kept, inside)
+            kept, syntax = longer, last.syntax
+    return Anchor(prompt.header, prompt.suffix, above, kept, inside, syntax)
 
 
 def _ending(tokenizer: Tokenizer, line: str, room: int) -> str:
@@ -175,15 +180,29 @@ def _ending(tokenizer: Tokenizer, line: str, room: int) -> str:
 
 
 def _window(tokenizer: Tokenizer, above: str, line: str, room: int) -> int:
-    """How many of the last characters of ``above`` to keep: whole logical lines within the room.
+    """How many of the last characters of ``above`` to keep: as many lines as the room holds.
 
-    ``above`` is read from its beginning, which is code: further on, a docstring would be taken for
-    code and what follows it for a docstring.
+    They begin with a logical line where one begins that late. ``above`` is read from its beginning,
+    which is code: further on, a docstring would be taken for code and what follows it for a
+    docstring.
     """
     near = above[-MOST_LETTERS * room :]
     lengths = [len(tokenizer.token_bytes[one]) for one in tokenizer.encode(near + line)]
-    data = (above + line).encode()
-    earliest = len(data) - sum(lengths[max(len(lengths) - room, 0) :])
-    begins = logical_lines(above.encode())
-    fitting = begins[bisect_left(begins, earliest) :]
-    return len(data[fitting[0] :].decode()) - len(line) if fitting else 0
+    known = above.encode()
+    earliest = len(known) + len(line.encode()) - sum(lengths[max(len(lengths) - room, 0) :])
+    begins = logical_lines(known)
+    fitting = begins[bisect_left(begins, earliest) :] or _lines(known, earliest)
+    return len(known[fitting[0] :].decode()) if fitting else 0
+
+
+def _lines(text: bytes, earliest: int) -> list[int]:
+    """Where lines begin, from ``earliest`` on."""
+    return [found.end() for found in _LINE_END.finditer(text, earliest) if found.end() < len(text)]
+
+
+def _syntax_at(text: str, offset: int) -> State:
+    """The syntactic state at a character offset: logical lines begin as they do in training."""
+    before = text[:offset].encode()
+    if len(before) in logical_lines(text.encode()):
+        return START
+    return advance(START, before)[0]

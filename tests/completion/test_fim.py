@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from completion import fim
 from completion.fim import Anchor, Layout, lay_out
-from completion.model.types import START, advance_tokens
+from completion.model.types import START, advance, advance_tokens
 from completion.request import Prompt
 from completion.tree import CanonicalModel
 from tests.completion.toys import toy_model, toy_tokenizer
@@ -153,11 +154,49 @@ def test_a_docstring_that_the_window_cannot_hold_is_not_taken_for_code() -> None
     assert layout.before.startswith("a = 1\n")
     assert not layout.place.syntax.literal
     inside, _ = lay_out(MODEL, prompt("def f():\n    " + docstring[:2000] + "\na"), None)
-    assert inside.before == "a"  # whole logical lines, and there is none
+    assert inside.before.startswith("ab (a, b)\n")
+    assert inside.place.syntax.literal
     here = "def f():\n    " + docstring[:-1]
     _, anchor = lay_out(MODEL, prompt(here), None)
     below, _ = lay_out(MODEL, prompt(here + "\na = 1\nb"), anchor)
-    assert below == lay_out(MODEL, prompt(here + "\na = 1\nb"), None)[0]
+    fresh, _ = lay_out(MODEL, prompt(here + "\na = 1\nb"), None)
+    assert below.before.endswith(fresh.before)
+    assert not below.place.syntax.literal
+
+
+LONG_LINES = {
+    "a list": ("f(a, [\n", "    'a b', 1,\n"),
+    "a call with comments": ("x = f(\n", "    a=1,  # it's\n"),
+    "a docstring": ('def f():\n    """\n', "    (a'\n"),
+    "carriage returns": ("x = {\r\n", "    1: '',\r\n"),
+}
+
+
+@pytest.mark.parametrize(("first", "line"), LONG_LINES.values(), ids=list(LONG_LINES))
+@pytest.mark.parametrize("typed_there", ["", "    ", "    'a b', 1, x"])
+def test_within_a_long_logical_line_the_window_knows_what_is_open(
+    first: str, line: str, typed_there: str
+) -> None:
+    whole = "a = 1\n" + first + line * 300 + typed_there
+    layout, anchor = lay_out(MODEL, prompt(whole), None)
+    assert layout.before.startswith(line)
+    assert layout.before.endswith(line + typed_there)
+    assert len(MODEL.tokenizer.encode(layout.before)) > 150
+    told = whole.encode().removesuffix(layout.tail)
+    assert layout.place.syntax == advance(START, told)[0]
+    more, kept = lay_out(
+        MODEL, prompt(whole + line + line), anchor
+    )  # another line, the same window
+    assert kept.kept - anchor.kept == 2 * len(line) + len(typed_there) or typed_there
+    assert (
+        more.place.syntax == advance(START, (whole + 2 * line).encode().removesuffix(more.tail))[0]
+    )
+
+
+def test_the_end_of_a_line_that_is_too_long_knows_what_is_open() -> None:
+    whole = "a = 1\nx = [" + "a, " * 3000 + "b"
+    layout, _ = lay_out(MODEL, prompt(whole), None)
+    assert layout.place.syntax.brackets == advance(START, whole.encode())[0].brackets == ("list",)
 
 
 def test_a_line_longer_than_the_window_keeps_its_end() -> None:
