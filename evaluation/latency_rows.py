@@ -257,7 +257,7 @@ def ghost(bench: Bench) -> list[Figure]:
 
     _with_editor(bench, {}, ask)
     return [
-        *_p50_p95("ghost", "ghost text, LSP, warm prefix", warm, 150.0, 350.0),
+        *_p50_p95("ghost", "ghost text, LSP, warm prefix", warm, 120.0, 350.0),
         *_p50_p95("ghost", "  where text was shown", shown, None, None),
         *_p50_p95("ghost", "  cold prefix, first on a line", first, None, None),
     ]
