@@ -161,8 +161,8 @@ def _anchored(model: CanonicalModel, prompt: Prompt, last: Anchor | None) -> Anc
     values, _ = header(tokenizer, prompt.header, prompt.suffix)
     room = PROMPT_TOKENS - len(values)
     inside = len(line) - len(_ending(tokenizer, line, room))
-    kept = _window(tokenizer, above, line[inside:], int(FRESH_SHARE * room))
-    syntax = _syntax_at(above + line[:inside], len(above) - kept if kept else len(above) + inside)
+    kept = 0 if inside else _window(tokenizer, above, line, int(FRESH_SHARE * room))
+    syntax = _syntax_at(above + line[:inside], len(above) - kept + inside)
     # Where nothing was kept, the window did not begin with a line.
     if last is not None and (last.kept or not last.above) and above.startswith(last.above):
         longer = last.kept + len(above) - len(last.above)
