@@ -288,7 +288,7 @@ async def _replay(
 def decode(bench: Bench) -> list[Figure]:
     """One token at a time after 600 tokens of context, model process alone.
 
-    Then with AVX2 only, and with AVX2 or better without the eight-bit weights.
+    Then with AVX2 only, and once more without the eight-bit weights.
     """
     del bench
     avx2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}

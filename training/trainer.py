@@ -109,7 +109,10 @@ class Trainer:
         return trainer
 
     def train(self) -> None:
-        """Steps until the tokens are spent or ``stopped``; the last act is a checkpoint."""
+        """Steps until the tokens are spent or ``stopped``; the last act is a checkpoint.
+
+        Raises TrainingError where the gradient is not finite, and keeps the last checkpoint.
+        """
         done = self.progress
         self._saved = self._validated = self._reported = done.seconds
         self._reported_tokens = done.tokens
@@ -133,7 +136,12 @@ class Trainer:
         tokens, self.stopped = self.team.share(
             weights, tokens=batch.tokens, stopping=self.asked_to_stop
         )
-        nn.utils.clip_grad_norm_(weights, CLIP)
+        norm = float(nn.utils.clip_grad_norm_(weights, CLIP))
+        if not math.isfinite(norm):
+            raise TrainingError(
+                f"training came apart: in step {self.progress.step} the gradient is {norm}; "
+                f"the last checkpoint is from before, start anew with another --depth or --tokens"
+            )
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)

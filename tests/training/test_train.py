@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -243,6 +244,20 @@ def test_a_damaged_checkpoint_is_named(run_folder: Path, corpus: Path) -> None:
     (run_folder / "checkpoint.pt").write_bytes(b"PK\x03\x04 truncated")
     with pytest.raises(TrainingError, match=r"checkpoint\.pt is damaged"):
         train.run(run_folder, corpus, plan=PLAN, config=CONFIG)
+
+
+def test_training_that_came_apart_ends_and_keeps_the_last_checkpoint(
+    run_folder: Path, stop_after: Callable[[int], None]
+) -> None:
+    stop_after(1)
+    Trainer.start(run_folder, PLAN, CONFIG).train()
+    before = (run_folder / "checkpoint.pt").read_bytes()
+    stop_after(3)
+    trainer = Trainer.start(run_folder, PLAN, CONFIG)
+    torch.nn.init.constant_(trainer.model.norm, math.inf)
+    with pytest.raises(TrainingError, match="training came apart: in step 2 the gradient is nan"):
+        trainer.train()
+    assert (run_folder / "checkpoint.pt").read_bytes() == before
 
 
 def test_another_networks_checkpoint_is_not_taken(
