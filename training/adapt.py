@@ -58,7 +58,7 @@ class Plan:
     tokens: int = 300_000
     rank: int = 8
     scale: int = 2
-    rate: float = 2e-3
+    rate: float = 1e-2
     batch_tokens: int = 2048
     seed: int = 0
 
