@@ -9,7 +9,6 @@ change (a bracket that the editor closed, an edit below) the model has to see th
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ from functools import lru_cache
 from completion.canonical import Pretoken
 from completion.model.prompt import header
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import START, State, advance, advance_tokens, logical_lines
+from completion.model.types import LINE_END, START, State, advance, advance_tokens, logical_lines
 from completion.request import Prompt
 from completion.tree import CanonicalModel, Place
 
@@ -32,8 +31,6 @@ FRESH_SHARE = 0.75
 
 MOST_LETTERS = 8
 """Text beyond this many characters per token of room is not even looked at."""
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +194,7 @@ def _window(tokenizer: Tokenizer, above: str, line: str, room: int) -> int:
 
 def _lines(text: bytes, earliest: int) -> list[int]:
     """Where lines begin, from ``earliest`` on."""
-    return [found.end() for found in _LINE_END.finditer(text, earliest) if found.end() < len(text)]
+    return [found.end() for found in LINE_END.finditer(text, earliest) if found.end() < len(text)]
 
 
 def _syntax_at(text: str, offset: int) -> State:

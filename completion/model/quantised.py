@@ -4,8 +4,8 @@ While text is written, one token or a few go through the network at a time, and 
 for each of them: the reading is what takes the time, four bytes a weight in float32. Here every
 matrix has a second form of one byte a weight and a scale a row, and the rows that it is multiplied
 with are rounded to bfloat16, as is the product. Where many rows share the reading, as when a prompt
-is read, the matrix is used as it is. Rows do not influence each other, so that what is cached does
-not depend on what was asked together.
+is read, the matrix is used as it is: what is cached of a token depends a little on how many were
+read with it, but not on which.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ _OPEN_ENDED = re.compile(
     rb"[rRbBuUfFtT]{0,2}(?:\"{1,2}|'{1,2})|[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*"
     rb"|[0-9][A-Za-z0-9_.]*|\r|\\\r?|[-:*/<>=!+%&|^@]|\*\*|//|<<|>>"
 )
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+LINE_END = re.compile(rb"\r\n|\r|\n")
 _COMMENT_TEXT = re.compile(rb"[^\r\n]+")
 _ESCAPE = re.compile(rb"\\(?:\r\n|[\x00-\xff])")
 _ESCAPE_OPEN = re.compile(rb"\\\r?")
@@ -156,7 +156,7 @@ def logical_lines(text: bytes) -> tuple[int, ...]:
     somebody types.
     """
     _, pieces = advance(START, text)
-    breaks = (_LINE_END.match(text, at) for at, state in pieces if state in LOGICAL_ENDS)
+    breaks = (LINE_END.match(text, at) for at, state in pieces if state in LOGICAL_ENDS)
     return (0, *(found.end() for found in breaks if found))
 
 

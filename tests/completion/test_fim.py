@@ -184,13 +184,10 @@ def test_within_a_long_logical_line_the_window_knows_what_is_open(
     assert len(MODEL.tokenizer.encode(layout.before)) > 150
     told = whole.encode().removesuffix(layout.tail)
     assert layout.place.syntax == advance(START, told)[0]
-    more, kept = lay_out(
-        MODEL, prompt(whole + line + line), anchor
-    )  # another line, the same window
-    assert kept.kept - anchor.kept == 2 * len(line) + len(typed_there) or typed_there
-    assert (
-        more.place.syntax == advance(START, (whole + 2 * line).encode().removesuffix(more.tail))[0]
-    )
+    longer = whole + line + line  # on another line, in the same window
+    more, kept = lay_out(MODEL, prompt(longer), anchor)
+    assert kept.kept - anchor.kept == len(longer) - len(whole) + len(typed_there)
+    assert more.place.syntax == advance(START, longer.encode().removesuffix(more.tail))[0]
 
 
 def test_the_end_of_a_line_that_is_too_long_knows_what_is_open() -> None:
