@@ -9,7 +9,7 @@ change (a bracket that the editor closed, an edit below) the model has to see th
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -200,6 +200,5 @@ def _lines(text: bytes, earliest: int) -> list[int]:
 def _syntax_at(text: str, offset: int) -> State:
     """The syntactic state at a character offset: logical lines begin as they do in training."""
     before = text[:offset].encode()
-    if len(before) in logical_lines(text.encode()):
-        return START
-    return advance(START, before)[0]
+    begins = logical_lines(text.encode())
+    return advance(START, before[begins[bisect_right(begins, len(before)) - 1] :])[0]
