@@ -9,13 +9,23 @@ from unittest import mock
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from completion import mixture
 from completion.boundary import boundary
-from completion.mixture import AFTER_DOT, CERTAIN, NAMED, PRIOR, PROPOSALS, WEIGHT, Partner
+from completion.mixture import (
+    AFTER_DOT,
+    CERTAIN,
+    LEAST,
+    NAMED,
+    PRIOR,
+    PROPOSALS,
+    WEIGHT,
+    Partner,
+    _groups,
+)
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance
 from completion.tree import CanonicalModel
@@ -93,6 +103,7 @@ def test_an_operator_counts_for_all_tokens_that_begin_with_it(view: View) -> Non
 
 @settings(deadline=None)
 @given(st.integers(0, 2**31), st.floats(-5, 5))
+@example(177496700, 0.0)  # a literal that the model all but rules out
 def test_a_word_behind_a_whole_word(view: View, seed: int, odds: float) -> None:
     """P(``return`` ends and ``beta`` follows) = P(it ends) · P(beta | it ended), both mixed."""
     generator = torch.Generator().manual_seed(seed)
@@ -111,7 +122,13 @@ def test_a_word_behind_a_whole_word(view: View, seed: int, odds: float) -> None:
     ended = weight * whole + (1 - weight) * models_end
     behind = dict(view.predict([*words, typed], limit=PROPOSALS))
     literals = view.score([*words, typed], (STRING, NUMBER))
-    given = WEIGHT * (sum(behind.values()) + sum(literals))
+    following = behind | dict(zip((STRING, NUMBER), literals, strict=True))
+    groups = _groups(WITH_WORDS)  # what the model all but rules out keeps no share
+    given = WEIGHT * sum(
+        each
+        for lexeme, each in following.items()
+        if lexeme not in groups or float(own[groups[lexeme]].exp().sum()) > LEAST
+    )
     own_beta = share(own, b" beta", WITH_WORDS) / models_end
     expected = ended * (WEIGHT * behind[b"beta"] + (1 - given) * own_beta)
     assert share(mixed.log_probs, b" beta", WITH_WORDS) == pytest.approx(expected, rel=1e-6)
