@@ -20,10 +20,9 @@ from torch import Tensor
 from completion.boundary import Boundary, boundary, in_identifier, name_log_probs
 from completion.fim import Anchor, Layout
 from completion.mixture import PRIOR, Mixed, Partner, at_cursor, behind
-from completion.model.codefill import KVCache
 from completion.model.types import State, advance
 from completion.request import RawGhost
-from completion.tree import CanonicalModel, Place, TokenTree
+from completion.tree import Cache, CanonicalModel, Place, TokenTree
 
 CHUNK = 128
 """Tokens per pass while a prompt is read: the longest stretch in which nothing interrupts."""
@@ -49,7 +48,7 @@ class Session:
     holds beyond them is void.
     """
 
-    cache: KVCache
+    cache: Cache
     values: list[int] = field(default_factory=list)
     states: list[int] = field(default_factory=list)
     anchor: Anchor | None = None
@@ -229,7 +228,7 @@ def _grow(tree: TokenTree, steps: Sequence[_Step], partner: Partner | None) -> l
         row = behind(own, draft.data, place.syntax, draft.odds, partner)
         draft.node, draft.row = node, row
         ends = torch.from_numpy(tree.model.rules.begins(place.pretoken)).to(own.device)
-        ends[tree.model.tokenizer.end] = True
+        ends[list(tree.model.ends)] = True
         token = int(row.log_probs.argmax())
         draft.rank = draft.log_prob + float(row.log_probs[ends].logsumexp(dim=0))
         if ends[token] or draft.count >= BRANCH_STEPS:
@@ -256,7 +255,7 @@ def _take(
     log_prob = float(row.log_probs[index])
     draft.odds = row.odds_behind(index)
     data = model.tokenizer.token_bytes[token][overlap:]
-    ended = 0 if token == model.tokenizer.end else _line_end(syntax, data)
+    ended = 0 if token in model.ends else _line_end(syntax, data)
     draft.log_prob += log_prob
     draft.log_probs.append(log_prob)
     draft.count += 1
@@ -266,7 +265,7 @@ def _take(
         draft.data += data
         return True
     draft.data += data[:ended]
-    draft.stop = "end" if token == model.tokenizer.end else "line"
+    draft.stop = "end" if token in model.ends else "line"
     return False
 
 

@@ -1,6 +1,6 @@
 """Several continuations of one cached prompt, scored together.
 
-``CanonicalModel`` is CodeFill with its mass on canonical sequences alone: after every token the
+``CanonicalModel`` is a network with its mass on canonical sequences alone: after every token the
 continuations that the tokenizer would never write are left out and the rest is renormalised. Only
 for such a model the sums over cover encodings are exact (Phan et al., ICLR 2025).
 
@@ -15,13 +15,14 @@ import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from completion.canonical import ROWS_KEPT, Canonical, Pretoken
-from completion.model.codefill import GRAM_ORDERS, CodeFill, KVCache
+from completion.model.codefill import GRAM_ORDERS
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance_token
 
@@ -38,31 +39,91 @@ class Place:
     syntax: State = START
 
 
-class CanonicalModel:
-    """The network, its tokenizer, and the rules that join them."""
+class Scores(Protocol):
+    """What heads give: ``value_logits`` (..., V) of the next token, in float32 or wider."""
 
-    def __init__(self, network: CodeFill, tokenizer: Tokenizer) -> None:
+    @property
+    def value_logits(self) -> Tensor: ...
+
+
+class Cache(Protocol):
+    """One row of keys and values of the first ``length`` tokens; ``ids`` (1, capacity) are theirs.
+
+    ``codefill.KVCache`` says what the methods do.
+    """
+
+    length: int
+    ids: Tensor
+
+    @property
+    def capacity(self) -> int: ...
+
+    def truncate(self, length: int) -> None: ...
+
+    def gather(self, begin: int, positions: Sequence[int]) -> None: ...
+
+
+class Network(Protocol):
+    """What a tree asks of a network: ``CodeFill``, or any causal model (``model/causal.py``).
+
+    ``trunk`` appends to a cache that ``empty_cache`` made; its arguments are those of
+    ``CodeFill.trunk``. A network without syntactic states or grams ignores ``states`` and
+    ``before``.
+    """
+
+    @property
+    def vocabulary(self) -> int:
+        """V, the number of tokens that it predicts."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def empty_cache(self) -> Cache: ...
+
+    def trunk(
+        self,
+        values: Tensor,
+        states: Tensor,
+        *,
+        positions: Tensor | None = None,
+        before: Tensor | None = None,
+        cache: Any = None,  # noqa: ANN401 - of the network's own kind
+        mask: Tensor | None = None,
+    ) -> Tensor: ...
+
+    def heads(self, x: Tensor) -> Scores: ...
+
+
+class CanonicalModel:
+    """The network, its tokenizer, and the rules that join them.
+
+    ``ends`` are the tokens that end the middle.
+    """
+
+    def __init__(
+        self, network: Network, tokenizer: Tokenizer, ends: Sequence[int] | None = None
+    ) -> None:
         """Raises ValueError where the two have different vocabularies."""
-        if network.config.values != tokenizer.size:
+        if network.vocabulary != tokenizer.size:
             raise ValueError(
-                f"the network knows {network.config.values} tokens, the tokenizer {tokenizer.size}"
+                f"the network knows {network.vocabulary} tokens, the tokenizer {tokenizer.size}"
             )
         self.network = network
         self.tokenizer = tokenizer
+        self.ends = (tokenizer.end,) if ends is None else tuple(ends)
         self.rules = Canonical(tokenizer)
-        weight = network.value_embedding.weight
-        self.device, self.dtype = weight.device, network.norm.dtype
+        self.device = network.device
         self._barred: OrderedDict[tuple[int, Pretoken], Tensor] = OrderedDict()
 
-    def over(self, network: CodeFill) -> CanonicalModel:
+    def over(self, network: Network) -> CanonicalModel:
         """The same tokenizer and rules over another network of the same shape."""
         other = copy.copy(self)
         other.network = network
         return other
 
-    def cache(self) -> KVCache:
+    def cache(self) -> Cache:
         """An empty cache of one row."""
-        return KVCache.empty(self.network.config, dtype=self.dtype, device=self.device)
+        return self.network.empty_cache()
 
     def follow(self, place: Place, token: int) -> tuple[Place, int]:
         """Where ``token`` leads from ``place``, and the token's own state id."""
@@ -81,7 +142,7 @@ class CanonicalModel:
         row = self._barred.get(key)
         if row is None:
             row = torch.from_numpy(~self.rules.allowed(*key))
-            row[self.tokenizer.end] = False
+            row[list(self.ends)] = False
             row = self._barred[key] = row.to(self.device)
             if len(self._barred) > ROWS_KEPT:
                 self._barred.popitem(last=False)
@@ -94,7 +155,7 @@ class TokenTree:
     The parent -1 is the last token in the cache. Nodes are scored in the order they were added.
     """
 
-    def __init__(self, model: CanonicalModel, cache: KVCache) -> None:
+    def __init__(self, model: CanonicalModel, cache: Cache) -> None:
         self.model = model
         self.cache = cache
         self.begin = cache.length

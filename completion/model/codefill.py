@@ -253,6 +253,20 @@ class CodeFill(nn.Module):
         self.register_buffer("sin", sin, persistent=False)
         self._initialise()
 
+    @property
+    def vocabulary(self) -> int:
+        """V, the number of tokens that it predicts."""
+        return self.config.values
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.norm.device
+
+    def empty_cache(self) -> KVCache:
+        """A cache of one row, in the weights' type, with room for ``max_positions``."""
+        return KVCache.empty(self.config, dtype=self.norm.dtype, device=self.norm.device)
+
     def forward(
         self,
         values: Tensor,

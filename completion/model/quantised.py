@@ -45,6 +45,25 @@ def quantised(network: CodeFill) -> CodeFill:
     return fast
 
 
+def quantise_linears(network: nn.Module) -> int:
+    """Give the float32 linear maps of any network an eight-bit form, in place; how many got one.
+
+    Those on another device or with rows of another length than ``LANES`` reads stay as they are.
+    """
+    count = 0
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if type(child) is nn.Linear and _fits(child.weight):
+                setattr(module, name, _Linear(child.weight, child.bias))
+                count += 1
+    return count
+
+
+def _fits(weight: Tensor) -> bool:
+    alike = weight.device.type == "cpu" and weight.dtype == torch.float32
+    return alike and weight.shape[1] % LANES == 0
+
+
 class EightBits:
     """A (N, K) matrix as ``rounded`` (N, K) int8 times ``scales`` (N,) bfloat16.
 
@@ -68,13 +87,16 @@ class EightBits:
 class _Linear(nn.Module):
     """What ``nn.Linear`` is, without weights of its own to fill first."""
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
-        self.weight = weight
+        self.weight, self.bias = weight, bias
         self._eight_bits = EightBits(weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._eight_bits.product(x) if _few(x) else functional.linear(x, self.weight)
+        if not _few(x):
+            return functional.linear(x, self.weight, self.bias)
+        found = self._eight_bits.product(x)
+        return found if self.bias is None else found + self.bias
 
 
 class _Embedding(TiedEmbedding):
