@@ -328,23 +328,25 @@ def compose(
     """
     cut = len(hole.prefix) if family.prefix_last else backed_off(hole.prefix, backoff)
     above = "" if family.prefix_last else hole.prefix[:cut]
-    lead_in = " " if family.spaced and blank else ""
+    begins = [" "] if family.spaced and blank else []
     filled: list[Mark | str] = [family.begin] if family.begin else []
     for piece in family.template:
-        if piece is Slot.PREFIX:
-            # Behind text of the format the blank is in front of that already.
-            opens = not filled or isinstance(filled[-1], Mark)
-            filled.append((lead_in if opens else "") + (above or hole.prefix[:cut]))
+        if not isinstance(piece, Slot):
+            filled.append(piece)
         elif piece is Slot.SUFFIX:
             filled.append(hole.suffix)
-        elif isinstance(piece, Slot):
-            text = _context(family, hole) if piece is Slot.CONTEXT else _here(family, hole)
-            opens = bool(text) and isinstance(text[0], str) and bool(filled)
-            filled += [lead_in] if opens and family.prefix_last else []
+        elif text := _before(family, piece, hole, cut):
+            if not filled or isinstance(filled[-1], Mark):
+                filled += begins
             filled += text
-        else:
-            filled.append(piece)
     return _encoded(family, encoder, filled, hole.prefix, above)
+
+
+def _before(family: Family, slot: Slot, hole: Hole, cut: int) -> list[Mark | str]:
+    """What fills a slot in front of the cursor."""
+    if slot is Slot.PREFIX:
+        return [hole.prefix[:cut]]
+    return _context(family, hole) if slot is Slot.CONTEXT else _here(family, hole)
 
 
 def _encoded(

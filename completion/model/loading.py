@@ -190,8 +190,9 @@ def _read(folder: Path, dtype: torch.dtype, *, code: bool) -> Any:  # noqa: ANN4
 
 
 def _unread(folder: Path, error: Exception, *, code: bool) -> NetworkError:
-    why = _one_line(error).partition(". ")[0]  # what follows is advice to programmers
-    if not code and "trust_remote_code" in why:
+    whole = _one_line(error)
+    why = whole.partition(". ")[0]  # what follows is advice to programmers
+    if not code and "trust_remote_code" in whole:
         why = (
             "its architecture comes as code of its own, which is not run unless the model was "
             "added with --trust-remote-code"
