@@ -127,6 +127,7 @@ class Family:
     def fits(self, added: Mapping[str, int], hint: str) -> bool:
         """Whether a vocabulary has all the sentinels, and the signs of this family."""
         marks = [piece for piece in self.template if isinstance(piece, Mark)]
+        marks += [self.begin] if self.begin else []
         known = all(mark.id_in(added) is not None for mark in marks)
         return known and self.hint in hint.lower() and all(sign in added for sign in self.signs)
 
