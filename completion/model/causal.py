@@ -28,6 +28,9 @@ from completion.model.codefill import Output
 FIRST_ROOM = 256
 """Tokens that a new cache has room for; it doubles when they are used up."""
 
+BRANCHING_ROOM = 512
+"""Tokens that a cache holds beyond the window: branches stand side by side, at the same places."""
+
 UNKNOWN_WINDOW = 2048
 """Tokens that a model may see whose configuration names no limit."""
 
@@ -56,7 +59,7 @@ class CausalCache(TransformersCache):
     def reserve(self, end: int) -> None:
         """Make room for ``end`` tokens. Raises ValueError where that is more than ever fit."""
         if end > self.capacity:
-            raise ValueError(f"{end} tokens do not fit the model's window of {self.capacity}")
+            raise ValueError(f"{end} tokens do not fit a cache of {self.capacity}")
         room = self.ids.shape[1]
         while room < end:
             room = min(2 * room, self.capacity)
@@ -166,7 +169,7 @@ class CausalNetwork:
     def empty_cache(self) -> CausalCache:
         """A cache of one row."""
         config = self.model.config.get_text_config(decoder=True)
-        return CausalCache(config.num_hidden_layers, self.window, self.device)
+        return CausalCache(config.num_hidden_layers, self.window + BRANCHING_ROOM, self.device)
 
     def trunk(
         self,
@@ -182,12 +185,14 @@ class CausalNetwork:
 
         positions: (1, T), or None to go on from the cache's length. cache: appended to in place.
         mask: (1, 1, T, S) bool, True where a token may attend, None for causal. Raises ValueError
-        where the tokens do not fit the window.
+        where the tokens do not fit the window; that of branches is for the caller to keep.
         """
         cache = self.empty_cache() if cache is None else cache
         past, length = cache.length, values.shape[1]
         cache.reserve(past + length)
         if positions is None:
+            if past + length > self.window:
+                raise ValueError(f"{past + length} tokens exceed the model's window: {self.window}")
             positions = torch.arange(past, past + length, device=values.device)[None]
         if mask is None:
             whole = torch.ones(length, past + length, dtype=torch.bool, device=values.device)

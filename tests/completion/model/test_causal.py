@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from completion.model.causal import CausalNetwork, NetworkError, check, window_of
+from completion.model.causal import BRANCHING_ROOM, CausalNetwork, NetworkError, check, window_of
 from tests.completion.model.architectures import CONFIGS, WINDOW, tiny
 
 torch.set_num_threads(1)  # the models are so small that a second thread only costs
@@ -146,9 +146,12 @@ def test_the_window_is_never_left() -> None:
     cache = network.empty_cache()
     with torch.inference_mode():
         network.trunk(torch.ones((1, WINDOW), dtype=torch.int64), cache=cache)
-        with pytest.raises(ValueError, match=f"{WINDOW + 1} tokens do not fit"):
+        with pytest.raises(ValueError, match=f"{WINDOW + 1} tokens exceed the model's window"):
             network.trunk(torch.tensor([[1]]), cache=cache)
-    assert cache.length == WINDOW
+        branches = torch.arange(BRANCHING_ROOM)[None] % VOCABULARY
+        network.trunk(branches, positions=torch.full_like(branches, WINDOW - 1), cache=cache)
+        with pytest.raises(ValueError, match="do not fit a cache of"):
+            network.trunk(torch.tensor([[1]]), positions=torch.tensor([[0]]), cache=cache)
 
 
 def test_the_window_is_the_smallest_limit() -> None:
