@@ -20,6 +20,7 @@ from completion.request import (
     Code,
     GhostOptions,
     InsertCall,
+    Known,
     LibraryAnswer,
     LibraryItem,
     Origin,
@@ -462,7 +463,9 @@ async def test_the_prompt_tells_what_the_variables_are(tmp_path: Path) -> None:
     assert prompt.prefix.endswith("def f(client: Client):\n    client.")
     assert prompt.suffix == "\n"
     assert model.options is not None
-    assert replace(model.options, names={}) == GhostOptions(OPTIONS.max_tokens, None)
+    told = replace(model.options, names={}, known=Known())
+    assert told == GhostOptions(OPTIONS.max_tokens, None)
+    assert "fetch" in (model.options.known.here or ())
 
 
 async def test_behind_a_dot_the_model_is_told_what_the_popup_offers(tmp_path: Path) -> None:
