@@ -7,13 +7,12 @@ the beginning of one; a byte that no identifier holds can follow a whole one onl
 decoding, Agrawal et al. 2023, on bytes instead of tokens). Everywhere else all is allowed.
 
 :meth:`Constraint.permits` is that rule, byte by byte. :meth:`Constraint.row` is the same for a
-whole vocabulary: its tokens sorted by bytes, so that those which begin alike are a range.
+whole vocabulary, in which the beginnings of names are looked up.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -35,6 +34,7 @@ ROWS_KEPT = 256
 _CHAIN = re.compile(rb"[\w\x80-\xff.]*\Z")
 _IMPORT = re.compile(rb"[ \t]*(?:import|from)\b")
 _IDENTIFIER = re.compile(rb"[A-Za-z0-9_\x80-\xff]*")
+_DEEP = re.compile(rb"\.[\w\x80-\xff]+\.")
 _NO_CODE = re.compile(rb"[\"'#]")
 _CLOSERS = frozenset(b")]}")
 
@@ -43,34 +43,27 @@ Names = frozenset[bytes]
 
 
 class Vocabulary:
-    """The bytes of every token, sorted. V is their number; specials have no bytes."""
+    """The bytes of every token, arranged for look-ups. V is their number; specials have none.
+
+    ``spelling`` finds the tokens that are just some bytes, ``leaving`` those that go on with what
+    no identifier holds behind some bytes of one; ``dotted`` by what stands before their first dot
+    those that go on behind it, ``deep`` those of them with names between dots.
+    """
 
     def __init__(self, tokens: Sequence[bytes]) -> None:
         self.tokens = tokens
-        order = sorted(range(len(tokens)), key=lambda token: tokens[token])
-        self._sorted = [tokens[token] for token in order]
-        self._ids = np.array(order, dtype=np.int64)
-        self.lead = np.array([_lead(data) for data in tokens], dtype=np.int64)
-        length = np.array([len(data) for data in tokens], dtype=np.int64)
-        self.empty = length == 0
-        self.leaves = ~self.empty & (self.lead == 0)
-        self.going_on = self.lead < length
-        dots = (data.find(b".") for data in tokens)
-        self.dotted = np.array(
-            [0 <= dot < len(data) - 1 for dot, data in zip(dots, tokens, strict=True)]
-        )
-
-    def beginning_with(self, data: bytes) -> NDArray[np.int64]:
-        """The tokens whose bytes begin with ``data``."""
-        size = len(data)
-        first = bisect_left(self._sorted, data)
-        last = bisect_right(self._sorted, data, first, key=lambda one: one[:size])
-        return self._ids[first:last]
-
-    def spelling(self, data: bytes) -> NDArray[np.int64]:
-        """The tokens that are just ``data``."""
-        first = bisect_left(self._sorted, data)
-        return self._ids[first : bisect_right(self._sorted, data, first)]
+        self.spelling: dict[bytes, list[int]] = {}
+        self.leaving: dict[bytes, list[int]] = {}
+        self.dotted: dict[bytes, list[int]] = {}
+        self.is_dotted = np.zeros(len(tokens), dtype=bool)
+        self.deep = [token for token, data in enumerate(tokens) if _DEEP.search(data)]
+        for token, data in enumerate(tokens):
+            self.spelling.setdefault(data, []).append(token)
+            if (lead := _lead(data)) < len(data):
+                self.leaving.setdefault(data[:lead], []).append(token)
+            if 0 <= (dot := data.find(b".")) < len(data) - 1:
+                self.dotted.setdefault(data[:dot], []).append(token)
+                self.is_dotted[token] = True
 
 
 def _lead(data: bytes) -> int:
@@ -186,7 +179,7 @@ class Constraint:
                 lead = _lead(data)
                 known = begun if lead == len(data) else spot.names
                 found[at] = spot.typed + data[:lead] in known
-        for at in np.flatnonzero(found & vocabulary.dotted[tokens]).tolist():
+        for at in np.flatnonzero(found & vocabulary.is_dotted[tokens]).tolist():
             found[at] = self.permits(b"", vocabulary.tokens[int(tokens[at])][overlap:])
         return None if found.all() else found
 
@@ -195,24 +188,33 @@ class Constraint:
         if spot is None:
             row = np.ones(len(vocabulary.tokens), dtype=bool)
         else:
-            row = _of_members(vocabulary, spot)
-        for token in np.flatnonzero(row & vocabulary.dotted).tolist():
-            row[token] = self.permits(written, vocabulary.tokens[token])
+            row = _of_members(vocabulary, spot.names, spot.typed).copy()
+        for token in self._looked_into(vocabulary, written):
+            row[token] &= self.permits(written, vocabulary.tokens[token])
         return None if row.all() else row
 
+    def _looked_into(self, vocabulary: Vocabulary, written: bytes) -> Iterator[int]:
+        """The tokens that go on behind a dot of their own whose receiver may be known."""
+        _, chain = self._end(written)
+        for head, tokens in vocabulary.dotted.items():
+            whole = _CHAIN.search(chain + head)
+            if whole is not None and whole.group() in self.receivers:
+                yield from tokens
+        yield from vocabulary.deep
 
-def _of_members(vocabulary: Vocabulary, spot: Spot) -> Mask:
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _of_members(vocabulary: Vocabulary, names: Names, typed: bytes) -> Mask:
     """(V,) the tokens that make one of the names longer, or leave a whole one."""
     row = np.zeros(len(vocabulary.tokens), dtype=bool)
-    begun = len(spot.typed)
-    rests = {name[begun:] for name in spot.names if name.startswith(spot.typed)}
-    for piece in {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}:
-        row[vocabulary.spelling(piece)] = True
-    for rest in rests - {b""}:
-        longer = vocabulary.beginning_with(rest)
-        row[longer[vocabulary.going_on[longer] & (vocabulary.lead[longer] == len(rest))]] = True
+    rests = {name[len(typed) :] for name in names if name.startswith(typed)}
+    pieces = {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}
     if b"" in rests:
-        row |= vocabulary.leaves | vocabulary.empty
+        pieces.add(b"")  # the specials, which end the text
+    found = [token for piece in pieces for token in vocabulary.spelling.get(piece, ())]
+    found += [token for rest in rests for token in vocabulary.leaving.get(rest, ())]
+    row[found] = True
+    row.flags.writeable = False
     return row
 
 

@@ -122,8 +122,8 @@ def sample(files: Mapping[str, bytes], count: int, seed: int) -> list[Cut]:
         spans = list(_dots(data))
         drawn.shuffle(spans)
         by_line = {cuts.line_start(data, span[0]): span for span in spans}
-        for span in list(by_line.values())[: min(PER_FILE, count - len(found))]:
-            found.append(cuts.cut_at(path, data, span[0], Place.DOT, span))
+        chosen = list(by_line.values())[: min(PER_FILE, count - len(found))]
+        found += [cuts.cut_at(path, data, span[0], Place.DOT, span) for span in chosen]
     return sorted(found, key=lambda cut: (cut.path, cut.offset))
 
 

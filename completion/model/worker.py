@@ -90,7 +90,9 @@ class Worker:
         prompt = Prompt("# a.py\ndef f(x)\n", "\n", "import os\nos.pa")
         layout, _ = lay_out(self._model, prompt, None)
         session = Session(self._model.cache())
-        write(self._model, session, layout, 4, lambda: False)
+        known = Known(("path", "open"), {"os": ("path", "open")})
+        rules = Rules(constraint(layout.before, known), closed(layout.before, layout.suffix))
+        write(self._model, session, layout, 4, lambda: False, rules=rules)
         score_names(self._model, session, layout, ["path", "open"], lambda: False)
 
     def ghost(self, call: messages.Call) -> messages.Message:
