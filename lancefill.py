@@ -910,6 +910,40 @@ def confidence(
 @SOURCES
 @ROLE
 @click.option(
+    "--count", type=click.IntRange(1), default=60, show_default=True, help="Dots per repository."
+)
+@SEED
+@ITEMS
+@WEIGHTS
+@DEADLINE
+@one_line()
+def members(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
+    weights: Path | None, deadline_ms: int | None,
+) -> None:  # fmt: skip
+    """Does ghost text behind a dot name members that exist?
+
+    With and without holding it to the members that are known; how often they are known.
+    """
+    from evaluation import apirun, report
+    from evaluation import members as dots
+    from evaluation.headless import AbsentModelError
+
+    console = report.console()
+    found = apirun.sources(names, role)
+    try:
+        result, written = dots.run(found, console, count, seed, _deadline(deadline_ms), weights)
+    except AbsentModelError as error:
+        raise Problem(str(error)) from error
+    if items is not None:
+        report.write_jsonl(items, written)
+    report.print_json(console, result)
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
     "--count", type=click.IntRange(1), default=100, show_default=True, help="Lines, of all."
 )
 @SEED

@@ -16,20 +16,21 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from completion.decoding import Interrupted, Session, score_names, write
+from completion.constraint import closed, constraint
+from completion.decoding import Interrupted, Rules, Session, score_names, write
 from completion.fim import Layout, lay_out
 from completion.mixture import Partner
 from completion.model import adapter
 from completion.model.checkpoint import Loaded, load
 from completion.model.quantised import quantised
-from completion.request import Prompt
+from completion.request import Known, Prompt
 from completion.tree import CanonicalModel
 from indexing import messages
 from indexing.ngram_file import FILE_NAME, BrokenNgramsError
@@ -89,7 +90,9 @@ class Worker:
         prompt = Prompt("# a.py\ndef f(x)\n", "\n", "import os\nos.pa")
         layout, _ = lay_out(self._model, prompt, None)
         session = Session(self._model.cache())
-        write(self._model, session, layout, 4, lambda: False)
+        known = Known(("path", "open"), {"os": ("path", "open")})
+        rules = Rules(constraint(layout.before, known), closed(layout.before, layout.suffix))
+        write(self._model, session, layout, 4, lambda: False, rules=rules)
         score_names(self._model, session, layout, ["path", "open"], lambda: False)
 
     def ghost(self, call: messages.Call) -> messages.Message:
@@ -97,8 +100,9 @@ class Worker:
         adapted = self._adapted_to(call.params)
         session, layout, prepared = self._prepare(call, adapted)
         most = min(_number(call.params, "max_tokens"), MAX_TOKENS)
-        partner = self._partner(call.params, layout)
-        raw = asdict(write(adapted.model, session, layout, int(most), _interrupted(call), partner))
+        partner, rules = self._partner(call.params, layout), _rules(call.params, layout)
+        stopped = _interrupted(call)
+        raw = asdict(write(adapted.model, session, layout, int(most), stopped, partner, rules))
         raw["timeline"] = {"prompt": round(prepared, 2), **raw["timeline"]}
         return {**raw, "adapter_problem": adapted.problem}
 
@@ -202,6 +206,21 @@ class Worker:
 @lru_cache(maxsize=SESSIONS)
 def _open_ngrams(folder: str, stamp: int) -> NgramModel:  # noqa: ARG001 - another stamp, another file
     return NgramModel.open(Path(folder))
+
+
+def _rules(params: Mapping[str, Any], layout: Layout) -> Rules:
+    """What the request says may be written. Raises ValueError where it is no such thing."""
+    told = params.get("known") or {}
+    if not isinstance(told, dict) or not set(told) <= {each.name for each in fields(Known)}:
+        raise ValueError("known must be an object of here, receivers and made")
+    known = Known(**told)
+    if not isinstance(known.receivers, dict):
+        raise ValueError("the known receivers must be an object of lists")
+    lists = [known.here or (), known.made, *known.receivers.values()]
+    for names in lists:
+        if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+            raise ValueError("known must hold lists of names")
+    return Rules(constraint(layout.before, known), closed(layout.before, layout.suffix))
 
 
 def _interrupted(call: messages.Call) -> Interrupted:
