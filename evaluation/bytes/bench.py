@@ -6,6 +6,7 @@ the cache are the same for every arm.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +25,17 @@ from completion.request import Prompt
 from completion.tree import CanonicalModel, Place, TokenTree
 
 
-class Exact(CanonicalModel):
-    """The network with its mass on canonical sequences, as the product has it."""
+class Counted(CanonicalModel):
+    """Counts the ``passes`` that give a distribution, and the ``nodes`` that trees add to what was
+    read."""
 
     passes = 0
+    nodes = 0
+
+    def follow(self, place: Place, token: int) -> tuple[Place, int]:
+        """As ever, counted."""
+        self.nodes += 1
+        return super().follow(place, token)
 
     def log_probs(self, hidden: Tensor, places: Sequence[Place]) -> Tensor:
         """As ever, counted."""
@@ -35,10 +43,8 @@ class Exact(CanonicalModel):
         return super().log_probs(hidden, places)
 
 
-class Plain(CanonicalModel):
+class Plain(Counted):
     """The network as it was trained: any token may follow any other."""
-
-    passes = 0
 
     def log_probs(self, hidden: Tensor, places: Sequence[Place]) -> Tensor:  # noqa: ARG002
         """(N, width) hidden states to (N, V) log-probabilities, without the rules, counted."""
@@ -57,16 +63,19 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The model under both views, and the one session whose cache all arms share."""
+    """The model under both views, and the one session whose cache all arms share.
 
-    exact: Exact
+    ``exact`` has its mass on canonical sequences alone, as the product has it.
+    """
+
+    exact: Counted
     plain: Plain
     session: Session
 
     @classmethod
     def of(cls, network: CodeFill, tokenizer: Tokenizer) -> Bench:
         """Set up for a network; raises ValueError where the tokenizer is another one's."""
-        exact = Exact(network, tokenizer)
+        exact = Counted(network, tokenizer)
         return cls(exact, Plain(network, tokenizer), Session(exact.cache()))
 
     @classmethod
@@ -83,6 +92,17 @@ class Bench:
         """The prompt with its tokens, in a window of its own."""
         return Cursor(prompt, lay_out(self.exact, prompt, None)[0])
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(passes, nodes) since `reset`."""
+        views = (self.exact, self.plain)
+        return sum(one.passes for one in views), sum(one.nodes for one in views)
+
+    def reset(self) -> None:
+        """Count from here."""
+        for one in (self.exact, self.plain):
+            one.passes = one.nodes = 0
+
     def read(self, model: CanonicalModel, layout: Layout) -> tuple[TokenTree, int]:
         """A tree behind the cached trunk, and the node of the trunk's last token.
 
@@ -91,20 +111,22 @@ class Bench:
         tree, root, _ = decoding.read(model, self.session, layout, never)
         return tree, root
 
-    def trunk_log_prob(self, layout: Layout) -> float:
-        """log P(the trunk's text | the sentinels before it), natural.
-
-        For prompts that fit into one pass. Raises ValueError for longer ones.
-        """
-        if len(layout.values) > decoding.CHUNK:
-            raise ValueError(f"more than {decoding.CHUNK} tokens: not read in one pass")
+    def trunk_log_prob(self, at: Cursor) -> float:
+        """log P(the trunk's text | the sentinels before it), natural; of a window that begins
+        with its file."""
+        values, states = at.layout.values, at.layout.states
+        begin = values.index(self.tokenizer.prefix) + 1
+        place = Place(self.tokenizer.prefix)
+        header = dataclasses.replace(
+            at.layout, values=values[:begin], states=states[:begin], place=place
+        )
         with torch.inference_mode():
-            session = Session(self.exact.cache())
-            tree, root, _ = decoding.read(self.exact, session, layout, never)
-            path = tree.path(root)
+            tree, node = self.read(self.exact, header)
+            path = [node]
+            for token in values[begin:]:
+                path.append(tree.add(path[-1], token))
             rows = tree.score(path)
-        begin = layout.values.index(self.tokenizer.prefix)
-        steps = zip(rows[begin:], layout.values[begin + 1 :], strict=False)
+        steps = zip(rows, values[begin:], strict=False)
         return math.fsum(float(row[token]) for row, token in steps)
 
 

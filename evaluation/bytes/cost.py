@@ -9,7 +9,7 @@ time, and what an arm adds is its time minus that of ``none`` at the same cursor
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -18,12 +18,15 @@ import torch
 
 from completion import decoding
 from evaluation.bytes import genlm
-from evaluation.bytes.arms import NONE, ONE_TOKEN, OURS, OURS_BRANCHES, TokenArm, token_arms
+from evaluation.bytes.arms import NONE, ONE_TOKEN, OURS, OURS_BRANCHES, Ours, token_arms
 from evaluation.bytes.bench import Bench, Cursor, never
 from evaluation.bytes.places import STABLE, Place, by_file
 from evaluation.statistics import Mean, Spread, spread
 
 GOAL_PASSES, GOAL_RATIO = 1.2, 1.3
+WARM_UP = 2
+"""Places that are measured once in vain: the first passes of a process are slow."""
+
 GOAL_P50_MS, GOAL_P95_MS = 15.0, 40.0
 
 
@@ -43,15 +46,20 @@ class Cost:
     ms: float
 
 
-Timed = Callable[[Cursor], int]
-"""Decides the first byte behind the cursor; returns the number of nodes in the tree."""
+Decided = Callable[[Cursor], object]
+"""Decides the first byte behind the cursor."""
 
 
 def measure(
-    bench: Bench, places: Sequence[Place], peers: Sequence[genlm.GenlmBytes], done: Callable[[], None]
+    bench: Bench,
+    places: Sequence[Place],
+    peers: Sequence[genlm.GenlmBytes],
+    done: Callable[[], None],
 ) -> list[Cost]:
     """Ask all arms at all places."""
-    named = _arms(bench, peers)
+    named = dict(_arms(bench, peers))
+    for place in places[:WARM_UP]:
+        _measured(bench, place, named, 0)
     found = []
     for number, place in enumerate(places):
         found += _measured(bench, place, named, number)
@@ -59,52 +67,44 @@ def measure(
     return found
 
 
-def _arms(bench: Bench, peers: Sequence[genlm.GenlmBytes]) -> list[tuple[str, Timed]]:
-    def begun(arm: TokenArm) -> Timed:
-        def ask(at: Cursor) -> int:
-            with torch.inference_mode():
-                return len(arm.begin(at).tree)
+def _arms(bench: Bench, peers: Sequence[genlm.GenlmBytes]) -> Iterator[tuple[str, Decided]]:
+    def branches(at: Cursor) -> object:
+        return decoding.write(bench.exact, bench.session, at.layout, 1, never)
 
-        return ask
-
-    def branches(at: Cursor) -> int:
-        decoding.write(bench.exact, bench.session, at.layout, 1, never)
-        return 0
-
-    def peer(arm: genlm.GenlmBytes) -> Timed:
-        def ask(at: Cursor) -> int:
-            arm.begin(at)[1].argmax()
-            return arm.nodes
-
-        return ask
-
-    found = [(arm.name, begun(arm)) for arm in token_arms(bench)]
-    return [*found, (OURS_BRANCHES, branches), *((one.name, peer(one)) for one in peers)]
+    for arm in token_arms(bench):
+        yield arm.name, torch.inference_mode()(arm.begin)
+    yield OURS_BRANCHES, branches
+    for peer in peers:
+        yield peer.name, peer.next_byte
 
 
 def _measured(
-    bench: Bench, place: Place, named: Sequence[tuple[str, Timed]], number: int
-) -> Iterator[Cost]:
+    bench: Bench, place: Place, named: Mapping[str, Decided], number: int
+) -> list[Cost]:
     at = bench.cursor(place.prompt)
     with torch.inference_mode():
         tree, root = bench.read(bench.exact, at.layout)  # the prompt is cached from here on
         tree.score([root])
-    own = len(tree) + len(bench.tokenizer.encode(at.layout.tail.decode()))
-    stable = is_stable(bench, at)
+    tail = len(bench.tokenizer.encode(at.layout.tail.decode()))
     turn = number % len(named)
-    for name, ask in (*named[turn:], *named[:turn]):
-        bench.exact.passes = bench.plain.passes = 0
+    counted = {}
+    for name in (*list(named)[turn:], *list(named)[:turn]):
+        bench.reset()
         start = time.perf_counter()
-        nodes = ask(at)
-        ms = 1000 * (time.perf_counter() - start)
-        passes = bench.exact.passes + bench.plain.passes
-        yield Cost(name, place, stable, passes - 1, max(nodes - own, 0), ms)
+        named[name](at)
+        counted[name] = (1000 * (time.perf_counter() - start), *bench.counts)
+    stable = is_stable(bench, at)
+    return [
+        Cost(name, place, stable, passes - 1, nodes - tail, ms)
+        for name, (ms, passes, nodes) in counted.items()
+    ]
 
 
 def is_stable(bench: Bench, at: Cursor) -> bool:
     """Whether no token reaches across the cursor."""
-    tail = at.layout.tail
-    return not bench.exact.rules.cover(tail).across
+    with torch.inference_mode():
+        leaves = Ours(bench).begin(at).leaves
+    return bool((leaves.nodes == leaves.end).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,10 @@ def goals(found: Sequence[Row]) -> dict[str, Any]:
             if stable
             else None
         ),
-        f"added p50 <= {GOAL_P50_MS:.0f} ms": ours.added.p50 <= GOAL_P50_MS,
+        f"added p50 <= {GOAL_P50_MS:.0f} ms": ours.added.p50 <= WARM_UP = 2
+"""Places that are measured once in vain: the first passes of a process are slow."""
+
+GOAL_P50_MS,
         f"added p95 <= {GOAL_P95_MS:.0f} ms": ours.added.p95 <= GOAL_P95_MS,
         f"<= {GOAL_RATIO} x one-token": (ours.times_one_token or 0.0) <= GOAL_RATIO,
         "faster than genlm-bytes": (

@@ -106,11 +106,6 @@ class _Backend:
         self._plant()
         return list(at.layout.values)
 
-    @property
-    def nodes(self) -> int:
-        """The tokens in the tree."""
-        return len(self._tree)
-
     async def next_token_logprobs(self, context: Sequence[int]) -> Tensor:
         """(V,) float32 log-probabilities; contexts that wait together are scored together."""
         key = tuple(context[len(self._at.layout.values) :])
@@ -164,11 +159,6 @@ class GenlmBytes:
     def begin(self, at: Cursor) -> tuple[float, NDArray[np.float64]]:
         """(log P(tail | trunk), (257,) log-probabilities of the next byte, the last of the end)."""
         return self._runner.run(self._begin(at))
-
-    @property
-    def nodes(self) -> int:
-        """The tokens in the tree of the last cursor."""
-        return self._backend.nodes
 
     def next_byte(self, at: Cursor) -> NDArray[np.float64]:
         """(257,) log-probabilities of the next byte; the last is that of the end."""
@@ -233,3 +223,8 @@ class GenlmBytes:
 async def _trie(vocabulary: Sequence[Any], end: bytes) -> Any:  # noqa: ANN401
     tries = importlib.import_module("genlm.bytes.trie")
     return tries.AsyncTokenByteTrie.from_vocab(vocabulary, eos_byte_strings=[end], device="cpu")
+
+
+def arms(bench: Bench, runner: asyncio.Runner) -> list[GenlmBytes]:
+    """One arm for each width of the beam. Raises PeerError where the package is absent."""
+    return [GenlmBytes(bench, width, runner) for width in BEAMS]

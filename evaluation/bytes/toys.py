@@ -22,14 +22,16 @@ from completion.model.tokenizer import SPECIALS, Tokenizer
 from completion.model.types import PREFIX_STATE, SUFFIX_STATE
 from completion.tree import CanonicalModel, Place
 
-ALPHABET = "ab_ 1.\n"
-MOST_MERGES, LONGEST_TOKEN = 14, 5
+ALPHABETS = ("ab_ 1.\n", "abc ", "ab")
+"""The fewer letters, the longer the words, and the more of a word's tokens may still change."""
+
+MOST_MERGES, LONGEST_TOKEN = 40, 6
 Merge = tuple[bytes, bytes]
 
 _LETTERS = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 
 
-def random_merges(drawn: random.Random, alphabet: str = ALPHABET) -> list[Merge]:
+def random_merges(drawn: random.Random, alphabet: str) -> list[Merge]:
     """Random merges whose parts exist before them, as in every trained vocabulary."""
     known = [letter.encode() for letter in alphabet]
     merges: list[Merge] = []
@@ -41,7 +43,7 @@ def random_merges(drawn: random.Random, alphabet: str = ALPHABET) -> list[Merge]
     return merges
 
 
-def random_text(drawn: random.Random, longest: int, alphabet: str = ALPHABET) -> str:
+def random_text(drawn: random.Random, longest: int, alphabet: str) -> str:
     """A text of one character to ``longest``."""
     return "".join(drawn.choices(alphabet, k=drawn.randint(1, longest)))
 
@@ -96,20 +98,20 @@ class Enumeration:
     def __init__(self, model: CanonicalModel, header: Sequence[int]) -> None:
         self._model = model
         self._header = list(header)
-        self._rows: dict[Sequenced, Tensor] = {}
+        self._rows: dict[Sequenced, list[float]] = {}
 
     def covers(self, text: bytes, ids: Sequenced = ()) -> Iterator[tuple[Sequenced, float]]:
         """Every canonical sequence behind ``ids`` that reaches the end of ``text`` with its last
         token and not before, with its log-probability given ``ids``."""
         row = self.next_log_probs(ids)
         for token, data in enumerate(self._model.tokenizer.token_bytes):
-            if not data or not math.isfinite(row[token]):
+            if not data or row[token] == -math.inf:
                 continue
             if data.startswith(text):
-                yield (token,), float(row[token])
+                yield (token,), row[token]
             elif text.startswith(data):
                 for rest, log_prob in self.covers(text[len(data) :], (*ids, token)):
-                    yield (token, *rest), float(row[token]) + log_prob
+                    yield (token, *rest), row[token] + log_prob
 
     def log_prob(self, text: bytes) -> float:
         """log P(the text starts with ``text``)."""
@@ -125,19 +127,19 @@ class Enumeration:
             if beyond:
                 found[len(token_bytes[ids[-1]]) - beyond, ids[-1]] = math.exp(log_prob)
                 continue
-            for token, one in enumerate(self.next_log_probs(ids).tolist()):
+            for token, one in enumerate(self.next_log_probs(ids)):
                 if one > -math.inf:
                     found[0, token] = math.exp(log_prob + one)
         total = math.fsum(found.values())
         return {key: one / total for key, one in found.items()}
 
-    def next_log_probs(self, ids: Sequenced) -> Tensor:
-        """(V,) what may follow ``ids``."""
+    def next_log_probs(self, ids: Sequenced) -> list[float]:
+        """By token, what may follow ``ids``."""
         if ids not in self._rows:
             self._rows[ids] = self._compute(ids)
         return self._rows[ids]
 
-    def _compute(self, ids: Sequenced) -> Tensor:
+    def _compute(self, ids: Sequenced) -> list[float]:
         place = Place(self._header[-1])
         states = [SUFFIX_STATE] * (len(self._header) - 1) + [PREFIX_STATE]
         for token in ids:
@@ -148,7 +150,9 @@ class Enumeration:
             hidden = self._model.network.trunk(values, torch.tensor([states]))[0, -1:]
             logits = self._model.network.heads(hidden).value_logits[0]
             by_rule = self._model.log_probs(hidden, [place])[0].isfinite()
-        return logits.masked_fill(~self._allowed(ids, by_rule), -math.inf).log_softmax(dim=-1)
+        allowed = self._allowed(ids, by_rule)
+        row: list[float] = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1).tolist()
+        return row
 
     def _allowed(self, ids: Sequenced, by_rule: Tensor) -> Tensor:
         """(V,) the tokens that the tokenizer would write behind ``ids``."""
