@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -79,7 +80,10 @@ class TokenArm:
         with torch.inference_mode():
             begun = self.begin(at)
             tree, end = begun.tree, self.bench.tokenizer.end
-            node, token = int(begun.leaves.nodes[begun.first]), int(begun.leaves.tokens[begun.first])
+            node, token = (
+                int(begun.leaves.nodes[begun.first]),
+                int(begun.leaves.tokens[begun.first]),
+            )
             written = b""
             skipped = begun.leaves.overlap[node]
             for _ in range(most_tokens):
@@ -225,8 +229,9 @@ def spelled(begun: Begun, rest: bytes) -> float:
     rows = dict(zip(nodes, tree.score(nodes), strict=True)) if nodes else {}
     outside = ends_name(tokenizer)
     for index, path in paths:
-        steps = [rows[a][tree.places[b].token] for a, b in zip(path, path[1:], strict=False)]
-        sums.append(leaves.log_probs[index] + sum(steps) + rows[path[-1]][outside].logsumexp(dim=0))
+        steps = [rows[a][tree.places[b].token] for a, b in pairwise(path)]
+        ended = rows[path[-1]][outside].logsumexp(dim=0)
+        sums.append(leaves.log_probs[index] + sum(steps) + ended)
     return float(torch.stack(sums).logsumexp(dim=0)) if sums else -math.inf
 
 

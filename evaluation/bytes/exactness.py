@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from completion.request import Prompt
 from evaluation.bytes import genlm
 from evaluation.bytes.arms import OURS, Ours, TokenArm, token_arms
-from evaluation.bytes.bench import Bench, Cursor
+from evaluation.bytes.bench import Bench
 from evaluation.bytes.places import Place
 from evaluation.bytes.toys import (
     ALPHABETS,
@@ -73,7 +73,7 @@ class Errors:
 
 
 def on_toys(
-    cases: int, seed: int, peers: bool, done: Callable[[], None]
+    cases: int, seed: int, done: Callable[[], None], *, peers: bool
 ) -> tuple[dict[str, Errors], list[float]]:
     """Errors by arm over ``cases`` random texts, and the p-values of the tests."""
     drawn = random.Random(seed)
@@ -83,7 +83,9 @@ def on_toys(
         alphabet = drawn.choice(ALPHABETS)
         tokenizer = toy_tokenizer(random_merges(drawn, alphabet))
         bench = Bench.of(toy_network(tokenizer, seed + number), tokenizer)
-        texts = [random_text(drawn, LONGEST, alphabet) for _ in range(min(TEXTS, cases - number * TEXTS))]
+        texts = [
+            random_text(drawn, LONGEST, alphabet) for _ in range(min(TEXTS, cases - number * TEXTS))
+        ]
         with asyncio.Runner() as runner:
             asked = peers and number * PEER_SHARE == int(number * PEER_SHARE)
             beams = genlm.arms(bench, runner) if asked else []
@@ -252,13 +254,22 @@ def rows(errors: Mapping[str, Errors]) -> list[Row]:
     ]
 
 
-HEADER = ("arm", "n", "log P(text) max", "mean", "next byte max", "median", "variation", "ruled out")
+HEADER = (
+    "arm",
+    "n",
+    "log P(text) max",
+    "mean",
+    "next byte max",
+    "median",
+    "variation",
+    "ruled out",
+)
 
 
 def table_rows(found: Sequence[Row]) -> Iterator[list[str]]:
     """One row for every arm."""
     for one in found:
-        texts = ("–", "–")
+        texts = ("-", "-")
         if one.text_max is not None and one.text_mean is not None:
             texts = (f"{one.text_max:.1e}", f"{one.text_mean:.1e}")
         yield [

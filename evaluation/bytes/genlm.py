@@ -45,8 +45,8 @@ MOST_BYTES = 40
 """Bytes of one text at most: each costs a pass over up to as many contexts as the beam is wide."""
 
 FLOOR = -80.0
-"""The least log-probability that it is told: of tokens that cannot come it would subtract infinities,
-and one state without a number spoils the order of its beam."""
+"""The least log-probability that it is told: of tokens that cannot come it would subtract
+infinities, and one state without a number spoils the order of its beam."""
 
 INSTALL_S = 900
 

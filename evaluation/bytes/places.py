@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,6 @@ from completion.lexeme import Kind
 from completion.prompting import SUFFIX_BYTES
 from completion.request import Prompt
 from evaluation.codefill.lexing import KEYWORDS, Raw, raw_lexemes
-from evaluation.statistics import Mean, ratio
 
 Files = Mapping[tuple[str, str], bytes]
 """(repository, path) -> content."""
@@ -87,15 +86,15 @@ def cursors(files: Files, count: int, seed: int) -> list[Place]:
             offsets.add(offset)
             left -= 1
     return [
-        place(name, files[name], offset, position(files[name], offset, lexemes))
+        place(name, files[name], offset, position(offset, lexemes))
         for name in sorted(chosen)
         for lexemes in [list(raw_lexemes(files[name]))]
         for offset in sorted(chosen[name])
     ]
 
 
-def position(data: bytes, offset: int, lexemes: Sequence[Raw]) -> Position:
-    """What stands before ``offset``, which is not 0; ``lexemes`` are those of ``data``."""
+def position(offset: int, lexemes: Sequence[Raw]) -> Position:
+    """What stands before ``offset``, which is not 0; ``lexemes`` are all those of the file."""
     index = bisect_right(lexemes, offset - 1, key=lambda one: one.begin) - 1
     if index >= 0 and offset <= lexemes[index].end:
         kind = lexemes[index].kind
@@ -139,13 +138,3 @@ def _identifiers(name: tuple[str, str], data: bytes) -> Iterator[Identifier]:
         text = data[raw.begin : raw.end]
         if raw.kind is Kind.WORD and text not in KEYWORDS and LETTERS.fullmatch(text) and raw.begin:
             yield Identifier(name, raw.begin, raw.end)
-
-
-def by_file(values: Iterable[tuple[tuple[str, str], float]]) -> Mean:
-    """The mean of values with a bootstrap interval over the files that they come from."""
-    sums: dict[tuple[str, str], float] = {}
-    counts: dict[tuple[str, str], int] = {}
-    for file, value in values:
-        sums[file] = sums.get(file, 0.0) + value
-        counts[file] = counts.get(file, 0) + 1
-    return ratio(list(sums.values()), [float(count) for count in counts.values()])
