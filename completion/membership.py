@@ -78,7 +78,9 @@ _SET = re.compile(
     rb"\bsetattr\(\s*\w+\s*,\s*(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote))?"
     rb"|\b(?:self|cls)\.__dict__(?:\.update\b|\[|\s*=)|\bvars\((?:self|cls)\)|\blocals\(\)\s*\["
 )
-_RESTORING = re.compile(rb"^([ \t]+)def __setstate__\b.*\n(?:\1[ \t]+.*\n|[ \t]*\n)*", re.MULTILINE)
+_RESTORING = re.compile(
+    rb"^([ \t]+)def __setstate__\b.*(?:\n(?:\1[ \t]+.*|[ \t]*$))*", re.MULTILINE
+)
 """``__setstate__`` gives a copy what the original had."""
 
 _STORED = re.compile(rb"\.(\w+)(?:\s*:[^=\n]+)?\s*=(?!=)")
@@ -126,10 +128,12 @@ def _receivers(text: bytes, context: Context) -> Iterator[str]:
 
 def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     """The names of all that can follow a dot behind ``type_``; None where more may exist."""
-    if type_.among or type_.role is Role.FUNCTION or family_of(scope.path) != PYTHON:
+    if type_.among or family_of(scope.path) != PYTHON:
         return None
     if not type_.local:
         return _named_outright(type_, scope)
+    if type_.role is Role.FUNCTION:
+        return None
     if type_.role is Role.MODULE:
         return _of_module(type_.target, scope.snapshot)
     own = _of_class(type_.target, type_.role, scope.snapshot)
@@ -148,10 +152,12 @@ def _hidden(name: str, type_: Type, scope: Scope) -> bool:
 
 def _named_outright(type_: Type, scope: Scope) -> frozenset[str] | None:
     """Of what the repository does not define; what it uses of a module is there, whoever has it."""
-    if type_.role is not Role.MODULE:
+    if type_.role is Role.INSTANCE or type_.target.module == "builtins":
         abstract = type_.target.module in _ABSTRACT
         return None if abstract else _outside(type_.target, type_.role)
-    names = _outside(type_.target, Role.MODULE)
+    if type_.receiver is not None:
+        return None
+    names = _outside(type_.target, type_.role)  # what passes for a function may be ``os.path``
     return None if names is None else names.union(scope.snapshot.used_after(type_.name))
 
 

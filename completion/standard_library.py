@@ -54,7 +54,7 @@ def module_attributes() -> frozenset[str]:
 
 @cache
 def members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | None:
-    """All attributes of a module (``qualname`` empty), of a class in it, or of its instances.
+    """All attributes of a module (``qualname`` empty), of a class or module in it, or of instances.
 
     None where that is not known for certain: no such module or class, or one that makes up
     attributes when they are asked for. For instances the attributes that any code of the class's
@@ -68,6 +68,8 @@ def members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | N
     value: object = found
     for part in qualname.split("."):
         value = getattr(value, part, None)
+    if isinstance(value, ModuleType):
+        return _module_members(value)
     return _class_members(value, instance) if isinstance(value, type) else None
 
 
