@@ -7,10 +7,10 @@ it for the modules of a file that was just opened.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 from functools import cache
 from types import ModuleType
@@ -50,6 +50,9 @@ _OF_MODULES = frozenset(
 def module_attributes() -> frozenset[str]:
     """What every module has, or may have without saying so."""
     return _OF_MODULES | frozenset(dir(ModuleType))
+
+
+_STORED = re.compile(r"\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)")
 
 
 @cache
@@ -108,13 +111,15 @@ def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
 
 @cache
 def _assigned(module: str) -> frozenset[str] | None:
-    """Every attribute that the module's source assigns to; none where it is not in Python."""
+    """Every attribute that the module's source assigns to, and all on ``self``.
+
+    None of them where the source is not Python; None where there is no such module.
+    """
     found = _imported(module)
     if found is None:
         return None
     try:
-        tree = ast.parse(inspect.getsource(found))
-    except (OSError, TypeError, SyntaxError):
+        source = inspect.getsource(found)
+    except (OSError, TypeError):
         return frozenset()
-    stored = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
-    return frozenset(node.attr for node in stored if isinstance(node.ctx, ast.Store))
+    return frozenset(own or other for own, other in _STORED.findall(source))
