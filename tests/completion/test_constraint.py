@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from completion.boundary import boundary
 from completion.constraint import Constraint, Vocabulary, closed, constraint, vocabulary_of
-from completion.decoding import Rules, Session, _Writing, write
+from completion.decoding import Session, write
 from completion.fim import lay_out
 from completion.model.types import START, advance
 from completion.request import NOTHING_FITS, Known, Prompt
+from completion.rules import Rules
 from completion.tree import CanonicalModel
 from tests.completion.toys import Scripted, rooted_tree, toy_model, toy_tokenizer
 
@@ -168,10 +169,6 @@ def test_leaves_are_the_rule_for_what_stands_behind_the_cursor(
 # In decoding
 
 
-def writing(rules: Rules) -> _Writing:
-    return _Writing(TOY, lambda: False, None, rules)
-
-
 @pytest.mark.parametrize("tail", [b"", b"a", b"ab", b"b"])
 def test_the_boundary_is_renormalised_over_what_may_be_written(tail: bytes) -> None:
     """P(leaf | it may be written), leaves that began before the cursor too."""
@@ -180,7 +177,7 @@ def test_the_boundary_is_renormalised_over_what_may_be_written(tail: bytes) -> N
     every = boundary(tree, root, tail)
     syntax = advance(START, b"x." + tail)[0]
     rule = held("x." + tail.decode())
-    kept = writing(Rules(rule)).leaves(every, syntax)
+    kept = Rules(rule).leaves(every, TOKENIZER, syntax)
     assert kept is not None
     allowed = torch.tensor(
         [
