@@ -111,7 +111,7 @@ class Dotted:
 
 
 def sample(files: Mapping[str, bytes], count: int, seed: int) -> list[Cut]:
-    """Return up to ``count`` cuts behind dots, at most `cuts.PER_FILE` in one file, one in a line."""
+    """Return up to ``count`` cuts behind dots, at most `cuts.PER_FILE` in a file, one in a line."""
     drawn = random.Random(seed)
     paths = sorted(files)
     drawn.shuffle(paths)

@@ -211,7 +211,7 @@ def _open_ngrams(folder: str, stamp: int) -> NgramModel:  # noqa: ARG001 - anoth
 
 def _rules(params: Mapping[str, Any], layout: Layout) -> Rules:
     """What the request says may be written. Raises ValueError where it is no such thing."""
-    told = params.get("known") or {}
+    told = params.get("known", {})
     if not isinstance(told, dict) or not set(told) <= {each.name for each in fields(Known)}:
         raise ValueError("known must be an object of here, receivers and made")
     known = Known(**told)

@@ -29,7 +29,21 @@ def test_dots_are_drawn_one_in_a_line() -> None:
 
 
 CUT = cuts.Cut("a.py", 3, Place.DOT, "read", "", "read()")
-ITEM = Dotted(HELD, "r 1", CUT, "read()", "", "end", True, False, False, False, True, 1.0, 9.0)
+ITEM = Dotted(
+    arm=HELD,
+    repository="r 1",
+    cut=CUT,
+    text="read()",
+    reason="",
+    stop="end",
+    known=True,
+    ruled_out=False,
+    missing=False,
+    shown_missing=False,
+    right=True,
+    known_ms=1.0,
+    ms=9.0,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +56,9 @@ ITEM = Dotted(HELD, "r 1", CUT, "read()", "", "end", True, False, False, False, 
         ("(x)", ("read",), False),
     ],
 )
-def test_a_name_that_is_not_there(text: str, here: tuple[str, ...] | None, missing: bool) -> None:
+def test_a_name_that_is_not_there(
+    text: str, here: tuple[str, ...] | None, *, missing: bool
+) -> None:
     assert members._is_missing(text, here) is missing
 
 
