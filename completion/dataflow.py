@@ -331,12 +331,12 @@ def _read(function: Definition, inner: Scope) -> Type | None:
     static = "staticmethod" in function.decorators
     self_name = first if inner.owner and not static else ""
     found = results(inner.snapshot, inner.path, function)
-    known = [
-        type_
-        for each in found
-        if (type_ := infer(each.expression, _inside(inner, each.bindings, self_name))) is not None
-    ]
+    given = [each for each in found if each.expression != "None"]
+    types = [infer(each.expression, _inside(inner, each.bindings, self_name)) for each in given]
+    known = [type_ for type_ in types if type_ is not None]
     result = next((type_ for type_ in known if type_.local), first_known(known))
+    if result is not None and len(set(types)) > 1:
+        result = replace(result, among=True)
     if found and found[0].yields:
         return builtin("Generator", result)
     return known_by(result, Tie.READ)
@@ -527,7 +527,8 @@ _CALLS: dict[str, Callable[[Sequence[ast.expr], Scope], Type | None]] = {
     "anext": _next,
     "iter": _same,
     "list": _listed,
-    "set": _listed,
+    "set": lambda arguments, scope: builtin("set", _next(arguments, scope)),
+    "frozenset": lambda arguments, scope: builtin("frozenset", _next(arguments, scope)),
     "sorted": _listed,
     "reversed": _listed,
     "enumerate": _enumerated,

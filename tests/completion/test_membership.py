@@ -98,6 +98,35 @@ def test_one_of_several_types_is_not_known(tmp_path: Path) -> None:
         assert (found is not None) is is_known
 
 
+@pytest.mark.parametrize(
+    ("text", "is_known"),
+    [
+        ("def f():\n    return A()", True),
+        ("def f():\n    if x:\n        return None\n    return A()", True),
+        ("def f():\n    if x:\n        return B()\n    return A()", False),
+        ("def f():\n    if x:\n        return unknown()\n    return A()", False),
+        ("@wrapped\ndef f() -> A: ...", False),  # who knows what the decorator gives
+        ("@cache\ndef f() -> A: ...", True),
+        ("T = TypeVar('T', bound=A)\n\n\ndef f(x: int) -> T: ...", False),
+        ("f = A if x else B", False),
+    ],
+)
+def test_what_a_function_gives(text: str, is_known: bool, tmp_path: Path) -> None:
+    classes = "class A:\n    a = 1\n\n\nclass B:\n    b = 1\n\n\n"
+    found = here(f"from typing import TypeVar\n\n\n{classes}{text}\n\n\nf().{CURSOR}\n", tmp_path)
+    assert (found is not None) is is_known
+
+
+def test_an_attribute_that_is_assigned_twice(tmp_path: Path) -> None:
+    for second, is_known in (("[]", True), ("set()", False)):
+        text = (
+            f"class A:\n    def __init__(self):\n        self.x = [1]\n\n"
+            f"    def f(self):\n        self.x = {second}\n\n    def g(self):\n"
+            f"        return self.x.{CURSOR}\n"
+        )
+        assert (here(text, tmp_path / second[:1]) is not None) is is_known
+
+
 def test_private_names_are_for_their_class(tmp_path: Path) -> None:
     text = "class A:\n    __own = 1\n\n    def f(self):\n        "
     inside = here(f"{text}return self.{CURSOR}\n", tmp_path / "in")
