@@ -17,8 +17,16 @@ from completion.model.checkpoint import MODEL, SHIPPED
 from completion.request import Prompt
 from evaluation.blanks import Blank
 from evaluation.bytes import cost, exactness, genlm, quality, spans
-from evaluation.bytes.arms import END_OF_TEXT, Branches, NoRepair, OneToken, Ours, spelled
-from evaluation.bytes.bench import Bench
+from evaluation.bytes.arms import (
+    END_OF_TEXT,
+    Branches,
+    NoRepair,
+    OneToken,
+    Ours,
+    Stop,
+    spelled,
+)
+from evaluation.bytes.bench import Bench, Cursor
 from evaluation.bytes.figures import by_group
 from evaluation.bytes.healing import TransformersHealing
 from evaluation.bytes.places import OFFSETS, Position, cursors, identifiers, place
@@ -257,15 +265,50 @@ def test_holes_inside_identifiers(before: str, truth: str, after: str, inside: b
     assert spans.is_inside(Blank("s/1/1", "python", before, after, truth, "")) is inside
 
 
-def test_holes_are_filled_and_tested(bench: Bench) -> None:
+class Dictated:
+    """Writes what it is told to."""
+
+    name = "dictated"
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def write(self, _at: Cursor, _stop: Stop, _most_tokens: int) -> bytes:
+        return self.text
+
+    def log_prob(self, _at: Cursor, _rest: bytes) -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "line", "word", "passed"),
+    [
+        (b"me = 1\nx = nam", True, True, True, True),
+        (b"me = 1\n\nx = nam", False, True, True, True),
+        (b"me = 2\nx = nam", False, False, True, False),
+        (b"mes = 1\nx = nam", False, False, False, False),
+    ],
+)
+def test_what_a_hole_is_worth(
+    bench: Bench, text: bytes, whole: bool, line: bool, word: bool, passed: bool
+) -> None:
+    blank = Blank("set/0/1", "python", "na", "e\n", "me = 1\nx = nam", "assert x == 1")
+    (one,) = spans.fill(bench, [blank], [Dictated(text)], lambda: None, run_tests=True)
+    assert (one.whole, one.line, one.word, one.passed) == (whole, line, word, passed)
+    (row, apart) = spans.rows([one])
+    assert (row.part, apart.part) == ("all", spans.INSIDE)
+    assert row.runnable == 1
+    assert all(spans.table_rows([row]))
+
+
+def test_a_model_fills_a_hole_and_runs_nothing_unasked(bench: Bench) -> None:
     blank = Blank("set/0/1", "python", "x = ", "\n", "1", "assert x == 1")
-    filled = spans.fill(bench, [blank], [Ours(bench)], lambda: None, run_tests=True)
-    (row,) = (one for one in spans.rows(filled) if one.part == "all")
-    assert row.n == row.runnable == 1
-    assert row.passed is not None
-    (untested,) = spans.fill(bench, [blank], [NoRepair(bench)], lambda: None, run_tests=False)
-    assert untested.passed is None
-    assert all(spans.table_rows(spans.rows(filled)))
+    (one,) = spans.fill(bench, [blank], [NoRepair(bench)], lambda: None, run_tests=False)
+    assert one.passed is None
+    assert one.word is None
+    (row, _) = spans.rows([one])
+    assert row.passed is None
+    assert row.runnable == 0
 
 
 def test_a_mean_over_groups() -> None:
