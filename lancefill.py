@@ -815,6 +815,58 @@ def codefill(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa:
     report.print_json(console, tables.run(apirun.sources(names, role), choice, console))
 
 
+@evaluate.command(name="bytes")
+@SOURCES
+@ROLE
+@click.option(
+    "--section",
+    "sections",
+    multiple=True,
+    type=click.Choice(["exactness", "cost", "quality", "infilling"]),
+    help="Only this section (repeat it).",
+)
+@click.option("--cases", type=click.IntRange(1), default=2000, show_default=True, help="Toy texts.")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=300,
+    show_default=True,
+    help="Cursors, and identifiers; a third as many short ones.",
+)
+@click.option(
+    "--spans", type=click.IntRange(1), default=400, show_default=True, help="Random spans."
+)
+@SEED
+@DATA
+@WEIGHTS
+@click.option("--peers/--no-peers", default=True, help="Beside genlm-bytes, where it is installed.")
+@click.option("--install-peers", is_flag=True, help="Install genlm-bytes into your cache folder.")
+@click.option(
+    "--run-tests", is_flag=True, help="RUN what the model wrote, in a limited process: pass@1."
+)
+@click.option("--json", "json_file", type=OUTPUT, help="Write all figures to this file.")
+@ITEMS
+@PLOTS
+@one_line()
+def evaluate_bytes(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa: ANN401
+    """Is the boundary exact where the cursor stands inside a token, and what does that cost?
+
+    Log-probabilities against enumeration; passes, nodes and milliseconds at cursors in code; the
+    rest of identifiers cut at every byte; HumanEval's random spans. Beside no repair, one token
+    taken back, transformers' token_healing and genlm-bytes.
+
+    \b
+      lancefill eval bytes --install-peers --plots docs/images --json bytes.json
+      lancefill eval bytes --role dev --section quality --count 60
+    """
+    from evaluation import apirun, report
+    from evaluation.bytes import run as checks
+
+    console = report.console()
+    choice = checks.Choice(**chosen)
+    report.print_json(console, checks.run(apirun.sources(names, role), choice, console))
+
+
 @evaluate.command()
 @REPOSITORY
 @COUNT
@@ -904,6 +956,40 @@ def confidence(
     except (check.SamplesError, ModelError, PlotsError) as error:
         raise Problem(str(error)) from error
     report.print_json(console, result | {"machine": facts})
+
+
+@evaluate.command()
+@SOURCES
+@ROLE
+@click.option(
+    "--count", type=click.IntRange(1), default=60, show_default=True, help="Dots per repository."
+)
+@SEED
+@ITEMS
+@WEIGHTS
+@DEADLINE
+@one_line()
+def members(
+    names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
+    weights: Path | None, deadline_ms: int | None,
+) -> None:  # fmt: skip
+    """Does ghost text behind a dot name members that exist?
+
+    With and without holding it to the members that are known; how often they are known.
+    """
+    from evaluation import apirun, report
+    from evaluation import members as dots
+    from evaluation.headless import AbsentModelError
+
+    console = report.console()
+    found = apirun.sources(names, role)
+    try:
+        result, written = dots.run(found, console, count, seed, _deadline(deadline_ms), weights)
+    except AbsentModelError as error:
+        raise Problem(str(error)) from error
+    if items is not None:
+        report.write_jsonl(items, written)
+    report.print_json(console, result)
 
 
 @evaluate.command()

@@ -63,7 +63,8 @@ class Type:
 
     ``arguments`` are the type arguments of a container (elements; key and value), ``receiver`` what
     a bound method was taken from. ``target.path`` is None for what this repository does not define.
-    ``how`` says how it is known; two types that differ only in that are equal.
+    ``how`` says how it is known, ``among`` that it is one of several that it may be (of a union);
+    two types that differ only in those are equal.
     """
 
     role: Role
@@ -71,6 +72,7 @@ class Type:
     arguments: tuple[Type | None, ...] = ()
     receiver: Type | None = None
     how: Tie = field(default=Tie.DECLARED, compare=False)
+    among: bool = field(default=False, compare=False)
 
     @property
     def local(self) -> bool:
@@ -253,8 +255,10 @@ def _annotation(node: ast.expr, scope: Scope) -> Type | None:
 
 def _union(parts: Iterable[ast.expr], scope: Scope) -> Type | None:
     """The first member that this repository defines, else the first that is known."""
-    known = [type_ for part in parts if (type_ := annotation(part, scope)) is not None]
-    return next((type_ for type_ in known if type_.local), known[0] if known else None)
+    asked = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
+    known = [type_ for part in asked if (type_ := annotation(part, scope)) is not None]
+    found = next((type_ for type_ in known if type_.local), known[0] if known else None)
+    return replace(found, among=True) if found is not None and len(asked) > 1 else found
 
 
 def last_name(node: ast.expr) -> str:

@@ -45,7 +45,7 @@ def results(snapshot: Snapshot, path: str, function: Definition) -> tuple[Result
     start, end = function.span
     if end - start > LONGEST_BODY:
         return ()
-    text = _text(snapshot, path)
+    text = source(snapshot, path)
     begin = text.rfind(b"def", start, function.name_span[0])
     return () if begin < 0 else _results(text[begin:end])
 
@@ -55,7 +55,7 @@ def unpacked(snapshot: Snapshot, path: str, attribute: Definition) -> Binding | 
     start, end = attribute.span
     if end - start > LONGEST_BODY:
         return None
-    for name, found in _assigned(_text(snapshot, path)[start:end]).items():
+    for name, found in _assigned(source(snapshot, path)[start:end]).items():
         if name.rpartition(".")[2] == attribute.name:
             return found[-1]
     return None
@@ -66,7 +66,8 @@ def _assigned(code: bytes) -> Mapping[str, tuple[Binding, ...]]:
     return visible(PARSER.parse(code).root_node, len(code), 0)
 
 
-def _text(snapshot: Snapshot, path: str) -> bytes:
+def source(snapshot: Snapshot, path: str) -> bytes:
+    """The text of a file, of an open one what its buffer holds; empty where it cannot be read."""
     tree = snapshot.tree(path)
     if tree is not None:
         return tree.root_node.text or b""

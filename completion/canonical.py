@@ -1,352 +1,501 @@
-"""Which token sequences are canonical: the encodings that the tokenizer itself would write.
+"""Which token sequences are canonical: beginnings of what the tokenizer itself would write.
 
 A model that was trained on canonical text gives its mass to canonical sequences. Two rules decide
 whether a token may follow a sequence, and both need only the last token and one small state:
 
-*Pre-tokens.* The shipped pattern never looks ahead, so a finite automaton over classes of
-characters says whether the next character goes on with the pre-token or begins a new one. Tokens
-never cross the border of a pre-token.
+*Pre-tokens.* Tokens never cross the border of a pre-token. Where the text so far leaves open
+whether there is one, both are followed (``pretokens.py``), and so is a character whose last byte
+is not there yet: a *reading* is one way in which the text may turn out.
 
-*Merges.* Inside a pre-token two neighbours are canonical exactly when no merge across their border
-runs before the merges that built them; and a whole sequence is canonical exactly when all its
-neighbours are (checked exhaustively in the tests). Compare the ranks along the right edge of the
-left token's merge tree with those along the left edge of the right one's.
+*Merges.* Inside a pre-token two neighbours are canonical exactly when ``merges.py`` says so.
 
-Inside an unfinished multi-byte character nothing is known of its class, so there, and only there,
-``allowed`` is a superset.
+A *state* is the set of all readings that are still possible, as a small number; ``START`` is the
+one behind a sentinel or at the very beginning.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from enum import IntEnum
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from completion.model.tokenizer import Tokenizer
+from completion.merges import Merges
+from completion.pattern import character_length
+from completion.pretokens import State as Split
+from completion.vocabulary import Spelling
+
+Ids = NDArray[np.int64]
+Row = NDArray[np.bool_]
+
+START = 0
+DEAD = -1
+"""No reading is left: the sequence is not canonical, and nothing that follows makes it so."""
+
+ROOT = -1
+"""The parent of the contexts that stand directly behind the trunk."""
 
 ROWS_KEPT = 1024
-"""Memoised rows of ``allowed``; one byte per vocabulary entry each."""
+"""Memoised rows of ``allowed``, at most ..."""
+
+BYTES_KEPT = 32 << 20
+"""... and at most this much of them; one byte per vocabulary entry each."""
 
 
-class Pretoken(IntEnum):
-    """What the pre-token in progress is; what may go on with it follows."""
+COVERS_KEPT = 1024
+"""Memoised covers of texts."""
 
-    START = 0  # none: a special token, or the very beginning
-    SPACE = 1  # one space, which a word, a digit, punctuation or a blank may follow
-    WORD = 2
-    NUMBER = 3
-    PUNCTUATION = 4
-    BLANK = 5
-    BREAK = 6
-    UNKNOWN = 7  # inside or just behind a character that came in pieces
+MARGIN = 8
+"""Bytes between the open end of a text and the place from which it is looked at again."""
 
 
-# Classes of characters: space, other blank, line break, letter, number, punctuation; then the
-# beginning of an unfinished character, and the bytes that go on with one.
-_NEXT = {
-    "s": Pretoken.SPACE,
-    "b": Pretoken.BLANK,
-    "r": Pretoken.BREAK,
-    "l": Pretoken.WORD,
-    "n": Pretoken.NUMBER,
-    "p": Pretoken.PUNCTUATION,
-    "u": Pretoken.UNKNOWN,
-    "c": Pretoken.UNKNOWN,
-}
-_GOES_ON = {
-    Pretoken.START: "",
-    Pretoken.SPACE: "sblnpu",
-    Pretoken.WORD: "l",
-    Pretoken.NUMBER: "",
-    Pretoken.PUNCTUATION: "p",
-    Pretoken.BLANK: "sb",
-    Pretoken.BREAK: "sbr",
-    Pretoken.UNKNOWN: "",
-}
+class Reading(NamedTuple):
+    """One way in which a text may turn out.
+
+    ``split`` is None where nothing was read since ``START``. ``begun`` are the bytes of an
+    unfinished character and ``apart`` says whether a pre-token begins before it. ``alone``: the
+    last token is a whole pre-token. ``spelled`` is the pre-token so far, as long as it could turn
+    out to be a token that the merges do not make.
+    """
+
+    split: Split | None = None
+    begun: bytes = b""
+    apart: bool = False
+    alone: bool = False
+    spelled: bytes | None = None
 
 
-class _Kind(IntEnum):
-    """How a token stands to the pre-token before it."""
+class Shape(NamedTuple):
+    """All that the splits see of a token: tokens of one shape may follow the same readings.
 
-    IMPOSSIBLE = 0
-    GOES_ON = 1  # in the same pre-token: the merges decide
-    BEGINS = 2  # a new pre-token: always canonical
+    ``lead`` are the bytes that end a character, ``atoms`` the whole characters behind them as
+    ``Alike`` simplifies them, ``trail`` the bytes that begin one. ``kind`` is ORDINARY, ALONE for a
+    token that is written only as a whole pre-token, or TEXT for one of ``Spelling.texts``.
+    """
+
+    lead: bytes
+    atoms: tuple[int, ...]
+    trail: bytes
+    kind: int = 0
 
 
-class Prefix(NamedTuple):
-    """The canonical encoding of ``text[:end]``: that of ``text[:parent]`` and then ``token``.
+ORDINARY, ALONE, TEXT = range(3)
+BORDER, INSIDE = True, False
 
-    ``state`` is the pre-token in progress behind it.
+
+class Context(NamedTuple):
+    """A canonical beginning of a text, up to byte ``end``: ``parent``'s tokens and then ``token``.
+
+    ``parent`` counts the cover's contexts, `ROOT` is where the text begins.
     """
 
     end: int
     parent: int
     token: int
-    state: Pretoken
+    state: int
 
 
 class Cover(NamedTuple):
-    """All canonical encodings that reach the end of a text with their last token and not before.
+    """All canonical sequences that reach the end of a text with their last token and not before.
 
-    ``contexts`` are the prefixes to stand behind, shortest first, each after its parent and the
-    whole text last; ``across`` the tokens that reach beyond the end, by the length of the prefix
-    that they follow.
+    ``contexts`` are what those stand behind, each after its parent; ``whole`` are the contexts that
+    spell the whole text; ``across`` holds, by context, the tokens that reach beyond its end.
     """
 
-    contexts: tuple[Prefix, ...]
-    across: dict[int, NDArray[np.int64]]
+    contexts: tuple[Context, ...]
+    whole: tuple[int, ...]
+    across: dict[int, Ids]
+
+    def end(self, index: int) -> int:
+        """How much of the text a context spells, in bytes."""
+        return 0 if index == ROOT else self.contexts[index].end
+
+    def without(self, unwanted: Callable[[int, Ids], Row]) -> Cover:
+        """The same without some of the tokens that reach beyond the end.
+
+        ``unwanted`` gets how much of the text a context spells, and the tokens behind it.
+        """
+        across = {}
+        for index, ids in self.across.items():
+            kept = ids[~unwanted(self.end(index), ids)]
+            if len(kept):
+                across[index] = kept
+        return _pruned(self.contexts, self.whole, across)
 
 
 class Canonical:
     """The rules of one tokenizer. Rows over the vocabulary are read-only numpy arrays of bool."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Build the merge trees; about a tenth of a second for 8k tokens."""
-        self._merges = _Merges(tokenizer)
-        self.reachable = self._merges.reachable
-        table = tokenizer.token_bytes
-        pairs = sorted((table[token], int(token)) for token in np.flatnonzero(self.reachable))
+    def __init__(self, spelling: Spelling) -> None:
+        """Build the merge trees: about 3 s for 150k tokens, a tenth of a second for 8k."""
+        self._spelling = spelling
+        self._bytes = spelling.token_bytes
+        self._splitter = spelling.splitter
+        units, self._characters = _units(spelling)
+        self._merges = Merges(units, spelling.merges)
+        self.reachable: Row = self._merges.reachable.copy()
+        self._alone = self._only_alone()
+        self._alone_bytes = sorted(self._bytes[token] for token in self._alone)
+        self.reachable[self._alone] = True
+        self.reachable[list(spelling.texts)] = True
+        written = np.flatnonzero(self.reachable).tolist()
+        pairs = sorted((self._bytes[token], token) for token in written if self._bytes[token])
         self._sorted_bytes = [data for data, _ in pairs]
         self._sorted_ids = np.array([token for _, token in pairs], dtype=np.int64)
-        self._id_of = dict(pairs)
-        self._longest = max(len(data) for data, _ in pairs)
-        self._kinds, self._following = _pretoken_tables(tokenizer)
-        self._row = lru_cache(maxsize=ROWS_KEPT)(self._make_row)
-        self._compatible = lru_cache(maxsize=ROWS_KEPT)(self._make_compatible)
-        self.cover = lru_cache(maxsize=256)(self._make_cover)
+        self._shapes, self._shape_of = self._find_shapes()
+        self._whole = [at for at, shape in enumerate(self._shapes) if not shape.lead]
+        self._broken = [at for at, shape in enumerate(self._shapes) if shape.lead]
+        self._numbers: dict[frozenset[Reading], int] = {frozenset([Reading()]): START}
+        self._readings: list[frozenset[Reading]] = list(self._numbers)
+        self._after = lru_cache(maxsize=65536)(self._make_after)
+        self._tables = lru_cache(maxsize=256)(self._make_table)
+        self._steps: dict[tuple[int, int, bool], int] = {}
+        rows = max(16, min(ROWS_KEPT, BYTES_KEPT // max(len(self._bytes), 1)))
+        self._row = lru_cache(maxsize=rows)(self._make_row)
+        self._compatible = lru_cache(maxsize=rows)(self._make_compatible)
         self._adjacent = lru_cache(maxsize=65536)(self._merges.adjacent)
+        self._completions = lru_cache(maxsize=4096)(self._splitter.alphabet.completions)
+        self.cover = lru_cache(maxsize=COVERS_KEPT)(self._make_cover)
 
-    def follow(self, state: Pretoken, tokens: Iterable[int]) -> Pretoken:
-        """The pre-token in progress behind ``tokens``, where it was ``state`` before them."""
-        current = int(state)
+    def follow(self, state: int, last: int, token: int) -> int:
+        """The state behind ``token``, where ``last`` stood before it; DEAD where it may not."""
+        if state == DEAD or not self.reachable[token]:
+            return DEAD
+        beside = state != START and self._adjacent(last, token)
+        key = state, token, beside
+        found = self._steps.get(key)
+        if found is None:
+            found = self._steps[key] = self._step(state, token, beside)
+        return found
+
+    def follow_all(self, tokens: Iterable[int]) -> int:
+        """The state behind ``tokens``, which begin at START."""
+        state, last = START, 0
         for token in tokens:
-            current = self._following[current][token]
-        return Pretoken(current)
+            state, last = self.follow(state, last, token), token
+        return state
 
-    def begins(self, state: Pretoken) -> NDArray[np.bool_]:
-        """(V,) the tokens that begin a new pre-token behind ``state``."""
-        row: NDArray[np.bool_] = self._kinds[state] == _Kind.BEGINS
-        return row
+    def ends(self, state: int) -> bool:
+        """Whether a text may end here: then the sequence is what the tokenizer writes for it."""
+        return state != DEAD and any(map(self._may_end, self._readings[state]))
 
-    def allowed(self, last: int, state: Pretoken) -> NDArray[np.bool_]:
-        """(V,) the tokens that may follow ``last`` in ``state``; never a special."""
+    def allowed(self, last: int, state: int) -> Row:
+        """(V,) the tokens that may follow ``last`` in ``state``; never a sentinel."""
         return self._row(last, state)
 
-    def prefixes(self, text: bytes) -> list[Prefix]:
-        """The canonical encodings of ``text[:i]`` for i = 1..n, at index i - 1.
+    def begins(self, state: int) -> Row:
+        """(V,) the tokens that may begin a new pre-token in ``state``."""
+        return self._tables(state)[0]
 
-        ``text`` is one pre-token or the beginning of one.
-        """
-        found: list[Prefix] = []
-        for end in range(1, len(text) + 1):
-            found.append(self._last_token(text, end, found))
-        return found
+    def _may_end(self, reading: Reading) -> bool:
+        if reading.split is None:
+            return True
+        if reading.begun or self._misspelled(reading):
+            return False
+        return self._splitter.ends(reading.split)
 
-    def extensions(self, text: bytes, before: Prefix | None) -> NDArray[np.int64]:
-        """The tokens that may follow ``before`` and reach beyond the end of ``text``.
+    # Following
 
-        ``text`` is a beginning of one pre-token and ends with a whole character; ``before`` is one
-        of its ``prefixes``, or None for the empty one. The token's bytes start with the rest of
-        ``text`` behind ``before``, and all of them belong to the same pre-token.
-        """
-        rest = text[before.end :] if before else text
-        ids = self._starting_with(rest)
-        ids = ids[1:] if rest in self._id_of else ids
-        kinds = self._kinds[before.state if before else Pretoken.START]
-        fits = kinds[ids] != _Kind.IMPOSSIBLE
-        if before:
-            fits &= self._compatible(before.token)[ids]
-        found: NDArray[np.int64] = ids[fits]
-        return found
+    def _step(self, state: int, token: int, beside: bool) -> int:
+        found: set[Reading] = set()
+        for reading in self._readings[state]:
+            for border in (True, False) if beside else (True,):
+                found.update(self._read(reading, token, border))
+        return self._number(frozenset(found)) if found else DEAD
 
-    def _make_cover(self, text: bytes) -> Cover:
-        """The cover encodings of ``text``, as in ``extensions``."""
-        if not text:
-            return Cover((), {})
-        prefixes = self.prefixes(text)
-        across = {}
-        for before in (None, *prefixes[:-1]):
-            ids = self.extensions(text, before)
-            if len(ids):
-                across[before.end if before else 0] = ids
-        needed = {len(text), *across} - {0}
-        for prefix in reversed(prefixes):  # a parent is shorter than its children
-            if prefix.end in needed and prefix.parent:
-                needed.add(prefix.parent)
-        return Cover(tuple(prefixes[end - 1] for end in sorted(needed)), across)
+    def _number(self, readings: frozenset[Reading]) -> int:
+        known = self._numbers.get(readings)
+        if known is None:
+            known = self._numbers[readings] = len(self._readings)
+            self._readings.append(readings)
+        return known
 
-    def _starting_with(self, data: bytes) -> NDArray[np.int64]:
-        """All reachable tokens whose bytes start with ``data``, sorted by their bytes."""
-        low = bisect_left(self._sorted_bytes, data)
-        high = bisect_right(self._sorted_bytes, data, lo=low, key=lambda one: one[: len(data)])
-        return self._sorted_ids[low:high]
+    def _read(self, reading: Reading, token: int, border: bool) -> Iterator[Reading]:
+        """The readings behind ``token``, if a pre-token begins with it or if none does."""
+        shape = self._shapes[self._shape_of[token]]
+        if border and self._misspelled(reading):
+            return
+        spelled = self._spelled(reading, token, border)
+        for split, begun, apart in self._after(
+            reading.split, reading.begun, reading.apart, reading.alone, shape, border
+        ):
+            yield Reading(split, begun, apart, shape.kind != ORDINARY, spelled)
 
-    def _last_token(self, text: bytes, end: int, found: Sequence[Prefix]) -> Prefix:
-        """The one token that the canonical encoding of ``text[:end]`` ends with."""
-        for begin in range(max(0, end - self._longest), end):
-            token = self._id_of.get(text[begin:end])
-            if token is None:
-                continue
-            if begin == 0:
-                return Prefix(end, 0, token, self.follow(Pretoken.START, [token]))
-            before = found[begin - 1]
-            if self._adjacent(before.token, token):
-                return Prefix(end, begin, token, self.follow(before.state, [token]))
-        raise AssertionError("every byte is a token, so every text has a canonical encoding")
+    def _spelled(self, reading: Reading, token: int, border: bool) -> bytes | None:
+        if not self._alone:
+            return None
+        if border or reading.split is None:
+            before: bytes | None = b""
+        else:
+            before = reading.spelled
+        if before is None:
+            return None
+        spelled = before + self._bytes[token]
+        return spelled if self._begins_alone(spelled) else None
 
-    def _make_row(self, last: int, state: Pretoken) -> NDArray[np.bool_]:
-        kinds = self._kinds[state]
-        possible = (kinds != _Kind.IMPOSSIBLE) & self.reachable
-        row: NDArray[np.bool_] = possible & ((kinds == _Kind.BEGINS) | self._compatible(last))
+    def _make_after(
+        self,
+        split: Split | None,
+        begun: bytes,
+        apart: bool,
+        alone: bool,
+        shape: Shape,
+        border: bool,
+    ) -> tuple[tuple[Split | None, bytes, bool], ...]:
+        """(split, begun, apart) of the readings behind a token of ``shape``."""
+        first = split is None and not begun
+        if (alone and not border) or (shape.kind != ORDINARY and not (border or first)):
+            return ()
+        if begun:
+            return () if border else self._after_begun(split, begun, apart, shape)
+        if shape.lead:
+            return ()
+        found: list[Split | None] = [split]
+        for at, atom in enumerate(shape.atoms):
+            found = [
+                one for each in found for one in self._character(each, atom, border and at == 0)
+            ]
+        if shape.kind == TEXT:
+            found = [one for one in found if one is not None and self._in_text(one)]
+        elif self._spelling.texts:
+            found = [one for one in found if one is None or not self._in_text(one)]
+        apart = border and not shape.atoms
+        return self._with_trail(found, shape.trail, apart)
+
+    def _after_begun(
+        self, split: Split | None, begun: bytes, apart: bool, shape: Shape
+    ) -> tuple[tuple[Split | None, bytes, bool], ...]:
+        missing = character_length(begun[0]) - len(begun)
+        if not shape.atoms and not shape.trail and len(shape.lead) < missing:
+            return self._with_trail([split], begun + shape.lead, apart) if shape.lead else ()
+        try:
+            character = (begun + shape.lead).decode()
+        except UnicodeDecodeError:
+            return ()
+        if len(character) != 1 or character in self._characters:
+            return ()
+        found = self._character(split, self._splitter.alphabet.read(character)[0], apart)
+        for atom in shape.atoms:
+            found = [one for each in found for one in self._character(each, atom, INSIDE)]
+        return self._with_trail(found, shape.trail, INSIDE)
+
+    def _character(self, split: Split | None, atom: int, border: bool) -> list[Split | None]:
+        if split is None:
+            return [*self._splitter.begin(atom)]
+        return [*self._splitter.step(split, atom, border=border)]
+
+    def _with_trail(
+        self, found: Iterable[Split | None], trail: bytes, apart: bool
+    ) -> tuple[tuple[Split | None, bytes, bool], ...]:
+        """Those behind which a character that begins with ``trail`` may stand."""
+        if not trail:
+            return tuple((split, b"", False) for split in found)
+        atoms = self._completions(trail) if self._splitter.levels else (0,)
+        return tuple(
+            (split, trail, apart)
+            for split in found
+            if any(self._character(split, atom, apart) for atom in atoms)
+        )
+
+    def _in_text(self, split: Split) -> bool:
+        return self._splitter.levels[0].matches(split[0])
+
+    # Tokens that the merges do not make
+
+    def _only_alone(self) -> list[int]:
+        """Tokens that are written only where they are a whole pre-token."""
+        if not self._spelling.whole_first:
+            return []
+        unreached = np.flatnonzero(~self._merges.reachable).tolist()
+        texts = self._spelling.texts
+        return [token for token in unreached if self._bytes[token] and token not in texts]
+
+    def _misspelled(self, reading: Reading) -> bool:
+        """Whether the pre-token, if it ended here, would be written as one token instead."""
+        if reading.spelled is None or reading.alone:
+            return False
+        at = bisect_left(self._alone_bytes, reading.spelled)
+        return self._alone_bytes[at : at + 1] == [reading.spelled]
+
+    def _begins_alone(self, spelled: bytes) -> bool:
+        at = bisect_left(self._alone_bytes, spelled)
+        return at < len(self._alone_bytes) and self._alone_bytes[at].startswith(spelled)
+
+    # Rows
+
+    def _find_shapes(self) -> tuple[list[Shape], NDArray[np.int64]]:
+        """The shapes that occur, and the shape of each token; -1 for those never written."""
+        alphabet, alike = self._splitter.alphabet, self._splitter.alike
+        bodies = [_parts_of(data) for data in self._sorted_bytes]
+        texts, alone = self._spelling.texts, frozenset(self._alone)
+        known: dict[Shape, int] = {}
+        of = np.full(len(self._bytes), -1, dtype=np.int64)
+        for token, (lead, body, trail) in zip(self._sorted_ids.tolist(), bodies, strict=True):
+            kind = TEXT if token in texts else ALONE if token in alone else ORDINARY
+            shape = Shape(lead, alike.simplest(alphabet.read(body)), trail, kind)
+            of[token] = known.setdefault(shape, len(known))
+        return list(known), of
+
+    def _make_table(self, state: int) -> tuple[Row, Row]:
+        """(V,) the tokens that may begin a new pre-token in ``state``; those that may go on."""
+        rows = np.zeros((2, len(self._shapes) + 1), dtype=np.bool_)
+        for reading in self._readings[state]:
+            may_end = not self._misspelled(reading)
+            key = reading.split, reading.begun, reading.apart, reading.alone
+            for index in self._whole if not reading.begun else self._broken:
+                shape = self._shapes[index]
+                rows[0, index] |= may_end and bool(self._after(*key, shape, BORDER))
+                rows[1, index] |= state != START and bool(self._after(*key, shape, INSIDE))
+        borders, joins = rows[0][self._shape_of], rows[1][self._shape_of]
+        return borders, joins
+
+    def _make_row(self, last: int, state: int) -> Row:
+        borders, joins = self._tables(state)
+        row = borders | (joins & self._compatible(last)) if joins.any() else borders.copy()
         row.setflags(write=False)
         return row
 
-    def _make_compatible(self, last: int) -> NDArray[np.bool_]:
-        row = self.reachable.copy()
+    def _make_compatible(self, last: int) -> Row:
+        row = self._merges.reachable.copy()
         row[self._merges.barred_behind(last)] = False
         row.setflags(write=False)
         return row
 
+    # Covers
 
-Edge = tuple[tuple[int, float], ...]
-"""Nodes along one edge of a merge tree, root first, each with the rank that consumes it."""
+    def _make_cover(self, state: int, last: int, text: bytes) -> Cover:
+        """All canonical ways to write ``text``, which may end inside a token.
 
-
-class _Merges:
-    """Merge trees of all tokens, by their edges."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        size = tokenizer.size
-        self.reachable = np.array([len(data) == 1 for data in tokenizer.token_bytes])
-        self.born = [-1.0] * size
-        self.right_edge: list[Edge] = [((token, math.inf),) for token in range(size)]
-        self.left_edge: list[Edge] = [((token, math.inf),) for token in range(size)]
-        self.rank: dict[tuple[int, int], float] = {}
-        for (left, right), (rank, merged) in sorted(
-            tokenizer.merges.items(), key=lambda m: m[1][0]
-        ):
-            self._add(left, right, rank, merged)
-        self._partners = self._index_partners()
-        self._left_nodes = self._index_left_nodes()
-
-    def _add(self, left: int, right: int, rank: int, merged: int) -> None:
-        """Build ``merged``, unless a merge across its middle comes first: then it never forms."""
-        usable = bool(self.reachable[left] and self.reachable[right])
-        if usable and not self.reachable[merged] and self.adjacent(left, right):
-            self.reachable[merged] = True
-            self.born[merged] = max(rank, self.born[left], self.born[right])
-            self.right_edge[merged] += ((right, rank), *self.right_edge[right][1:])
-            self.left_edge[merged] += ((left, rank), *self.left_edge[left][1:])
-        self.rank[left, right] = max(rank, self.born[left], self.born[right])
-
-    def adjacent(self, left: int, right: int) -> bool:
-        """Whether [left, right] inside one pre-token is the canonical encoding of its bytes.
-
-        Equal ranks are the same merge, and the leftmost runs first: so a node of the left token
-        consumed at that rank is gone, a node of the right one is not.
+        ``last`` is the token before it, ``state`` the state there. ``text`` ends with a whole
+        character, or inside one.
         """
-        for a, a_consumed in self.right_edge[left]:
-            for b, b_consumed in self.left_edge[right]:
-                rank = self.rank.get((a, b))
-                if rank is not None and rank < a_consumed and rank <= b_consumed:
-                    return False
-        return True
+        if not text:
+            return Cover((), (ROOT,), {})
+        found: list[Context] = []
+        across: dict[int, Ids] = {}
+        at_end: list[list[int]] = [[] for _ in range(len(text) + 1)]
+        at_end[0] = [ROOT]
+        for begin in range(len(text)):
+            if not at_end[begin]:
+                continue
+            tokens, beyond = self._along(text, begin)
+            for index in at_end[begin]:
+                here, before = (state, last) if index == ROOT else found[index][:1:-1]
+                for end, token in tokens:
+                    following = self.follow(here, before, token)
+                    if following != DEAD:
+                        at_end[end].append(len(found))
+                        found.append(Context(end, index, token, following))
+                if len(beyond):
+                    fits = beyond[self.allowed(before, here)[beyond]]
+                    if len(fits):
+                        across[index] = fits
+        return _pruned(found, at_end[len(text)], across)
 
-    def barred_behind(self, left: int) -> NDArray[np.int64]:
-        """All tokens that are not ``adjacent`` behind ``left``; ``adjacent`` is its slow twin."""
-        found = [np.empty(0, dtype=np.int64)]
-        for a, consumed in self.right_edge[left]:
-            for rank, b in self._partners.get(a, ()):
-                if rank >= consumed:
-                    break
-                tokens, lasts = self._left_nodes[b]
-                found.append(tokens[: np.searchsorted(lasts, -rank, side="right")])
-        return np.concatenate(found)
+    def _along(self, text: bytes, begin: int) -> tuple[list[tuple[int, int]], Ids]:
+        """(end, token) of the tokens in ``text`` at ``begin``, and those that reach beyond it."""
+        table = self._sorted_bytes
+        low, high = 0, len(table)
+        found: list[tuple[int, int]] = []
+        for end in range(begin + 1, len(text) + 1):
+            width = end - begin
+            part = text[begin:end]
+            low = bisect_left(table, part, low, high)
+            high = bisect_right(table, part, low, high, key=lambda one: one[:width])
+            if low == high:
+                return found, self._sorted_ids[:0]
+            while low < high and len(table[low]) == width:
+                found.append((end, int(self._sorted_ids[low])))
+                low += 1
+        return found, self._sorted_ids[low:high]
 
-    def _index_partners(self) -> dict[int, list[tuple[float, int]]]:
-        """left -> (rank, right) of its merges, first rank first."""
-        partners: dict[int, list[tuple[float, int]]] = {}
-        for (left, right), rank in self.rank.items():
-            partners.setdefault(left, []).append((rank, right))
-        return {left: sorted(found) for left, found in partners.items()}
+    def settled(self, text: bytes, keep: int, ids: list[int]) -> tuple[int, int]:
+        """How much of ``text`` no further typing changes: (tokens of it, bytes of it).
 
-    def _index_left_nodes(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """node -> the tokens with that node on their left edge, longest-lived first.
-
-        With each token comes the negated rank that consumes the node.
+        ``text`` begins at START, ``ids`` is its encoding. The last ``keep`` bytes are left open
+        whatever they are.
         """
-        lists: list[list[tuple[float, int]]] = [[] for _ in self.left_edge]
-        for token in np.flatnonzero(self.reachable):
-            for node, consumed in self.left_edge[token]:
-                lists[node].append((-consumed, int(token)))
-        nodes = []
-        for found in lists:
-            found.sort()
-            tokens = np.array([token for _, token in found], dtype=np.int64)
-            nodes.append((tokens, np.array([negated for negated, _ in found], dtype=np.float64)))
-        return nodes
+        begin = self._certain(text, len(text) - keep)
+        count = covered = 0
+        while covered < begin:
+            covered += len(self._bytes[ids[count]])
+            count += 1
+        state, last = self.follow_all(ids[:count]), ids[count - 1] if count else 0
+        cover = self.cover(state, last, text[begin:])
+        at, children = ROOT, _children(cover)
+        while at not in cover.across and len(children.get(at, ())) == 1:
+            only = children[at][0]
+            if begin + cover.contexts[only].end > len(text) - keep:
+                break
+            at, count = only, count + 1
+        return count, begin + (cover.contexts[at].end if at != ROOT else 0)
+
+    def _certain(self, text: bytes, most: int) -> int:
+        """A place at or before ``most`` that no token reaches across, with a margin before it.
+
+        What the splits leave open at the end of a text lies within the margin.
+        """
+        for at in range(most - MARGIN, 0, -1):
+            if not self._inside[text[at - 1], text[at]]:
+                return at
+        return 0
+
+    @cached_property
+    def _inside(self) -> Row:
+        """(256, 256) the pairs of bytes that stand side by side in some token."""
+        pairs = np.zeros((256, 256), dtype=np.bool_)
+        for data in self._sorted_bytes:
+            numbers = np.frombuffer(data, dtype=np.uint8)
+            pairs[numbers[:-1], numbers[1:]] = True
+        return pairs
 
 
-def _pretoken_tables(tokenizer: Tokenizer) -> tuple[NDArray[np.int8], list[bytes]]:
-    """By state and token: how the token stands to the state, and the state behind it."""
-    signatures = [_signature(tokenizer, data) for data in tokenizer.token_bytes]
-    kinds = np.zeros((len(Pretoken), len(signatures)), dtype=np.int8)
-    following = []
-    for state in Pretoken:
-        known = {one: _run(state, one) for one in set(signatures)}
-        kinds[state] = [known[one][0] for one in signatures]
-        following.append(bytes(known[one][1] for one in signatures))
-    return kinds, following
+def _pruned(found: Sequence[Context], whole: Sequence[int], across: dict[int, Ids]) -> Cover:
+    """Without the contexts that lead nowhere, in the order of their ends."""
+    needed = {*whole, *across}
+    for index in range(len(found) - 1, -1, -1):  # a parent stands before its children
+        if index in needed:
+            needed.add(found[index].parent)
+    order = sorted(needed - {ROOT}, key=lambda index: found[index].end)
+    new = {old: index for index, old in enumerate(order)} | {ROOT: ROOT}
+    contexts = tuple(found[old]._replace(parent=new[found[old].parent]) for old in order)
+    kept = {new[old]: ids for old, ids in across.items()}
+    return Cover(contexts, tuple(new[old] for old in whole), kept)
 
 
-def _signature(tokenizer: Tokenizer, data: bytes) -> str:
-    """The classes of a token's characters, one letter each."""
-    body = data.lstrip(bytes(range(0x80, 0xC0)))
-    text = body.decode("utf-8", errors="ignore")
-    unfinished = "u" if len(text.encode()) < len(body) else ""
-    classes = "".join(_class_of(tokenizer, character) for character in text)
-    return ("c" if len(body) < len(data) else "") + classes + unfinished
+def _children(cover: Cover) -> dict[int, list[int]]:
+    children: dict[int, list[int]] = {}
+    for index, context in enumerate(cover.contexts):
+        children.setdefault(context.parent, []).append(index)
+    return children
 
 
-def _run(state: Pretoken, signature: str) -> tuple[_Kind, Pretoken]:
-    """How a token stands to ``state``, and the state behind it."""
-    if not signature or (signature[0] == "c" and state is not Pretoken.UNKNOWN):
-        return _Kind.IMPOSSIBLE, Pretoken.START if not signature else Pretoken.UNKNOWN
-    goes_on, state = _step(state, signature[0])
-    kind = _Kind.GOES_ON if goes_on else _Kind.BEGINS
-    for one in signature[1:]:
-        goes_on, state = _step(state, one)
-        if goes_on is False:
-            kind = _Kind.IMPOSSIBLE
-    return kind, state
+def _units(spelling: Spelling) -> tuple[list[bool], frozenset[str]]:
+    """Which tokens are there before any merge; and the characters that need no bytes to spell."""
+    table = spelling.token_bytes
+    if not spelling.fallback:
+        return [len(data) == 1 for data in table], frozenset()
+    single = [
+        token not in spelling.fallback and bool(data) and len(data) == character_length(data[0])
+        for token, data in enumerate(table)
+    ]
+    characters = frozenset(table[token].decode() for token, one in enumerate(single) if one)
+    units = [
+        one or (token in spelling.fallback and not (data.isascii() and data.decode() in characters))
+        for token, (one, data) in enumerate(zip(single, table, strict=True))
+    ]
+    return units, characters
 
 
-def _step(state: Pretoken, one: str) -> tuple[bool | None, Pretoken]:
-    """Whether a character goes on with the pre-token (None: who knows), and the state behind it."""
-    if one in _GOES_ON[state]:
-        if state is Pretoken.BREAK:
-            return True, state
-        blank = one in "sb" and state in (Pretoken.SPACE, Pretoken.BLANK)
-        return True, Pretoken.BLANK if blank else _NEXT[one]
-    if one in "uc" or state is Pretoken.UNKNOWN:
-        return None, Pretoken.UNKNOWN if one in "sb" else _NEXT[one]
-    return False, _NEXT[one]
+def _parts_of(data: bytes) -> tuple[bytes, str, bytes]:
+    """A token's bytes that end a character, its whole characters, and those that begin one."""
+    rest = data.lstrip(_CONTINUING)
+    text = rest.decode("utf-8", errors="ignore")
+    length = len(text.encode())
+    return data[: len(data) - len(rest)], text, rest[length:]
 
 
-@lru_cache(maxsize=4096)
-def _class_of(tokenizer: Tokenizer, character: str) -> str:
-    """The class of a character, asked of the tokenizer's own pattern."""
-    if character == " ":
-        return "s"
-    if character in "\r\n":
-        return "r"
-    for neighbour, name in (("a", "l"), (".", "p"), ("\t", "b")):
-        if len(tokenizer.pretokens(neighbour + character)) == 1:
-            return name
-    return "n"
+_CONTINUING = bytes(range(0x80, 0xC0))

@@ -451,7 +451,9 @@ def _dictionary(node: ast.Dict, scope: Scope) -> Type:
 
 def _either(node: ast.BoolOp | ast.IfExp, scope: Scope) -> Type | None:
     parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
-    return first_known(_expression(part, scope) for part in parts)
+    known = [type_ for part in parts if (type_ := _expression(part, scope)) is not None]
+    several = len(set(known)) > 1 or len(known) < len(parts)
+    return replace(known[0], among=True) if known and several else first_known(known)
 
 
 def _super(_arguments: Sequence[ast.expr], scope: Scope) -> Type | None:

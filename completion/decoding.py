@@ -2,7 +2,8 @@
 
 Greedy over texts, not over tokens: the likeliest leaves of the boundary go on side by side until
 each has finished its pre-token, and the likeliest finished one wins; from there on the likeliest
-token wins. Every distribution is over canonical continuations only, and mixed with the
+token wins. Every distribution is over canonical continuations only, restricted to what may be
+written where that is known (``constraint.py``), and mixed with the
 repository's n-gram where there is one (``mixture.py``). The deadline and a cancellation are seen
 between any two passes of the network; the cache stays valid whatever happens.
 """
@@ -12,17 +13,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from completion.boundary import Boundary, boundary, in_identifier, name_log_probs
+from completion.constraint import Closed, Constraint, Vocabulary, vocabulary_of
 from completion.fim import Layout
 from completion.mixture import PRIOR, Mixed, Partner, at_cursor, behind
 from completion.model.types import State, advance
-from completion.request import RawGhost
+from completion.request import NOTHING_FITS, RawGhost
 from completion.tree import Cache, CanonicalModel, Place, TokenTree
 
 CHUNK = 128
@@ -69,6 +73,14 @@ class Session:
         self.states.extend(states)
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be written, and where what stands behind the cursor ends it; None: no rule."""
+
+    constraint: Constraint | None = None
+    closed: Closed | None = None
+
+
 @dataclass(slots=True)
 class _Draft:
     """A continuation in the making: ``node`` is its last scored token or what it stands behind."""
@@ -93,6 +105,60 @@ _Step = tuple[_Draft, int]
 """A draft and its newest token, which is not scored yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What is the same for every token of one request."""
+
+    model: CanonicalModel
+    interrupted: Interrupted
+    partner: Partner | None
+    rules: Rules
+
+    def leaves(self, found: Boundary, syntax: State) -> Boundary | None:
+        """The leaves that may be written, renormalised; None where there are none."""
+        constraint = self.rules.constraint
+        if constraint is None:
+            return found
+        kept = torch.ones_like(found.log_probs, dtype=torch.bool)
+        for node, overlap in found.overlap.items():
+            rows = found.nodes == node
+            tokens = found.tokens[rows].cpu().numpy()
+            allowed = constraint.leaves(self._vocabulary, tokens, overlap, code=_is_code(syntax))
+            if allowed is not None:
+                kept[rows] = torch.from_numpy(allowed).to(kept.device)
+        held = _held(found.log_probs, kept)
+        return None if held is None else replace(found, log_probs=held)
+
+    def behind(self, own: Tensor, draft: _Draft, syntax: State) -> Mixed | None:
+        """The row behind a draft that stands at ``syntax``; None where nothing may follow."""
+        constraint = self.rules.constraint
+        allowed: NDArray[np.bool_] | None = None
+        if constraint is not None:
+            allowed = constraint.row(self._vocabulary, draft.data, code=_is_code(syntax))
+        if allowed is not None:
+            held = _held(own, torch.from_numpy(allowed).to(own.device))
+            if held is None:
+                return None
+            own = held
+        return behind(own, draft.data, syntax, draft.odds, self.partner)
+
+    @property
+    def _vocabulary(self) -> Vocabulary:
+        return vocabulary_of(self.model.tokenizer)
+
+
+def _held(log_probs: Tensor, kept: Tensor) -> Tensor | None:
+    """Log-probabilities given that it is one of those kept; None where none of them can be."""
+    held = log_probs.masked_fill(~kept, -math.inf)
+    total = held.logsumexp(dim=0)
+    return None if float(total) == -math.inf else held - total
+
+
+def _is_code(syntax: State) -> bool:
+    """Whether a lexeme of code may begin or go on at ``syntax``."""
+    return not (syntax.literal or syntax.outer or syntax.pending[-1:] in (b"'", b'"'))
+
+
 def write(
     model: CanonicalModel,
     session: Session,
@@ -100,11 +166,13 @@ def write(
     max_tokens: int,
     interrupted: Interrupted,
     partner: Partner | None = None,
+    rules: Rules = Rules(),
 ) -> RawGhost:
     """What the model would write at the cursor: up to the end of the logical line.
 
-    ``partner`` is the repository's n-gram, to be mixed in. Raises TimeoutError where the deadline
-    passes before anything is written, and whatever ``interrupted`` raises.
+    ``partner`` is the repository's n-gram, to be mixed in; ``rules`` say what may be written. A
+    text behind which nothing may be written ends there, and may be empty. Raises TimeoutError where
+    the deadline passes before anything is written, and whatever ``interrupted`` raises.
     """
     watch = _Watch()
     with torch.inference_mode():
@@ -112,14 +180,15 @@ def write(
         watch.lap("prefill")
         found = boundary(tree, root, layout.tail)
         watch.lap("boundary")
-        draft = _best_branch(tree, found, interrupted, partner)
+        writing = _Writing(model, interrupted, partner, rules)
+        draft = _best_branch(tree, found, writing)
         watch.lap("branches")
         place = _keep(tree, draft, session)
-        _finish(model, session, draft, place, max_tokens, interrupted, partner)
+        _finish(session, draft, place, max_tokens, writing)
         watch.lap("decode")
     return RawGhost(
         text=draft.data.decode(errors="ignore"),
-        confidence=math.exp(draft.log_prob / draft.count),
+        confidence=math.exp(draft.log_prob / draft.count) if draft.count else 0.0,
         tokens=draft.count,
         stop=draft.stop,
         reused=reused,
@@ -181,12 +250,13 @@ def read(
     return tree, root, reused
 
 
-def _best_branch(
-    tree: TokenTree, found: Boundary, interrupted: Interrupted, partner: Partner | None
-) -> _Draft:
+def _best_branch(tree: TokenTree, every: Boundary, writing: _Writing) -> _Draft:
     """The likeliest of the likeliest leaves, once each has finished its pre-token."""
-    here = tree.places[found.end].syntax
-    row = at_cursor(found, here, partner)
+    here = tree.places[every.end].syntax
+    found = writing.leaves(every, here)
+    if found is None:
+        return _Draft(every.end, stop=NOTHING_FITS)
+    row = at_cursor(found, here, writing.partner)
     best = row.log_probs.topk(min(BRANCHES, len(row.log_probs)))
     drafts: list[_Draft] = []
     steps: list[_Step] = []
@@ -194,12 +264,12 @@ def _best_branch(
         if log_prob == -math.inf:
             break
         draft, token = _Draft(int(found.nodes[index])), int(found.tokens[index])
-        if _take(tree.model, draft, here, token, (row, index), found.overlap[draft.node]):
+        if _take(writing, draft, here, token, (row, index), found.overlap[draft.node]):
             steps.append((draft, token))
         drafts.append(draft)
-    while steps and not interrupted():
+    while steps and not writing.interrupted():
         now, later = _worth_scoring(drafts, steps)
-        steps = _grow(tree, now, partner) + later if now else []
+        steps = _grow(tree, now, writing) + later if now else []
     return max(drafts, key=lambda draft: (draft.rank, draft.finished))
 
 
@@ -217,7 +287,7 @@ def _worth_scoring(
     return left[:alone], left[alone:]
 
 
-def _grow(tree: TokenTree, steps: Sequence[_Step], partner: Partner | None) -> list[_Step]:
+def _grow(tree: TokenTree, steps: Sequence[_Step], writing: _Writing) -> list[_Step]:
     """Score drafts behind their newest tokens; take another token where the pre-token goes on.
 
     Returns the drafts whose newest token is not scored yet.
@@ -226,21 +296,24 @@ def _grow(tree: TokenTree, steps: Sequence[_Step], partner: Partner | None) -> l
     going_on = []
     for (draft, _), node, own in zip(steps, nodes, tree.score(nodes), strict=True):
         place = tree.places[node]
-        row = behind(own, draft.data, place.syntax, draft.odds, partner)
+        row = writing.behind(own, draft, place.syntax)
         draft.node, draft.row = node, row
+        if row is None:
+            draft.stop, draft.rank = NOTHING_FITS, -math.inf
+            continue
         ends = torch.from_numpy(tree.model.rules.begins(place.pretoken)).to(own.device)
         ends[list(tree.model.ends)] = True
         token = int(row.log_probs.argmax())
         draft.rank = draft.log_prob + float(row.log_probs[ends].logsumexp(dim=0))
         if ends[token] or draft.count >= BRANCH_STEPS:
             continue
-        if _take(tree.model, draft, place.syntax, token, (row, token)):
+        if _take(writing, draft, place.syntax, token, (row, token)):
             going_on.append((draft, token))
     return going_on
 
 
 def _take(
-    model: CanonicalModel,
+    writing: _Writing,
     draft: _Draft,
     syntax: State,
     token: int,
@@ -255,8 +328,12 @@ def _take(
     row, index = at
     log_prob = float(row.log_probs[index])
     draft.odds = row.odds_behind(index)
-    data = model.tokenizer.token_bytes[token][overlap:]
-    ended = 0 if token in model.ends else _line_end(syntax, data)
+    data = writing.model.tokenizer.token_bytes[token][overlap:]
+    ended, stop = (0, "end") if token in writing.model.ends else (_line_end(syntax, data), "line")
+    if writing.rules.closed is not None:
+        before = writing.rules.closed.end(draft.data, data, syntax)
+        if before is not None and (ended is None or before < ended):
+            ended, stop = before, "closed"
     draft.log_prob += log_prob
     draft.log_probs.append(log_prob)
     draft.count += 1
@@ -266,7 +343,7 @@ def _take(
         draft.data += data
         return True
     draft.data += data[:ended]
-    draft.stop = "end" if token in model.ends else "line"
+    draft.stop = stop
     return False
 
 
@@ -298,21 +375,16 @@ def keep_path(tree: TokenTree, node: int, session: Session) -> None:
 
 
 def _finish(
-    model: CanonicalModel,
-    session: Session,
-    draft: _Draft,
-    place: Place,
-    max_tokens: int,
-    interrupted: Interrupted,
-    partner: Partner | None,
+    session: Session, draft: _Draft, place: Place, max_tokens: int, writing: _Writing
 ) -> None:
     """Go on with the likeliest token until the draft ends.
 
     A whole line in which one place was a guess is of no use; what comes before the guess may be.
     """
+    model = writing.model
     border = draft.data, draft.log_prob, draft.count
     while not draft.stop:
-        if draft.row is None or interrupted():
+        if draft.row is None or writing.interrupted():
             draft.stop = "deadline"
             break
         token = int(draft.row.log_probs.argmax())
@@ -320,15 +392,22 @@ def _finish(
         if _may_end(draft.data, model.tokenizer.token_bytes[token]):
             border = draft.data, draft.log_prob, draft.count
         if log_prob < math.log(UNSURE):
-            draft.data, draft.log_prob, draft.count = border
-            del draft.log_probs[draft.count :]
-            draft.stop = "unsure"
+            _cut(draft, border, "unsure")
         elif draft.count >= max_tokens:
             draft.stop = "length"
-        elif _take(model, draft, place.syntax, token, (draft.row, token)):
+        elif _take(writing, draft, place.syntax, token, (draft.row, token)):
             place, state = model.follow(place, token)
             own = _advance(model, session, place, state)
-            draft.row = behind(own, draft.data, place.syntax, draft.odds, partner)
+            draft.row = writing.behind(own, draft, place.syntax)
+            if draft.row is None:
+                _cut(draft, border, NOTHING_FITS)
+
+
+def _cut(draft: _Draft, border: tuple[bytes, float, int], stop: str) -> None:
+    """End a draft where it last could."""
+    draft.data, draft.log_prob, draft.count = border
+    del draft.log_probs[draft.count :]
+    draft.stop = stop
 
 
 def _may_end(written: bytes, following: bytes) -> bool:

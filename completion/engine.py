@@ -24,15 +24,18 @@ from completion.cardinal import is_cardinal
 from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
 from completion.languages import language_for
+from completion.membership import known_members
 from completion.naming import known_part
 from completion.presenting import present, present_answers
 from completion.prompting import prompt
 from completion.ranking import Ranked, forest_for, likely, rank
 from completion.request import (
+    NOTHING_FITS,
     Code,
     Ghost,
     GhostOptions,
     InsertCall,
+    Known,
     LibraryAnswer,
     LibraryItem,
     Origin,
@@ -472,7 +475,8 @@ async def _ghost(
         asked = prompt(request, context, snapshot, typed=request.selected)
         ngrams, adapter = _named(snapshot.ngram_folder), _named(snapshot.adapter_folder)
         names = {} if request.selected else likely_names(request, context, snapshot)
-        wanted = GhostOptions(options.max_tokens, ngrams, adapter, names)
+        allowed = Known() if request.selected else known_members(request, context, snapshot)
+        wanted = GhostOptions(options.max_tokens, ngrams, adapter, names, allowed)
     with clock.step("model"):
         async with _Pending() as pending:
             left = options.ghost_deadline_ms - clock.now()
@@ -552,7 +556,9 @@ def _filtered(
 ) -> str | Reason:
     text, unknown = known_part(raw.text, asked, context, scope_at(context, request.path, snapshot))
     if unknown and not text.strip():
-        return Reason(Code.UNKNOWN_NAME, f"{unknown} does not exist in this repository")
+        return Reason(Code.UNKNOWN_NAME, f"{unknown} does not exist")
+    if raw.stop == NOTHING_FITS and not text.strip():
+        return Reason(Code.NOTHING_FITS, "no name that exists here fits what is typed")
     return filters.filtered(text, asked.prefix, asked.suffix)
 
 

@@ -126,9 +126,24 @@ def balanced(text: str, around: Around) -> str:
     It may close what stands open and is not closed behind the cursor, and may leave open only
     what is closed behind it.
     """
+    written = text.encode()
+    end, opened, left = _fitting(around, written)
+    closed = max(around.behind - left, 0)
+    end = opened[closed] if len(opened) > closed else end
+    return written[:end].decode()
+
+
+def misfit(around: Around, written: bytes) -> int | None:
+    """Where ``written`` closes a bracket that is not open there, or is closed behind the cursor."""
+    end, _, _ = _fitting(around, written)
+    return None if end == len(written) else end
+
+
+def _fitting(around: Around, written: bytes) -> tuple[int, list[int], int]:
+    """Up to where the closing brackets have room, the brackets left open there, and how many of
+    those around the cursor are not closed."""
     expected = list(around.expected)
     opened: list[tuple[int, bytes]] = []
-    written = text.encode()
     end = len(written)
     for at, mark in _marks(around.state, written):
         if mark in _OPENERS:
@@ -140,9 +155,7 @@ def balanced(text: str, around: Around) -> str:
         else:
             end = at
             break
-    closed = max(around.behind - len(expected), 0)
-    end = opened[closed][0] if len(opened) > closed else end
-    return written[:end].decode()
+    return end, [at for at, _ in opened], len(expected)
 
 
 def around_cursor(prefix: str, suffix: str) -> Around:

@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
-from completion.canonical import Pretoken
 from completion.model.prompt import header
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import LINE_END, START, State, advance, advance_tokens, logical_lines
@@ -122,7 +121,7 @@ def _tokens(model: CanonicalModel, anchor: Anchor, above: str, line: str) -> Lay
     ids = tokenizer.encode(data[:open_at].decode())
     syntax, rest_states = advance_tokens(syntax, (tokenizer.token_bytes[one] for one in ids))
     ids = [*first, *ids]
-    pretoken = model.rules.follow(Pretoken.START, ids)
+    pretoken = model.rules.follow_all(ids)
     return Layout(
         values=(*values, *ids),
         states=(*states, *first_states, *rest_states),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from completion.annotations import Scope
-from completion.candidates import is_closed, members_of
 from completion.context import Context, source_of
 from completion.dataflow import infer
+from completion.membership import all_members
 from completion.request import Prompt
 from completion.tokens import Lexeme, Token, primary_start, scan
 
@@ -36,7 +36,5 @@ def _is_wrong(tokens: tuple[Token, ...], index: int, scope: Scope) -> bool:
         return False  # an assignment may make a new attribute
     first = primary_start(tokens, index - 2)
     receiver = None if first is None else infer(source_of(tokens[first : index - 1]), scope)
-    if receiver is None or not receiver.local or not is_closed(receiver, scope):
-        return False
-    names = {member.name for member in members_of(receiver, scope)}
-    return bool(names) and tokens[index].text.decode("utf-8", "replace") not in names
+    names = None if receiver is None else all_members(receiver, scope)
+    return names is not None and tokens[index].text.decode("utf-8", "replace") not in names

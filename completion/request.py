@@ -125,6 +125,7 @@ class Code(StrEnum):
     NO_CANDIDATES = "no-candidates"
     INDEXING = "indexing"
     UNKNOWN_NAME = "unknown-name"
+    NOTHING_FITS = "nothing-fits"
     FAILED = "failed"
     FILE_TOO_LARGE = "file-too-large"
     NOT_INDEXED = "not-indexed"
@@ -221,19 +222,38 @@ class LibraryAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Members that are completely known, so that no other may be written.
+
+    ``here`` are those that can stand at the cursor, None where they are not known; ``receivers``
+    those behind later dots, by the source before the dot; ``made`` names the receivers that a
+    statement may begin with in order to make them a new attribute.
+    """
+
+    here: Sequence[str] | None = None
+    receivers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    made: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GhostOptions:
     """What one ghost-text request asks of the model process.
 
     ``ngrams`` is the folder of the repository's n-gram arrays, or None where there is none yet;
     ``adapter`` that of the model's adapter to the repository, or None where none was trained.
     ``names`` are names that may stand at the cursor, with what is typed of them, and P(name) if it
-    is one of them; empty where nothing is known.
+    is one of them; empty where nothing is known. ``known`` are names beside which no others exist.
     """
 
     max_tokens: int
     ngrams: str | None = None
     adapter: str | None = None
     names: Mapping[str, float] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
+
+
+NOTHING_FITS = "nothing fits"
+"""The stop of a text behind which nothing may be written (`GhostOptions.known`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from completion.canonical import ROWS_KEPT, Canonical, Pretoken
+from completion.canonical import ROWS_KEPT, Canonical
+from completion.canonical import START as BEGINNING
 from completion.model.codefill import GRAM_ORDERS
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance_token
@@ -32,10 +33,13 @@ MAX_NODES = 512
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A sequence's last token and what it leaves behind for the rules about the next one."""
+    """A sequence's last token and what it leaves behind for the rules about the next one.
+
+    ``pretoken`` is a state of ``Canonical``.
+    """
 
     token: int
-    pretoken: Pretoken = Pretoken.START
+    pretoken: int = BEGINNING
     syntax: State = START
 
 
@@ -111,9 +115,9 @@ class CanonicalModel:
         self.network = network
         self.tokenizer = tokenizer
         self.ends = (tokenizer.end,) if ends is None else tuple(ends)
-        self.rules = Canonical(tokenizer)
+        self.rules = Canonical(tokenizer.spelling)
         self.device = network.device
-        self._barred: OrderedDict[tuple[int, Pretoken], Tensor] = OrderedDict()
+        self._barred: OrderedDict[tuple[int, int], Tensor] = OrderedDict()
 
     def over(self, network: Network) -> CanonicalModel:
         """The same tokenizer and rules over another network of the same shape."""
@@ -128,7 +132,8 @@ class CanonicalModel:
     def follow(self, place: Place, token: int) -> tuple[Place, int]:
         """Where ``token`` leads from ``place``, and the token's own state id."""
         syntax, state = advance_token(place.syntax, self.tokenizer.token_bytes[token])
-        return Place(token, self.rules.follow(place.pretoken, [token]), syntax), state
+        pretoken = self.rules.follow(place.pretoken, place.token, token)
+        return Place(token, pretoken, syntax), state
 
     def log_probs(self, hidden: Tensor, places: Sequence[Place]) -> Tensor:
         """(N, width) hidden states to (N, V) log-probabilities of what may follow each place."""

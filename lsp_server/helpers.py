@@ -17,6 +17,7 @@ from completion.context import Context
 from completion.request import (
     Code,
     GhostOptions,
+    Known,
     LibraryAnswer,
     LibraryItem,
     Prompt,
@@ -199,6 +200,7 @@ class FolderHelpers:
             "ngrams": options.ngrams,
             "adapter": options.adapter,
             "names": dict(options.names),
+            "known": _known_params(options.known),
             "text": request.text.decode("utf-8", "replace"),
             "offset": request.offset,
         }
@@ -233,6 +235,12 @@ def _model_reason(error: HelperError, budget_ms: float) -> Reason:
 
 def _prompt_params(prompt: Prompt) -> dict[str, object]:
     return {"header": prompt.header, "suffix": prompt.suffix, "prefix": prompt.prefix}
+
+
+def _known_params(known: Known) -> dict[str, object]:
+    here = None if known.here is None else list(known.here)
+    receivers = {source: list(names) for source, names in known.receivers.items()}
+    return {"here": here, "receivers": receivers, "made": list(known.made)}
 
 
 def _library_item(raw: Mapping[str, str]) -> LibraryItem:

@@ -19,6 +19,9 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
+from completion.pretokens import Splitter
+from completion.vocabulary import BYTE_OF_LETTER, Spelling, TokenizerError
+
 # One alternative per class of character; together they cover every character exactly once.
 # Combining marks (\p{M}) are neither letters nor blanks and fall into the punctuation run.
 PRETOKEN_PATTERN = "|".join(
@@ -38,10 +41,6 @@ PAD, END, CONTEXT, SUFFIX, PREFIX = SPECIALS = (
     "<|suffix|>",  # opens the text after the cursor
     "<|prefix|>",  # opens the text before the cursor; the middle follows it directly
 )
-
-
-class TokenizerError(ValueError):
-    """The tokenizer file is missing, damaged, or not one that Lancefill wrote."""
 
 
 def split_pretokenizer() -> pre_tokenizers.Split:
@@ -91,6 +90,11 @@ class Tokenizer:
             for rank, (left, right) in enumerate(listed)
         }
 
+    @cached_property
+    def spelling(self) -> Spelling:
+        """For the rules of canonical encodings."""
+        return Spelling(self.token_bytes, self.merges, Splitter.of((PRETOKEN_PATTERN,)))
+
     def encode(self, text: str) -> list[int]:
         """The canonical ids of ``text``. Raises ValueError on lone surrogates."""
         _refuse_surrogates(text)
@@ -133,17 +137,8 @@ def _refuse_surrogates(text: str) -> None:
 
 
 def _token_bytes(vocabulary: dict[str, int]) -> list[bytes]:
-    of_letter = _bytes_of_letters()
     table = [b""] * len(vocabulary)
     for token, index in vocabulary.items():
         if token not in SPECIALS:
-            table[index] = bytes(of_letter[letter] for letter in token)
+            table[index] = bytes(BYTE_OF_LETTER[letter] for letter in token)
     return table
-
-
-def _bytes_of_letters() -> dict[str, int]:
-    """The byte-level alphabet: printable Latin-1 stands for itself, the rest from U+0100 up."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    table = {chr(byte): byte for byte in printable}
-    others = (byte for byte in range(256) if byte not in set(printable))
-    return table | {chr(0x100 + index): byte for index, byte in enumerate(others)}

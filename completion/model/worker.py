@@ -19,20 +19,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
-from completion.decoding import Interrupted, Session, score_names, write
+from completion.constraint import closed, constraint
+from completion.decoding import Interrupted, Rules, Session, score_names, write
 from completion.fim import Anchor, Layout, lay_out
 from completion.mixture import Partner
 from completion.model import adapter, registry
 from completion.model.checkpoint import Loaded, load, out_of_memory
 from completion.model.quantised import quantised
-from completion.request import Prompt
+from completion.request import Known, Prompt
 from completion.tree import CanonicalModel, Network
 from indexing import messages
 from indexing.ngram_file import FILE_NAME, BrokenNgramsError
@@ -161,7 +162,9 @@ class Worker:
         prompt = Prompt("# a.py\ndef f(x)\n", "\n", "import os\nos.pa")
         layout, _ = self._speaker.lay_out(prompt, "a.py", None)
         session = Session(self._model.cache())
-        write(self._model, session, layout, 4, lambda: False)
+        known = Known(("path", "open"), {"os": ("path", "open")})
+        rules = Rules(constraint(layout.before, known), closed(layout.before, layout.suffix))
+        write(self._model, session, layout, 4, lambda: False, rules=rules)
         score_names(self._model, session, layout, ["path", "open"], lambda: False)
 
     def ghost(self, call: messages.Call) -> messages.Message:
@@ -178,8 +181,9 @@ class Worker:
         adapted = self._adapted_to(call.params)
         session, layout, prepared = self._prepare(call, adapted)
         most = min(_number(call.params, "max_tokens"), MAX_TOKENS)
-        partner = self._partner(call.params, layout)
-        raw = asdict(write(adapted.model, session, layout, int(most), _interrupted(call), partner))
+        partner, rules = self._partner(call.params, layout), _rules(call.params, layout)
+        stopped = _interrupted(call)
+        raw = asdict(write(adapted.model, session, layout, int(most), stopped, partner, rules))
         raw["timeline"] = {"prompt": round(prepared, 2), **raw["timeline"]}
         return {**raw, "adapter_problem": adapted.problem}
 
@@ -290,6 +294,21 @@ class Worker:
 @lru_cache(maxsize=SESSIONS)
 def _open_ngrams(folder: str, stamp: int) -> NgramModel:  # noqa: ARG001 - another stamp, another file
     return NgramModel.open(Path(folder))
+
+
+def _rules(params: Mapping[str, Any], layout: Layout) -> Rules:
+    """What the request says may be written. Raises ValueError where it is no such thing."""
+    told = params.get("known") or {}
+    if not isinstance(told, dict) or not set(told) <= {each.name for each in fields(Known)}:
+        raise ValueError("known must be an object of here, receivers and made")
+    known = Known(**told)
+    if not isinstance(known.receivers, dict):
+        raise ValueError("the known receivers must be an object of lists")
+    lists = [known.here or (), known.made, *known.receivers.values()]
+    for names in lists:
+        if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+            raise ValueError("known must hold lists of names")
+    return Rules(constraint(layout.before, known), closed(layout.before, layout.suffix))
 
 
 def _interrupted(call: messages.Call) -> Interrupted:

@@ -1,52 +1,74 @@
-"""Pairwise rules against full re-encoding, on random vocabularies."""
+"""The rules against full re-encoding, on random vocabularies under real pre-tokenizers."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from completion.canonical import Canonical, Prefix, Pretoken
-from completion.model.tokenizer import Tokenizer
+from completion.canonical import DEAD, ROOT, START, Canonical, Cover
+from completion.vocabulary import Vocabulary
 from tests.completion.toys import merge_lists, segmentations, toy_tokenizer
+from tests.completion.vocabularies import KINDS, sentencepiece, toy_vocabulary
 
-texts = st.text(st.sampled_from("ab_ 1.\n\t"), max_size=7)
-wide = st.text(st.sampled_from("aZ_ \n\r\t1²é中́\u2028\u00a0🙂.+Ⅷ\x0c\x1c"), max_size=12)
+Merges = list[tuple[bytes, bytes]]
 
-
-def follows_the_rules(canonical: Canonical, ids: list[int], start: int) -> bool:
-    last, state = start, Pretoken.START
-    for token in ids:
-        if not canonical.allowed(last, state)[token]:
-            return False
-        last, state = token, canonical.follow(state, [token])
-    return True
+LETTERS = "as1' .\n"
+kinds = st.sampled_from(sorted(KINDS))
+texts = st.text(st.sampled_from(LETTERS), max_size=7)
+wide = st.text(st.sampled_from("aZ_s' \n\r\t1²é中́\u2028\u00a0🙂.+Ⅷ\x0c\x1c"), max_size=12)
+merges_of_bytes = merge_lists(alphabet=LETTERS)
 
 
-def path_to(found: list[Prefix], prefix: Prefix) -> list[int]:
-    before = path_to(found, found[prefix.parent - 1]) if prefix.parent else []
-    return [*before, prefix.token]
+def all_tokens(vocabulary: Vocabulary) -> dict[bytes, int]:
+    return {data: index for index, data in enumerate(vocabulary.token_bytes) if data}
 
 
-def all_tokens(tokenizer: Tokenizer) -> dict[bytes, int]:
-    return {data: index for index, data in enumerate(tokenizer.token_bytes) if data}
+def accepted(canonical: Canonical, ids: list[int]) -> bool:
+    return canonical.ends(canonical.follow_all(ids))
 
 
-@settings(max_examples=40)
-@given(merge_lists(), texts)
-def test_pairwise_rules_accept_exactly_the_canonical_encoding(
-    merges: list[tuple[bytes, bytes]], text: str
+@settings(max_examples=120, deadline=None)
+@given(merges_of_bytes, kinds, texts, st.booleans())
+def test_exactly_the_canonical_encoding_is_accepted(
+    merges: Merges, kind: str, text: str, whole_first: bool
 ) -> None:
-    tokenizer = toy_tokenizer(merges)
-    canonical = Canonical(tokenizer)
-    ways = segmentations(text.encode(), all_tokens(tokenizer))
-    accepted = [ids for ids in ways if follows_the_rules(canonical, ids, tokenizer.prefix)]
-    assert accepted == [tokenizer.encode(text)]
+    vocabulary = toy_vocabulary(merges, kind, whole_first=whole_first)
+    canonical = Canonical(vocabulary.spelling)
+    ways = segmentations(text.encode(), all_tokens(vocabulary))
+    assert [ids for ids in ways if accepted(canonical, ids)] == [vocabulary.encode(text)]
 
 
+@settings(max_examples=120, deadline=None)
+@given(merges_of_bytes, kinds, texts, st.booleans())
+def test_rows_are_what_following_allows(
+    merges: Merges, kind: str, text: str, whole_first: bool
+) -> None:
+    vocabulary = toy_vocabulary(merges, kind, whole_first=whole_first)
+    canonical = Canonical(vocabulary.spelling)
+    state, last = START, 0
+    for token in [*vocabulary.encode(text), None]:
+        row = canonical.allowed(last, state)
+        following = [canonical.follow(state, last, one) != DEAD for one in range(vocabulary.size)]
+        assert row.tolist() == following
+        if token is not None:
+            state, last = canonical.follow(state, last, token), token
+
+
+@settings(max_examples=60, deadline=None)
+@given(merges_of_bytes, kinds, wide)
+@example([], "gpt2", "🙂\u200d🙂")
+def test_canonical_encodings_of_any_text_are_accepted(merges: Merges, kind: str, text: str) -> None:
+    extra = [(b"\xc3", b"\xa9"), (b"a", b"\xc3"), (b"\xf0", b"\x9f"), (b"\x99", b"\x82")]
+    vocabulary = toy_vocabulary([*merges, *extra], kind)
+    assert accepted(Canonical(vocabulary.spelling), vocabulary.encode(text))
+
+
+@pytest.mark.parametrize("whole_first", [False, True])
 @pytest.mark.parametrize(
     "merges",
     [
@@ -56,88 +78,127 @@ def test_pairwise_rules_accept_exactly_the_canonical_encoding(
         [(b"b", b"a"), (b"a", b"b"), (b"ab", b"a"), (b"aba", b"b")],  # an unreachable token
     ],
 )
-def test_every_short_text_over_two_letters(merges: list[tuple[bytes, bytes]]) -> None:
-    tokenizer = toy_tokenizer(merges)
-    canonical = Canonical(tokenizer)
-    tokens = {data: i for data, i in all_tokens(tokenizer).items() if set(data) <= set(b"ab")}
+def test_every_short_text_over_two_letters(merges: Merges, whole_first: bool) -> None:
+    vocabulary = toy_vocabulary(merges, "words", whole_first=whole_first)
+    canonical = Canonical(vocabulary.spelling)
+    tokens = {data: i for data, i in all_tokens(vocabulary).items() if set(data) <= set(b"ab")}
     for length in range(1, 9):
         for letters in product("ab", repeat=length):
             text = "".join(letters)
             ways = segmentations(text.encode(), tokens)
-            accepted = [ids for ids in ways if follows_the_rules(canonical, ids, tokenizer.prefix)]
-            assert accepted == [tokenizer.encode(text)]
-            found = canonical.prefixes(text.encode())
-            assert path_to(found, found[-1]) == tokenizer.encode(text)
+            assert [ids for ids in ways if accepted(canonical, ids)] == [vocabulary.encode(text)]
 
 
-@settings(max_examples=40)
-@given(merge_lists(), wide)
-def test_canonical_encodings_of_any_text_are_accepted(
-    merges: list[tuple[bytes, bytes]], text: str
+@lru_cache(maxsize=64)
+def continued(letters: str, most: int) -> tuple[str, ...]:
+    return tuple(
+        "".join(one) for length in range(most + 1) for one in product(letters, repeat=length)
+    )
+
+
+def observed_covers(vocabulary: Vocabulary, text: str, letters: str) -> set[tuple[int, ...]]:
+    """The beginnings that reach the end of ``text``, of the encodings of all longer texts."""
+    found = set()
+    length = len(text.encode())
+    for rest in continued(letters, 4):
+        covered = 0
+        beginning: list[int] = []
+        for token in vocabulary.encode(text + rest):
+            beginning.append(token)
+            covered += len(vocabulary.token_bytes[token])
+            if covered >= length:
+                found.add(tuple(beginning))
+                break
+    return found
+
+
+def spelled_covers(cover: Cover) -> set[tuple[int, ...]]:
+    paths: dict[int, tuple[int, ...]] = {ROOT: ()}
+    for index, context in enumerate(cover.contexts):
+        paths[index] = (*paths[context.parent], context.token)
+    across = {
+        (*paths[index], token) for index, ids in cover.across.items() for token in ids.tolist()
+    }
+    return across | {paths[index] for index in cover.whole}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    merge_lists(alphabet="s' 1", most=10),
+    kinds,
+    st.text(st.sampled_from("s' 1"), min_size=1, max_size=6),
+    st.booleans(),
+)
+@example(
+    merges=[(b" ", b" ")], kind="gpt2", text="s  ", whole_first=False
+)  # whose is the last blank?
+@example(
+    merges=[(b"'", b"s")], kind="gpt2", text="s'", whole_first=False
+)  # it may begin a contraction
+def test_covers_are_how_longer_texts_begin(
+    merges: Merges, kind: str, text: str, whole_first: bool
 ) -> None:
-    tokenizer = toy_tokenizer([*merges, (b"\xc3", b"\xa9"), (b"a", b"\xc3"), (b"\xf0", b"\x9f")])
-    assert follows_the_rules(Canonical(tokenizer), tokenizer.encode(text), tokenizer.prefix)
+    vocabulary = toy_vocabulary(merges, kind, whole_first=whole_first)
+    cover = Canonical(vocabulary.spelling).cover(START, 0, text.encode())
+    letters = set(b"s' 1")
+    spelled = {
+        path
+        for path in spelled_covers(cover)
+        if set(vocabulary.decode_bytes(path)) <= letters  # those that the longer texts can hold
+    }
+    assert spelled == observed_covers(vocabulary, text, "s' 1")
 
 
-@given(wide)
-def test_pretokens_begin_where_the_automaton_says(text: str) -> None:
-    tokenizer = toy_tokenizer([])
-    canonical = Canonical(tokenizer)
-    text = "".join(character for character in text if ord(character) < 128)
-    state, begins = Pretoken.START, []
-    for offset, token in enumerate(tokenizer.encode(text)):
-        if canonical.begins(state)[token]:
-            begins.append(offset)
-        state = canonical.follow(state, [token])
-    assert begins == [begin for begin, _ in tokenizer.pretokens(text)]
+@settings(max_examples=60, deadline=None)
+@given(merge_lists(alphabet="ab ", most=12), st.text(st.sampled_from("ab é\n"), max_size=7))
+def test_sentencepiece_with_bytes_to_fall_back_to(merges: Merges, text: str) -> None:
+    vocabulary = sentencepiece(merges)
+    canonical = Canonical(vocabulary.spelling)
+    tokens: dict[bytes, list[int]] = {}
+    for token, data in enumerate(vocabulary.token_bytes):
+        if data:
+            tokens.setdefault(data, []).append(token)
+
+    def ways(data: bytes) -> list[list[int]]:
+        if not data:
+            return [[]]
+        return [
+            [token, *rest]
+            for end in range(1, len(data) + 1)
+            for token in tokens.get(data[:end], ())
+            for rest in ways(data[end:])
+        ]
+
+    found = [ids for ids in ways(text.encode()) if accepted(canonical, ids)]
+    assert found == [vocabulary.encode(text)]
 
 
-@settings(max_examples=40)
-@given(merge_lists(), texts)
-def test_prefixes_are_the_encodings_of_every_prefix(
-    merges: list[tuple[bytes, bytes]], text: str
+@settings(max_examples=80, deadline=None)
+@given(merges_of_bytes, kinds, st.text(st.sampled_from(LETTERS), max_size=24), st.integers(0, 3))
+def test_what_is_settled_stays_whatever_follows(
+    merges: Merges, kind: str, text: str, keep: int
 ) -> None:
-    tokenizer = toy_tokenizer(merges)
-    canonical = Canonical(tokenizer)
-    for begin, end in tokenizer.pretokens(text):
-        piece = text.encode()[begin:end]
-        found = canonical.prefixes(piece)
-        for prefix in found:
-            path = path_to(found, prefix)
-            assert path == tokenizer.encode(piece[: prefix.end].decode())
-            assert prefix.state == canonical.follow(Pretoken.START, path)
+    vocabulary = toy_vocabulary(merges, kind)
+    canonical = Canonical(vocabulary.spelling)
+    ids = vocabulary.encode(text)
+    count, covered = canonical.settled(text.encode(), keep, ids)
+    assert covered == len(vocabulary.decode_bytes(ids[:count])) <= max(0, len(text) - keep)
+    for rest in continued(LETTERS, 2):
+        assert vocabulary.encode(text + rest)[:count] == ids[:count]
 
 
-@settings(max_examples=40)
-@given(merge_lists(), texts.filter(bool))
-def test_extensions_are_the_tokens_that_reach_beyond_the_text(
-    merges: list[tuple[bytes, bytes]], text: str
-) -> None:
-    tokenizer = toy_tokenizer(merges)
-    canonical = Canonical(tokenizer)
-    begin, end = tokenizer.pretokens(text)[-1]
-    tail = text.encode()[begin:end]
-    prefixes = canonical.prefixes(tail)
-    for before in [None, *prefixes[:-1]]:
-        head = tail[: before.end] if before else b""
-        expected = []
-        for data, token in all_tokens(tokenizer).items():
-            whole = head + data
-            if len(whole) <= len(tail) or not whole.startswith(tail) or not whole.isascii():
-                continue
-            one = len(tokenizer.pretokens(whole.decode())) == 1
-            if one and tokenizer.encode(whole.decode()) == [
-                *tokenizer.encode(head.decode()),
-                token,
-            ]:
-                expected.append(token)
-        assert sorted(canonical.extensions(tail, before).tolist()) == sorted(expected)
-
-
-def test_specials_are_never_allowed() -> None:
+def test_sentinels_are_never_allowed() -> None:
     tokenizer = toy_tokenizer([(b"a", b"b")])
-    canonical = Canonical(tokenizer)
-    for state in Pretoken:
-        row = canonical.allowed(tokenizer.prefix, state)
-        assert not row[[tokenizer.pad, tokenizer.end, tokenizer.context, tokenizer.suffix]].any()
-        assert row.dtype == np.bool_
+    canonical = Canonical(tokenizer.spelling)
+    states = {START, *(canonical.follow_all(tokenizer.encode(text)) for text in ("a", " ", "1\n"))}
+    specials = [token for token, data in enumerate(tokenizer.token_bytes) if not data]
+    assert len(specials) == 5
+    for state in states:
+        assert not canonical.allowed(0, state)[specials].any()
+
+
+def test_rows_cannot_be_changed() -> None:
+    canonical = Canonical(toy_tokenizer([]).spelling)
+    with pytest.raises(ValueError, match="read-only"):
+        canonical.allowed(0, START)[0] = True
+    assert isinstance(canonical.allowed(0, START), np.ndarray)

@@ -47,7 +47,7 @@ def scripted(prefix: str, middle: str, suffix: str = "\n") -> tuple[CanonicalMod
         TOKENIZER.encode(prefix[: len(prefix.encode()) - len(layout.tail)])
     )
     script = [*layout.values[:count], *TOKENIZER.encode(prefix + middle)]
-    return CanonicalModel(Scripted(TOKENIZER, script), TOKENIZER), layout
+    return TOY.over(Scripted(TOKENIZER, script)), layout
 
 
 def written(prefix: str, middle: str, max_tokens: int = 40) -> RawGhost:

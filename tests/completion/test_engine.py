@@ -20,6 +20,7 @@ from completion.request import (
     Code,
     GhostOptions,
     InsertCall,
+    Known,
     LibraryAnswer,
     LibraryItem,
     Origin,
@@ -462,7 +463,9 @@ async def test_the_prompt_tells_what_the_variables_are(tmp_path: Path) -> None:
     assert prompt.prefix.endswith("def f(client: Client):\n    client.")
     assert prompt.suffix == "\n"
     assert model.options is not None
-    assert replace(model.options, names={}) == GhostOptions(OPTIONS.max_tokens, None)
+    told = replace(model.options, names={}, known=Known())
+    assert told == GhostOptions(OPTIONS.max_tokens, None)
+    assert "fetch" in (model.options.known.here or ())
 
 
 async def test_behind_a_dot_the_model_is_told_what_the_popup_offers(tmp_path: Path) -> None:
@@ -689,7 +692,8 @@ async def test_a_models_reason_is_passed_on(tmp_path: Path) -> None:
         ("fetch(1).address.one_line()", "fetch(1).address.one_line()"),
         ("fetch(1).address.two_lines()", "fetch(1).address"),
         ("new_attribute = 3", "new_attribute = 3"),
-        ("url.upper().whatever()", "url.upper().whatever()"),
+        ("url.upper().whatever()", "url.upper()"),
+        ("given().whatever()", "given().whatever()"),
         ("disk.load('client.nothing')", "disk.load('client.nothing')"),
     ],
 )

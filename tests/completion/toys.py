@@ -16,8 +16,9 @@ from completion.model.codefill import CodeFill, Config, KVCache, Output
 from completion.model.tokenizer import SPECIALS, Tokenizer
 from completion.model.types import PREFIX_STATE, SUFFIX_STATE
 from completion.tree import CanonicalModel, Place, TokenTree
+from completion.vocabulary import BYTE_OF_LETTER
 
-_NAMES = {byte: letter for letter, byte in tokenizers._bytes_of_letters().items()}
+_NAMES = {byte: letter for letter, byte in BYTE_OF_LETTER.items()}
 
 torch.set_num_threads(1)  # the models are so small that a second thread only costs
 

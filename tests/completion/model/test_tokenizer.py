@@ -10,7 +10,8 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from completion.model.tokenizer import PRETOKEN_PATTERN, SPECIALS, Tokenizer, TokenizerError
+from completion.model.tokenizer import PRETOKEN_PATTERN, SPECIALS, Tokenizer
+from completion.vocabulary import TokenizerError
 from training import bpe
 from training.corpus import SourceFile
 

@@ -1,0 +1,312 @@
+"""All members of a receiver, or None: what may be ruled out because it certainly does not exist.
+
+Completion offers what it knows; to *forbid* a name, everything must be known. Whatever could make
+members that no text shows stands against it: a base class that is not resolved, ``__getattr__``, a
+metaclass or decorator that may add attributes, ``setattr``, a star import from outside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+from completion import builtin_types, standard_library
+from completion.annotations import Fuel, Role, Scope, Type
+from completion.bodies import source
+from completion.candidates import members_of, scope_at
+from completion.context import Context, Place
+from completion.dataflow import infer
+from completion.request import Known, Request
+from indexing.index import Snapshot
+from indexing.languages import family_of
+from indexing.resolve import TYPE_ARGUMENTS, Target
+from indexing.symbols import Definition, Kind
+
+PYTHON = "python"
+
+MAX_RECEIVERS = 12
+"""So many receivers that may be written later on the line are looked at, the nearest first."""
+
+NEAR = 3000
+"""Bytes before the cursor in which they were written before."""
+
+_RECEIVER = re.compile(rb"(?<![\w\x80-\xff.)\]}\"'])((?:[A-Za-z_\x80-\xff][\w\x80-\xff]*\.)+)")
+_MAKING_ATTRIBUTES = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
+_MAKING_ATTRIBUTES |= frozenset(("__setstate__", "setUp", "setup_method", "setup", "__enter__"))
+"""Methods in which a statement that begins with ``self.`` mostly makes a new attribute."""
+
+_UNKNOWN_PLACES = frozenset((Place.STRING, Place.COMMENT, Place.MODULE, Place.IMPORTED))
+
+_PLAIN_BASES = frozenset(("ABC", "Protocol", "Generic"))
+"""Base classes that add no attribute beyond those of every object."""
+
+_PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
+
+_PLAIN_DECORATORS = frozenset(
+    (
+        *("dataclass", "final", "total_ordering", "runtime_checkable", "unique", "deprecated"),
+        *("define", "frozen", "mutable", "attrs", "s", "dataclass_transform", "verify"),
+    )
+)
+"""Decorators of classes that add no public attribute."""
+
+_GENERATED = frozenset(
+    (
+        *("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__attrs_attrs__"),
+        *("__slots__", "__weakref__", "__orig_bases__", "__parameters__", "__post_init__"),
+        *("__annotations__", "__module__", "__qualname__", "__name__", "__dict__", "__wrapped__"),
+    )
+)
+"""What decorators and ``type`` itself put into classes."""
+
+_TUPLE_EXTRAS = ("_asdict", "_replace", "_make", "_fields", "_field_defaults")
+_DICT_EXTRAS = ("move_to_end", "default_factory", "isdisjoint", "mapping")
+"""An ``OrderedDict``, a ``defaultdict`` and views of dictionaries pass for a ``dict`` or ``list``
+in :mod:`completion.dataflow`."""
+
+_SAYS_NOTHING = frozenset(
+    ("object", "type", "super", "Generator", "module", "function", "property")
+)
+_ABSTRACT = frozenset(("typing", "enum", "types", "collections.abc"))
+"""Modules whose classes, named outright, stand for values that may have more."""
+
+_MAKING = ("__getattr__", "__getattribute__")
+_METACLASS = re.compile(rb"\bmetaclass\s*=\s*([\w.]+)")
+_SET = re.compile(
+    rb"\bsetattr\(\s*\w+\s*,\s*(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote))?"
+    rb"|\b(?:self|cls)\.__dict__(?:\.update\b|\[|\s*=)|\bvars\((?:self|cls)\)|\blocals\(\)\s*\["
+)
+_RESTORING = re.compile(rb"^([ \t]+)def __setstate__\b.*\n(?:\1[ \t]+.*\n|[ \t]*\n)*", re.MULTILINE)
+"""``__setstate__`` gives a copy what the original had."""
+
+_STORED = re.compile(rb"\.(\w+)(?:\s*:[^=\n]+)?\s*=(?!=)")
+_WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
+_COMPARED = r"\b{0}\s*==\s*[\"'](\w+)[\"']"
+_RAISED = r"AttributeError\([^)\n]*(?:\)|$)|\{{{0}(?:!r)?\}}"
+
+
+def known_members(request: Request, context: Context, snapshot: Snapshot) -> Known:
+    """The members that can stand at the cursor, and behind dots that are still to be written."""
+    if family_of(request.path) != PYTHON or context.place in _UNKNOWN_PLACES:
+        return Known()
+    scope = scope_at(context, request.path, snapshot)
+    made = (context.self_name,) if _makes_attributes(context) else ()
+    here = None
+    making = not context.before and context.receiver in made
+    if context.place is Place.MEMBER and context.receiver and not making:
+        here = _members_of_source(context.receiver, scope)
+    receivers = {}
+    for receiver in _receivers(request.text, context):
+        if (names := _members_of_source(receiver, scope)) is not None:
+            receivers[receiver] = tuple(sorted(names))
+    return Known(None if here is None else tuple(sorted(here)), receivers, made)
+
+
+def _makes_attributes(context: Context) -> bool:
+    return bool(context.self_name) and context.qualname.rpartition(".")[2] in _MAKING_ATTRIBUTES
+
+
+def _members_of_source(receiver: str, scope: Scope) -> frozenset[str] | None:
+    type_ = infer(receiver, replace(scope, fuel=Fuel()))  # one may not take what others need
+    return None if type_ is None else all_members(type_, scope)
+
+
+def _receivers(text: bytes, context: Context) -> Iterator[str]:
+    """Sources that a dot followed not far before the cursor, the nearest first."""
+    near = text[max(0, context.start - NEAR) : context.start]
+    found = dict.fromkeys((context.self_name,) if context.self_name else ())
+    for match in reversed(list(_RECEIVER.finditer(near))):
+        found.setdefault(match[1][:-1].decode("utf-8", "replace"))
+        if len(found) >= MAX_RECEIVERS:
+            break
+    yield from found
+
+
+def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
+    """The names of all that can follow a dot behind ``type_``; None where more may exist."""
+    if type_.among or type_.role is Role.FUNCTION or family_of(scope.path) != PYTHON:
+        return None
+    if not type_.local:
+        return _named_outright(type_, scope)
+    if type_.role is Role.MODULE:
+        return _of_module(type_.target, scope.snapshot)
+    own = _of_class(type_.target, type_.role, scope.snapshot)
+    if own is None:
+        return None
+    names = {each.name for each in members_of(type_, scope)} | own
+    return frozenset(name for name in names if not _hidden(name, type_, scope))
+
+
+def _hidden(name: str, type_: Type, scope: Scope) -> bool:
+    """Whether the name is private to a class that the cursor is not in."""
+    if not name.startswith("__") or name.endswith("__"):
+        return False
+    return scope.path != type_.target.path or not scope.owner
+
+
+def _named_outright(type_: Type, scope: Scope) -> frozenset[str] | None:
+    """Of what the repository does not define; what it uses of a module is there, whoever has it."""
+    if type_.role is not Role.MODULE:
+        abstract = type_.target.module in _ABSTRACT
+        return None if abstract else _outside(type_.target, type_.role)
+    names = _outside(type_.target, Role.MODULE)
+    return None if names is None else names.union(scope.snapshot.used_after(type_.name))
+
+
+def _outside(target: Target, role: Role) -> frozenset[str] | None:
+    """Of a built-in type or of the standard library."""
+    if target.module != "builtins":
+        instance, qualname = role is Role.INSTANCE, "" if role is Role.MODULE else target.qualname
+        return standard_library.members(target.module, qualname, instance=instance)
+    if target.qualname in _SAYS_NOTHING:
+        return None
+    names = frozenset(builtin_types.members(target.qualname))
+    if not names:
+        return None
+    extras = _DICT_EXTRAS if target.qualname in ("dict", "list") else ()
+    return names.union(extras, dir(type) if role is Role.CLASS else ())
+
+
+def _of_module(target: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    path = target.path or ""
+    symbols = snapshot.symbols(path)
+    if symbols is None or path.endswith("/"):  # a namespace package may go on elsewhere
+        return None
+    made = _made_by_name(target, snapshot)
+    if made is None:
+        return None
+    for imported in symbols.imports:
+        if imported.name == "*" and snapshot.resolve(path, imported).path is None:
+            return None
+    names = {member.name for member in snapshot.members(target)}
+    return standard_library.module_attributes().union(names, made, snapshot.bindings(path))
+
+
+def _made_by_name(module: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """What the module's ``__getattr__`` (PEP 562) answers to; None where that is not told by name.
+
+    That is one which compares its argument with literals, and raises AttributeError for the rest.
+    """
+    found = snapshot.lookup(module, "__getattr__")
+    definition = None if found is None else snapshot.definition(found)
+    if found is None:
+        return frozenset()
+    if definition is None or not definition.parameters or found.path is None:
+        return None
+    start, end = definition.span
+    text = source(snapshot, found.path)[definition.name_span[1] : end].decode("utf-8", "replace")
+    name = re.escape(definition.parameters[0].name)
+    body = text.partition("\n")[2]
+    rest = re.sub(_RAISED.format(name), "", re.sub(_COMPARED.format(name), "", body))
+    if start >= end or "AttributeError" not in body or re.search(rf"\b{name}\b", rest):
+        return None
+    return frozenset(re.findall(_COMPARED.format(name), body))
+
+
+def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] | None:
+    """What its classes have beyond what the index lists; None where that is not known."""
+    if any(snapshot.lookup(target, name) is not None for name in _MAKING):
+        return None
+    names = set(_GENERATED).union(dir(object), dir(type) if role is Role.CLASS else ())
+    for owner in snapshot.mro(target):
+        definition = snapshot.definition(owner)
+        if owner.path is None:
+            continue  # judged by the class that inherits from it
+        if definition is None or definition.kind is not Kind.CLASS:
+            return None
+        found = _hand_made(definition, owner, snapshot)
+        inherited = _inherited(definition, owner, role, snapshot)
+        if found is None or inherited is None:
+            return None
+        names |= found | inherited
+    return frozenset(names)
+
+
+def _hand_made(definition: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """The attributes that the class's own text sets by name; None where it sets any."""
+    added = [_added_by(each, owner, snapshot) for each in definition.decorators]
+    start, end = definition.span
+    metaclass, by_name = _read(source(snapshot, owner.path or "")[start:end])
+    if metaclass and not _plain_metaclass(metaclass, owner, snapshot):
+        return None
+    found = [*added, by_name]
+    known = [each for each in found if each is not None]
+    return frozenset().union(*known) if len(known) == len(found) else None
+
+
+def _added_by(decorator: str, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """The attributes that a decorator gives to a class; None where that is not known."""
+    dotted = decorator.partition("(")[0]
+    if _last(dotted) in _PLAIN_DECORATORS:
+        return frozenset()
+    found = snapshot.expression(owner.path or "", owner.qualname.rpartition(".")[0], dotted)
+    definition = None if found is None or found.path is None else snapshot.definition(found)
+    if definition is None or found is None or found.path is None:
+        return None
+    if definition.kind is not Kind.FUNCTION:
+        return None
+    start, end = definition.span
+    text = source(snapshot, found.path)[start:end]
+    if _WRAPPING.search(text):
+        return None
+    return frozenset(match[1].decode() for match in _STORED.finditer(text))
+
+
+@lru_cache(maxsize=1024)
+def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
+    """A class's metaclass, and the attributes it sets by name; None where it sets any."""
+    head = text.find(b":\n")
+    metaclass = _METACLASS.search(text, 0, head if head >= 0 else len(text))
+    found = list(_SET.finditer(_RESTORING.sub(b"", text)))
+    by_name = [match["name"] for match in found if match["name"] is not None]
+    whole = len(by_name) == len(found)
+    names = frozenset(name.decode() for name in by_name) if whole else None
+    return metaclass[1].decode() if metaclass else "", names
+
+
+def _plain_metaclass(name: str, owner: Target, snapshot: Snapshot) -> bool:
+    """Whether it makes classes like any other: it does nothing while a class is made."""
+    if _last(name) in _PLAIN_METACLASSES:
+        return True
+    found = snapshot.expression(owner.path or "", owner.qualname.rpartition(".")[0], name)
+    if found is None or found.path is None:
+        return False
+    making = ("__new__", "__init__", "__prepare__", *_MAKING)
+    return all(snapshot.lookup(found, each) is None for each in making)
+
+
+def _inherited(
+    definition: Definition, owner: Target, role: Role, snapshot: Snapshot
+) -> frozenset[str] | None:
+    """What the bases outside the repository bring; None where one of them is not known."""
+    names: set[str] = set()
+    for text in definition.bases:
+        dotted = TYPE_ARGUMENTS.sub("", text).strip()
+        found = snapshot.expression(owner.path or "", definition.container, dotted)
+        if found is not None and found.path is not None:
+            base = snapshot.definition(found)
+            if base is None or base.kind is not Kind.CLASS:  # made by a call, or another name
+                return None
+            continue
+        brought = _of_base(dotted, found, role)
+        if brought is None:
+            return None
+        names |= brought
+    return frozenset(names)
+
+
+def _of_base(dotted: str, found: Target | None, role: Role) -> frozenset[str] | None:
+    last = _last(dotted)
+    if last in _PLAIN_BASES or dotted == "object":
+        return frozenset()
+    if last == "NamedTuple":
+        return frozenset((*dir(tuple), *_TUPLE_EXTRAS))
+    if found is None or found.module == "builtins":
+        return _outside(Target(None, dotted, "builtins"), role)
+    return _outside(found, role)
+
+
+def _last(dotted: str) -> str:
+    return dotted.partition("(")[0].rpartition(".")[2]

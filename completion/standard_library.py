@@ -1,0 +1,118 @@
+"""What modules and classes of the standard library offer, read from the running interpreter.
+
+As :mod:`completion.builtin_types` reads built-in types: exact for this interpreter, and no helper
+process is asked. What is read is remembered, so a module is imported once; ``engine.prepare`` does
+it for the modules of a file that was just opened.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import sys
+from functools import cache
+from types import ModuleType
+
+_NOT_IMPORTED = frozenset(
+    (
+        *("__main__", "antigravity", "this", "idlelib", "turtledemo", "turtle", "tkinter"),
+        *("lib2to3", "test", "ensurepip", "distutils", "pip", "venv", "site", "sitecustomize"),
+    )
+)
+"""Modules that do something when they are imported, or that bring much along."""
+
+_DIFFERENT = frozenset(("select", "socket", "signal", "errno", "termios", "resource", "ssl"))
+"""Modules whose names differ from system to system in ways that nobody lists."""
+
+_ELSEWHERE = {
+    "sys": "getwindowsversion winver dllhandle getandroidapilevel monitoring",
+    "os": "startfile add_dll_directory O_BINARY O_NOINHERIT O_TEXT lchflags lchmod chflags",
+    "ctypes": "WinDLL windll OleDLL oledll WinError FormatError GetLastError WINFUNCTYPE HRESULT "
+    "get_last_error set_last_error",
+    "subprocess": "STARTUPINFO STARTF_USESHOWWINDOW STARTF_USESTDHANDLES SW_HIDE DETACHED_PROCESS "
+    "CREATE_NEW_CONSOLE CREATE_NEW_PROCESS_GROUP CREATE_NO_WINDOW",
+    "asyncio": "WindowsSelectorEventLoopPolicy WindowsProactorEventLoopPolicy ProactorEventLoop "
+    "IocpProactor",
+    "time": "tzset pthread_getcpuclockid",
+}
+"""Names that some modules have on other systems only (https://docs.python.org/3/library)."""
+
+_OF_MODULES = frozenset(
+    (
+        *("__name__", "__doc__", "__file__", "__path__", "__package__", "__loader__", "__spec__"),
+        *("__dict__", "__all__", "__version__", "__annotations__", "__builtins__", "__cached__"),
+    )
+)
+
+
+def module_attributes() -> frozenset[str]:
+    """What every module has, or may have without saying so."""
+    return _OF_MODULES | frozenset(dir(ModuleType))
+
+
+@cache
+def members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | None:
+    """All attributes of a module (``qualname`` empty), of a class in it, or of its instances.
+
+    None where that is not known for certain: no such module or class, or one that makes up
+    attributes when they are asked for. For instances the attributes that any code of the class's
+    module assigns to anything count too, so the answer holds more than there is, never less.
+    """
+    found = _imported(module)
+    if found is None:
+        return None
+    if not qualname:
+        return _module_members(found)
+    value: object = found
+    for part in qualname.split("."):
+        value = getattr(value, part, None)
+    return _class_members(value, instance) if isinstance(value, type) else None
+
+
+def _imported(name: str) -> ModuleType | None:
+    top = name.partition(".")[0]
+    if top not in sys.stdlib_module_names or top in _NOT_IMPORTED or name.endswith("__main__"):
+        return None
+    try:
+        return importlib.import_module(name)
+    except Exception:  # noqa: BLE001  a module of another system, or one that is switched off here
+        return None
+
+
+def _module_members(module: ModuleType) -> frozenset[str] | None:
+    if "__getattr__" in vars(module) or module.__name__ in _DIFFERENT:
+        return None
+    elsewhere = _ELSEWHERE.get(module.__name__, "").split()
+    inner = (each.name for each in pkgutil.iter_modules(getattr(module, "__path__", ())))
+    return frozenset(vars(module)) | frozenset(inner) | module_attributes() | frozenset(elsewhere)
+
+
+def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
+    names: set[str] = set()
+    for base in cls.__mro__:
+        own = vars(base)
+        if base is not object and not {"__getattr__", "__getattribute__"}.isdisjoint(own):
+            return None
+        names |= own.keys()
+        if base.__module__ != "builtins":
+            assigned = _assigned(base.__module__)
+            if assigned is None:
+                return None
+            names |= assigned
+    return frozenset(names if instance else names | set(dir(type(cls))) | set(dir(type)))
+
+
+@cache
+def _assigned(module: str) -> frozenset[str] | None:
+    """Every attribute that the module's source assigns to; none where it is not in Python."""
+    found = _imported(module)
+    if found is None:
+        return None
+    try:
+        tree = ast.parse(inspect.getsource(found))
+    except (OSError, TypeError, SyntaxError):
+        return frozenset()
+    stored = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return frozenset(node.attr for node in stored if isinstance(node.ctx, ast.Store))
