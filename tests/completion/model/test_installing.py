@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,7 +66,7 @@ def run(*arguments: str) -> Result:
 
 
 def call(**params: Any) -> messages.Call:  # noqa: ANN401
-    return messages.Call(1, {**GHOST, **params}, "s")
+    return messages.Call(1, "ghost", {**GHOST, **params}, "s")
 
 
 @pytest.mark.usefixtures("offline")
@@ -237,7 +238,7 @@ def _broken_registry(folder: Path, data: Path) -> None:
 def test_a_broken_model_gives_way_to_the_shipped_one(
     folder: Path,
     data: Path,
-    damage: Any,
+    damage: Callable[[Path, Path], None],
     why: str,
 ) -> None:
     assert run("add", str(folder), "--use").exit_code == 0
