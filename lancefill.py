@@ -1127,7 +1127,92 @@ def train_ranker(samples: tuple[Path, ...], target: Path | None, ablate: bool) -
 
 @main.group(name="model")
 def model_group() -> None:
-    """The model that ships, or one you trained, as files for others."""
+    """The models that write: what ships, and bigger ones beside it."""
+
+
+@contextmanager
+def _model_problems() -> Iterator[None]:
+    """Turn what may be wrong with a model, its files or the registry into one line."""
+    from completion.model.registry import RegistryError
+
+    try:
+        yield
+    except (RegistryError, ValueError) as error:
+        raise Problem(str(error)) from error
+
+
+@model_group.command(name="list")
+def model_list() -> None:
+    """Show the installed models; a star marks the one in use."""
+    from completion.model import registry
+    from evaluation import models
+    from evaluation.report import console
+
+    with _model_problems():
+        models.print_table(console(), registry.read())
+
+
+@model_group.command(name="add")
+@click.argument("given", metavar="NAME_OR_FOLDER")
+@click.option("--name", default="", help="What to call it; by default its name or the folder's.")
+@click.option("--revision", help="A branch, tag or commit; what it means now is kept.")
+@click.option("--family", default="", help="How to ask it, where that is not found out rightly.")
+@click.option("--eight-bits", is_flag=True, help="Read weights as one byte each, on a processor.")
+@click.option("--trust-remote-code", is_flag=True, help="RUN code that comes with the model.")
+@click.option("--use", "use_it", is_flag=True, help="Use it at once.")
+def model_add(
+    given: str, name: str, revision: str | None, family: str, eight_bits: bool,
+    trust_remote_code: bool, use_it: bool,
+) -> None:  # fmt: skip
+    """Install a causal language model of the Hugging Face hub, or of a folder, and check it.
+
+    The only command of these that opens a connection. Weights are read from safetensors and nothing
+    else; a folder is used where it is.
+
+    \b
+      lancefill model add Qwen/Qwen2.5-Coder-1.5B --use
+      lancefill model add ~/models/starcoder2-3b
+    """
+    from completion.model import registry
+    from completion.model.causal import NetworkError
+    from completion.model.downloading import DownloadError
+    from completion.model.installing import Wish, add
+    from evaluation import models
+    from evaluation.report import console
+
+    wish = Wish(given, name, revision, family, trust_remote_code, eight_bits)
+    shown = console()
+    try:
+        with _model_problems():
+            found = add(wish, shown)
+            if use_it:
+                registry.change(lambda known: known.using(found.entry.name))
+    except (NetworkError, DownloadError) as error:
+        raise Problem(str(error)) from error
+    models.print_added(shown, found, used=use_it)
+
+
+@model_group.command(name="use")
+@click.argument("name")
+def model_use(name: str) -> None:
+    """Use the model NAME from the next start of the editor on; "shipped" is the one that ships."""
+    from completion.model import registry
+
+    with _model_problems():
+        registry.change(lambda known: known.using(name))
+    click.echo(f"{name} is in use; editors take it when they start their server again")
+
+
+@model_group.command(name="remove")
+@click.argument("name")
+def model_remove(name: str) -> None:
+    """Forget the model NAME; what was downloaded is deleted, a folder of yours is not."""
+    from completion.model import registry
+
+    with _model_problems():
+        entry = registry.remove(name)
+    kept = "" if entry.downloaded else f"; {entry.folder} is left as it is"
+    click.echo(f"removed {name}{kept}")
 
 
 @model_group.command(name="export")

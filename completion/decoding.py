@@ -14,12 +14,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from completion.boundary import Boundary, boundary, in_identifier, name_log_probs
-from completion.fim import Anchor, Layout
+from completion.fim import Layout
 from completion.mixture import PRIOR, Mixed, Partner, at_cursor, behind
 from completion.model.types import State, advance
 from completion.request import NOTHING_FITS, RawGhost
@@ -53,7 +54,7 @@ class Session:
     cache: Cache
     values: list[int] = field(default_factory=list)
     states: list[int] = field(default_factory=list)
-    anchor: Anchor | None = None
+    anchor: Any = None  # what laying out the last prompt left for the next one
 
     def common(self, layout: Layout) -> int:
         """How many tokens of the layout's trunk, but its last, are cached."""

@@ -120,9 +120,11 @@ class CanonicalModel:
         self._barred: OrderedDict[tuple[int, int], Tensor] = OrderedDict()
 
     def over(self, network: Network) -> CanonicalModel:
-        """The same tokenizer and rules over another network of the same shape."""
+        """The same tokenizer and rules over another network of the same vocabulary."""
         other = copy.copy(self)
         other.network = network
+        if network.device != self.device:
+            other.device, other._barred = network.device, OrderedDict()
         return other
 
     def cache(self) -> Cache:

@@ -158,8 +158,22 @@ def _model() -> Iterator[Finding]:
     size = f"{answer['parameters'] / 1e6:.1f}M parameters"
     where = f"{answer['dtype']} on {answer['device']}"
     yield Finding(Level.FINE, "model", f"{answer['model']}, {size}, {where}")
-    yield Finding(Level.FINE, "", f"weights sha256 {answer['weights_sha256']}")
+    yield from model_findings(answer)
     yield from adapter_findings(answer["adapters"])
+
+
+def model_findings(answer: Mapping[str, Any]) -> Iterator[Finding]:
+    """Which model it is exactly, and why it is not the one that was chosen."""
+    if digest := answer.get("weights_sha256"):
+        yield Finding(Level.FINE, "", f"weights sha256 {digest}")
+    if family := answer.get("family"):
+        revision = answer.get("revision") or "a folder of yours"
+        yield Finding(Level.FINE, "", f"asked as {family}, {revision}")
+    for note in answer.get("notes", ()):
+        yield Finding(Level.NOTE, "", note)
+    if problem := answer.get("problem"):
+        remedy = "lancefill model list, then use, add or remove what it shows"
+        yield Finding(Level.PROBLEM, "", f"not the model in use: {problem}", remedy)
 
 
 def adapted_workspaces(folder: Path) -> dict[str, Path]:
@@ -186,7 +200,7 @@ def adapter_findings(adapters: Mapping[str, Mapping[str, Any]]) -> Iterator[Find
 
 async def _ask_model(adapted: Mapping[str, Path]) -> Mapping[str, Any] | str:
     """Return the model process's account of itself and of adapters, or why there is none."""
-    model = Model(model_program(Settings().device), lambda: None)
+    model = Model(model_program(Settings().device, in_use=True), lambda: None)
     model.helper.start()
     try:
         await settled(model)

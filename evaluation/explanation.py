@@ -33,7 +33,7 @@ def ask(root: Path, path: str, data: bytes, offset: int, *, ghost: bool) -> Expl
     """
 
     async def once() -> Explanation:
-        async with opened(root, settings=Settings(ghost_text=ghost)) as headless:
+        async with opened(root, settings=Settings(ghost_text=ghost), in_use=True) as headless:
             return await headless.explain(path, data, offset)
 
     return asyncio.run(once())

@@ -81,12 +81,15 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, weights: Path | None = None) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, weights: Path | None = None, *, in_use: bool = False
+) -> AsyncIterator[Running]:
     """Start the helper processes and wait for the model: the shipped one without ``weights``.
 
-    Raises AbsentModelError where ``weights``, a folder, cannot be loaded.
+    ``in_use``: the one that ``lancefill model use`` chose, as in an editor. Raises
+    AbsentModelError where ``weights``, a folder, cannot be loaded.
     """
-    program = model_program(settings.device, weights)
+    program = model_program(settings.device, weights, in_use=in_use)
     model = Model(program, lambda: None) if settings.ghost_text else None
     library = Library()
     helpers = [library.helper] + ([model.helper] if model else [])
@@ -109,9 +112,10 @@ async def opened(
     cache: Path | None = None,
     settings: Settings | None = None,
     weights: Path | None = None,
+    in_use: bool = False,
 ) -> AsyncIterator[Headless]:
     """Start the helpers, wait for the model, index ``root`` as far as its files changed."""
-    async with running(settings or Settings(), weights) as started:
+    async with running(settings or Settings(), weights, in_use=in_use) as started:
         yield await started.within(root, cache)
 
 

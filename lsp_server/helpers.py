@@ -41,9 +41,13 @@ JEDI = module("jedi", "completion.jedi_worker")
 LOADING = Reason(Code.MODEL_LOADING, "the model is being loaded")
 
 
-def model_program(device: str, weights: Path | None = None) -> Program:
-    """The model process, on ``auto``, ``cpu`` or ``cuda``, with other weights than the shipped."""
+def model_program(device: str, weights: Path | None = None, *, in_use: bool = False) -> Program:
+    """The model process, on ``auto``, ``cpu`` or ``cuda``, with other weights than the shipped.
+
+    ``in_use``: with the model that ``lancefill model use`` chose.
+    """
     arguments = ["--device", device, *(["--weights", str(weights)] if weights else [])]
+    arguments += ["--in-use"] if in_use else []
     return module("model", "completion.model.worker", *arguments, niceness=NICENESS)
 
 

@@ -442,7 +442,7 @@ class Session:
 
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None:
-            self._model = Model(model_program(self.settings.device), self._changed)
+            self._model = Model(model_program(self.settings.device, in_use=True), self._changed)
             self._model.helper.start()
 
     def _start_indexers(self) -> None:

@@ -13,14 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import torch
 
 from completion.fim import Layout
 from completion.model import families, loading
-from completion.model.causal import NetworkError
+from completion.model.adapter import AdapterError
+from completion.model.causal import CausalNetwork, NetworkError
 from completion.model.checkpoint import TOKENIZER
 from completion.model.families import Backoff, Family, Hole, Mark
 from completion.model.infilling import files_of, fitted, room_in
+from completion.model.registry import Entry
 from completion.model.types import START, State, advance
 from completion.request import Prompt
 from completion.tree import CanonicalModel, Place
@@ -68,6 +72,8 @@ class Guest:
     model: CanonicalModel
     manner: Manner
     loaded: loading.LoadedCausal
+    name: str = ""
+    revision: str = ""
     backoff: Backoff = Backoff.LINE
 
     def lay_out(self, prompt: Prompt, path: str, last: str | None) -> tuple[Layout, str]:
@@ -102,6 +108,33 @@ class Guest:
             suffix=hole.suffix,
         )
         return layout, hole.prefix
+
+    def adapted(self, folder: Path) -> NoReturn:  # noqa: ARG002
+        """Raises AdapterError: what adapters change are the shipped model's matrices."""
+        raise AdapterError("adapters belong to the shipped model, and another is in use")
+
+    def facts(self) -> dict[str, Any]:
+        """For ``info``: which model it is, how it is asked, and what is not as wished."""
+        network = self.loaded.network
+        return {
+            "device": str(network.device),
+            "dtype": str(network.dtype).removeprefix("torch."),
+            "parameters": self.loaded.parameters,
+            "model": self.name,
+            "family": self.manner.family.name,
+            "revision": self.revision,
+            "notes": [*self.manner.warnings, *self.loaded.notes],
+        }
+
+    def on_processor(self) -> Guest:
+        """The same model off the GPU."""
+        cpu = torch.device("cpu")
+        model: Any = self.loaded.network.model
+        network = CausalNetwork(
+            model.to(cpu, loading.best_dtype(cpu)), self.loaded.network.vocabulary
+        )
+        loaded = replace(self.loaded, network=network)
+        return replace(self, model=self.model.over(network), loaded=loaded)
 
 
 def _syntax(text: bytes) -> State:
@@ -155,6 +188,19 @@ def open_guest(
     )
     content: Any = Content(asked.vocabulary, asked.ends)
     return Guest(CanonicalModel(loaded.network, content, asked.ends), asked, loaded)
+
+
+def installed(entry: Entry, device: str) -> Guest:
+    """The model of the registry's entry. Raises as ``manner`` and ``open_guest`` do."""
+    asked = manner(entry.path, entry.name, entry.family)
+    found = open_guest(
+        entry.path,
+        asked,
+        device=device,
+        remote_code=entry.remote_code,
+        eight_bits=entry.eight_bits,
+    )
+    return replace(found, name=entry.name, revision=entry.revision)
 
 
 def _ids(given: object) -> list[int]:

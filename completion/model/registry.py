@@ -163,25 +163,26 @@ def change(how: Callable[[Registry], Registry]) -> Registry:
 
 def remove(name: str) -> Entry:
     """Forget a model, and delete its files if they are ours. Raises RegistryError."""
-    gone: list[Entry] = []
+    gone = read().entry(name)
+    left = change(lambda known: known.without(name))
+    delete_files(gone, left)
+    return gone
 
-    def forget(known: Registry) -> Registry:
-        gone.append(known.entry(name))
-        return known.without(name)
 
-    left = change(forget)
-    (entry,) = gone
-    ours = entry.downloaded and entry.path.parent == data_root() / MODELS
-    if ours and all(other.folder != entry.folder for other in left.models.values()):
-        try:
-            shutil.rmtree(entry.path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise RegistryError(
-                f"{name} is forgotten, but its files could not be deleted: {error}"
-            ) from error
-    return entry
+def delete_files(gone: Entry, left: Registry) -> None:
+    """Delete the files of a model that is no longer installed, if they are ours and nobody's else.
+
+    Raises RegistryError where they cannot be.
+    """
+    ours = gone.downloaded and gone.path.parent == data_root() / MODELS
+    if not ours or any(other.folder == gone.folder for other in left.models.values()):
+        return
+    try:
+        shutil.rmtree(gone.path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RegistryError(f"the files of {gone.name} could not be deleted: {error}") from error
 
 
 def _text(registry: Registry) -> str:

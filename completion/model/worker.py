@@ -1,8 +1,10 @@
 """The model process: prompts in, text and scores out.
 
-Run as ``python -I -X utf8 -m completion.model.worker [--device auto|cpu|cuda] [--weights FOLDER]``;
-it speaks ``indexing.messages`` and knows no workspace. When the weights are in memory it says
-``ready`` with what ``info`` answers; where they cannot be loaded it says ``failed`` with a
+Run as ``python -I -X utf8 -m completion.model.worker [--device auto|cpu|cuda]`` with
+``--weights FOLDER`` for a model in the format of the shipped one, or ``--in-use`` for the one that
+``lancefill model use`` chose; it speaks ``indexing.messages`` and knows no workspace. When the
+weights are in memory it says ``ready`` with what ``info`` answers. Where the chosen model cannot be
+loaded the shipped one is, and ``info`` says why; where that cannot it says ``failed`` with a
 ``message`` and answers every request with that. A newer request of a session stops the older one
 between two passes of the network.
 """
@@ -15,24 +17,25 @@ import logging
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from completion.constraint import closed, constraint
 from completion.decoding import Interrupted, Session, score_names, write
-from completion.fim import Layout, lay_out
+from completion.fim import Anchor, Layout, lay_out
 from completion.mixture import Partner
-from completion.model import adapter
-from completion.model.checkpoint import Loaded, load
+from completion.model import adapter, registry
+from completion.model.checkpoint import Loaded, load, out_of_memory
 from completion.model.quantised import quantised
 from completion.request import Known, Prompt
 from completion.rules import Rules
-from completion.tree import CanonicalModel
+from completion.tree import CanonicalModel, Network
 from indexing import messages
 from indexing.ngram_file import FILE_NAME, BrokenNgramsError
 from indexing.ngrams import NgramModel
@@ -73,14 +76,83 @@ class Adapted:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Worker:
-    """A loaded model and the sessions that talk to it; its methods answer requests."""
+class Speaker(Protocol):
+    """A loaded model as the process asks it: the shipped one, or a ``guest.Guest``."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    @property
+    def model(self) -> CanonicalModel: ...
+
+    def lay_out(self, prompt: Prompt, path: str, last: Any) -> tuple[Layout, Any]:  # noqa: ANN401
+        """The prompt's tokens, and what the session's next call gets as ``last``."""
+
+    def adapted(self, folder: Path) -> tuple[Network, Mapping[str, Any]]:
+        """The network with an adapter in it, and the adapter's facts. Raises AdapterError."""
+
+    def facts(self) -> messages.Message:
+        """For ``info``: which model it is."""
+
+    def on_processor(self) -> Speaker:
+        """The same model off the GPU."""
+
+
+class Shipped:
+    """The shipped model, or another in its format."""
+
+    def __init__(self, loaded: Loaded, model: CanonicalModel | None = None) -> None:
         self._loaded = loaded
-        self._model = CanonicalModel(quantised(loaded.model), loaded.tokenizer)
+        self.model = model or CanonicalModel(quantised(loaded.model), loaded.tokenizer)
+
+    def lay_out(
+        self,
+        prompt: Prompt,
+        path: str,  # noqa: ARG002 - this model is told no names of files
+        last: Anchor | None,
+    ) -> tuple[Layout, Anchor]:
+        """The prompt's tokens, and the anchor of the session's next prompt."""
+        return lay_out(self.model, prompt, last)
+
+    def adapted(self, folder: Path) -> tuple[Network, Mapping[str, Any]]:
+        """The network with an adapter in it, and the adapter's facts. Raises AdapterError."""
+        learnt = adapter.load(folder, self._loaded.sha256)
+        return quantised(adapter.merged(self._loaded.model, learnt)), learnt.facts
+
+    def facts(self) -> messages.Message:
+        """Name, parameters and hash."""
+        manifest = self._loaded.manifest
+        return {
+            "device": str(self._loaded.device),
+            "dtype": str(self._loaded.dtype).removeprefix("torch."),
+            "parameters": manifest.get("parameters"),
+            "model": manifest.get("name", "codefill"),
+            "weights_sha256": self._loaded.sha256,
+        }
+
+    def on_processor(self) -> Shipped:
+        """The same model off the GPU, in float32."""
+        loaded = replace(
+            self._loaded,
+            model=self._loaded.model.to("cpu", torch.float32),
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+        )
+        return Shipped(loaded, self.model.over(quantised(loaded.model)))
+
+
+class Worker:
+    """A loaded model and the sessions that talk to it; its methods answer requests.
+
+    ``problem`` says why this is not the model that was chosen.
+    """
+
+    def __init__(self, loaded: Loaded | Speaker, problem: str = "") -> None:
+        self._speaker: Speaker = Shipped(loaded) if isinstance(loaded, Loaded) else loaded
+        self._problem = problem
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
         self._adapted: OrderedDict[str, Adapted] = OrderedDict()
+
+    @property
+    def _model(self) -> CanonicalModel:
+        return self._speaker.model
 
     def handlers(self) -> dict[str, messages.Handler]:
         """The methods by their names on the wire."""
@@ -89,7 +161,7 @@ class Worker:
     def warm_up(self) -> None:
         """Do everything once, so that no person waits for what torch does the first time."""
         prompt = Prompt("# a.py\ndef f(x)\n", "\n", "import os\nos.pa")
-        layout, _ = lay_out(self._model, prompt, None)
+        layout, _ = self._speaker.lay_out(prompt, "a.py", None)
         session = Session(self._model.cache())
         known = Known(("path", "open"), {"os": ("path", "open")})
         rules = Rules(constraint(layout.before, known), closed(layout.before, layout.suffix))
@@ -98,6 +170,15 @@ class Worker:
 
     def ghost(self, call: messages.Call) -> messages.Message:
         """What the model would write at the cursor: a ``RawGhost``."""
+        with self._memory():
+            return self._ghost(call)
+
+    def score(self, call: messages.Call) -> messages.Message:
+        """``logprobs``: log P(name and then no identifier byte | prompt) of each of ``names``."""
+        with self._memory():
+            return self._score(call)
+
+    def _ghost(self, call: messages.Call) -> messages.Message:
         adapted = self._adapted_to(call.params)
         session, layout, prepared = self._prepare(call, adapted)
         most = min(_number(call.params, "max_tokens"), MAX_TOKENS)
@@ -107,8 +188,7 @@ class Worker:
         raw["timeline"] = {"prompt": round(prepared, 2), **raw["timeline"]}
         return {**raw, "adapter_problem": adapted.problem}
 
-    def score(self, call: messages.Call) -> messages.Message:
-        """``logprobs``: log P(name and then no identifier byte | prompt) of each of ``names``."""
+    def _score(self, call: messages.Call) -> messages.Message:
         names = call.params.get("names")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("names must be a list of strings")
@@ -125,15 +205,23 @@ class Worker:
 
     def info(self, call: messages.Call | None = None) -> messages.Message:  # noqa: ARG002
         """What runs here, and on what."""
-        manifest = self._loaded.manifest
-        return {
-            "device": str(self._loaded.device),
-            "dtype": str(self._loaded.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
-            "parameters": manifest.get("parameters"),
-            "model": manifest.get("name", "codefill"),
-            "weights_sha256": self._loaded.sha256,
-        }
+        facts = self._speaker.facts()
+        return {**facts, "threads": torch.get_num_threads(), "problem": self._problem}
+
+    @contextmanager
+    def _memory(self) -> Iterator[None]:
+        """Go on on the processor once the GPU's memory is used up; the call that saw it fails."""
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if self._model.device.type == "cpu" or not out_of_memory(error):
+                raise
+            self._problem = "the GPU's memory was used up: the model runs on the processor"
+            log.warning(self._problem)
+            self._sessions.clear()
+            self._adapted.clear()
+            self._speaker = self._speaker.on_processor()
+            raise RuntimeError(self._problem) from error
 
     def _adapted_to(self, params: Mapping[str, Any]) -> Adapted:
         """The model for this request; the shipped one where it names no adapter that can be used.
@@ -153,21 +241,21 @@ class Worker:
 
     def _adapt(self, folder: Path, key: str) -> Adapted:
         try:
-            learnt = adapter.load(folder, self._loaded.sha256)
-            network = quantised(adapter.merged(self._loaded.model, learnt))
+            network, facts = self._speaker.adapted(folder)
         except (adapter.AdapterError, MemoryError) as error:
             problem = str(error) or "not enough memory for the adapter"
             log.warning("going on without the repository's adapter: %s", problem)
             return Adapted(self._model, problem=problem)
-        return Adapted(self._model.over(network), key, facts=learnt.facts)
+        return Adapted(self._model.over(network), key, facts=facts)
 
     def _prepare(self, call: messages.Call, adapted: Adapted) -> tuple[Session, Layout, float]:
         """The call's session and prompt in tokens, and the milliseconds that took."""
         started = time.perf_counter()
         session = self._session(call.session or "", adapted.key)
         header, suffix, prefix = (_text(call.params, one) for one in ("header", "suffix", "prefix"))
-        layout, session.anchor = lay_out(
-            self._model, Prompt(header, suffix, prefix), session.anchor
+        path = str(call.params.get("path") or "")
+        layout, session.anchor = self._speaker.lay_out(
+            Prompt(header, suffix, prefix), path, session.anchor
         )
         return session, layout, 1000 * (time.perf_counter() - started)
 
@@ -250,13 +338,43 @@ def _text(params: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _started(device: str, weights: Path | None) -> Worker:
+def _started(device: str, weights: Path | None, *, in_use: bool = False) -> Worker:
     torch.set_num_threads(threads())
-    worker = Worker(load(weights, None if device == "auto" else device))
-    worker.warm_up()
+    worker = _chosen(device) if in_use else _warm(Worker(load(weights, _wanted(device))))
     gc.collect()
     gc.freeze()  # what is loaded stays; no collection looks at it again
     return worker
+
+
+def _warm(worker: Worker) -> Worker:
+    worker.warm_up()
+    return worker
+
+
+def _wanted(device: str) -> str | None:
+    return None if device == "auto" else device
+
+
+def _chosen(device: str) -> Worker:
+    """The model that the registry names; where it cannot be used the shipped one, and why."""
+    try:
+        entry = registry.read().chosen
+        if entry is not None:
+            return _warm(Worker(_guest(entry, device)))
+        problem = ""
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, there is another
+        problem = " ".join(str(error).split()) or type(error).__name__
+        log.warning("going on with the shipped model: %s", problem)
+    return _warm(Worker(load(None, _wanted(device)), problem))
+
+
+def _guest(entry: registry.Entry, device: str) -> Speaker:
+    """Raises what ``guest.manner`` and ``guest.open_guest`` do, and RegistryError."""
+    if problem := entry.problem():
+        raise registry.RegistryError(problem)
+    from completion.model import guest  # it loads transformers, which the shipped model does not
+
+    return guest.installed(entry, device)
 
 
 def threads() -> int:
@@ -275,13 +393,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until stdin ends."""
     parser = argparse.ArgumentParser(prog="completion.model.worker")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--weights", type=Path, default=None)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--weights", type=Path, default=None)
+    which.add_argument("--in-use", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     messages.end_with_parent()
     incoming, outgoing = messages.take_stdio()
     try:
-        worker = _started(options.device, options.weights)
+        worker = _started(options.device, options.weights, in_use=options.in_use)
         handlers = worker.handlers()
         messages.write(outgoing, {"method": "ready", "params": worker.info()})
     except Exception as error:  # noqa: BLE001

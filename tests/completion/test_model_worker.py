@@ -259,7 +259,9 @@ def test_the_named_adapter_is_used_for_text_and_for_names(weights: Path, tmp_pat
     # same as one that was asked through other networks before.
     for folder in (None, first, second, first, None):
         assert scored(folder, "s") == pytest.approx(scored(folder, "fresh"), abs=NEAR)
-    direct = adapter.merged(worker._loaded.model, adapter.load(Path(first), worker._loaded.sha256))
+    direct = adapter.merged(
+        worker._speaker._loaded.model, adapter.load(Path(first), worker._speaker._loaded.sha256)
+    )
     assert torch.equal(
         worker._adapted_to({"adapter": first}).model.network.blocks[0].qkv.weight,
         direct.blocks[0].qkv.weight,

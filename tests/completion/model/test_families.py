@@ -25,7 +25,6 @@ from completion.model.families import (
     Family,
     File,
     Hole,
-    Mark,
     backed_off,
     compose,
     detect,
@@ -40,6 +39,7 @@ from completion.model.infilling import (
     room_in,
 )
 from completion.model.prompt import format_context
+from tests.completion.model.guests import sentinels
 
 
 class Bytes:
@@ -60,13 +60,6 @@ class Bytes:
             for token in prompt.ids
         ]
         return b"".join(parts).decode() + "^" + prompt.text
-
-
-def sentinels(family: Family) -> list[str]:
-    marks = [*family.stops, *family.template, *family.file, *family.repository, *family.here]
-    texts = [piece.text for piece in marks if isinstance(piece, Mark)]
-    begin = [family.begin.text] if family.begin else []
-    return list(dict.fromkeys([*begin, *texts, *family.signs]))
 
 
 ALONE = Hole("a = 1\nb = fo", "(x)\n", "m.py")

@@ -1,0 +1,68 @@
+"""What ``lancefill model list`` shows, and what ``add`` says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from completion.model.checkpoint import MANIFEST, MODEL
+from completion.model.checkpoint import SHIPPED as FOLDER
+from completion.model.registry import SHIPPED, Entry, Registry
+
+if TYPE_CHECKING:  # it loads transformers
+    from completion.model.installing import Installed
+
+
+def print_table(console: Console, known: Registry) -> None:
+    """All models, the shipped one first, with a mark at the one in use."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    for name in ("model", "asked as", "parameters", "on disk", "revision"):
+        table.add_column(name, justify="right" if name in ("parameters", "on disk") else "left")
+    shipped = _shipped()
+    table.add_row(_mark(known.in_use is None), SHIPPED, *shipped)
+    for name, entry in sorted(known.models.items()):
+        table.add_row(_mark(known.in_use == name), name, *_cells(entry))
+    console.print(table)
+    for entry in known.models.values():
+        if problem := entry.problem():
+            console.print(Text(problem, style="yellow"), soft_wrap=True)
+
+
+def print_added(console: Console, found: Installed, *, used: bool) -> None:
+    """What was added, and how to use it."""
+    entry = found.entry
+    facts = f"{entry.family}, {entry.parameters / 1e6:,.1f}M parameters"
+    console.print(Text(f"added {entry.name}: {facts}"), soft_wrap=True)
+    for warning in found.warnings:
+        console.print(Text(f"note: {warning}", style="yellow"), soft_wrap=True)
+    if not used:
+        console.print(Text(f"to use it: lancefill model use {entry.name}"), soft_wrap=True)
+
+
+def _mark(in_use: bool) -> Text:
+    return Text("*" if in_use else "", style="bold green")
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    eight = ", eight bits" if entry.eight_bits else ""
+    revision = entry.revision[:12] or ("" if entry.downloaded else "a folder of yours")
+    return (
+        entry.family + eight,
+        f"{entry.parameters / 1e6:,.1f}M",
+        f"{entry.bytes / 1e6:,.0f} MB",
+        "gone" if entry.problem() else revision,
+    )
+
+
+def _shipped() -> tuple[str, ...]:
+    try:
+        facts = json.loads((FOLDER / MANIFEST).read_text(encoding="utf-8"))
+        size = facts["files"][MODEL]["bytes"]
+        return ("codefill", f"{facts['parameters'] / 1e6:,.1f}M", f"{size / 1e6:,.0f} MB", "")
+    except (OSError, ValueError, KeyError):
+        return ("codefill", "", "", "missing: reinstall Lancefill")
