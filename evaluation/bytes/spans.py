@@ -153,7 +153,7 @@ def _problem(blank: Blank) -> str:
     return blank.name.rpartition("/")[0]
 
 
-HEADER = ("holes", "n", "whole", "first line", "word", "pass@1", "runnable")
+HEADER = ("holes", "n", "whole", "first line", "word", "pass@1", "run")
 
 
 def table_rows(found: Sequence[Row]) -> Iterator[list[str]]:
