@@ -333,6 +333,10 @@ def _alias(definition: Definition, target: Target, scope: Scope) -> Type | None:
     if maker != "TypeVar":
         return None
     if scope.receiver is not None:
-        return instance_of(scope.receiver)
+        return _one_of_several(instance_of(scope.receiver))
     bound = next((each.value for each in value.keywords if each.arg == "bound"), None)
-    return None if bound is None else annotation(bound, inner)
+    return None if bound is None else _one_of_several(annotation(bound, inner))
+
+
+def _one_of_several(type_: Type | None) -> Type | None:
+    return None if type_ is None else replace(type_, among=True)

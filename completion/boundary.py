@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from completion.canonical import ROOT, Cover, Ids, Row
+from completion.byte_order import Ids
+from completion.canonical import ROOT, Cover, Row
 from completion.tree import CanonicalModel, TokenTree
 
 MAX_NAMES = 32

@@ -15,7 +15,7 @@ one behind a sentinel or at the very beginning.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -23,12 +23,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from completion.byte_order import ByteOrder, Ids
 from completion.merges import Merges
 from completion.pattern import character_length
 from completion.pretokens import State as Split
 from completion.vocabulary import Spelling
 
-Ids = NDArray[np.int64]
 Row = NDArray[np.bool_]
 
 START = 0
@@ -141,10 +141,7 @@ class Canonical:
         self._alone_bytes = sorted(self._bytes[token] for token in self._alone)
         self.reachable[self._alone] = True
         self.reachable[list(spelling.texts)] = True
-        written = np.flatnonzero(self.reachable).tolist()
-        pairs = sorted((self._bytes[token], token) for token in written if self._bytes[token])
-        self._sorted_bytes = [data for data, _ in pairs]
-        self._sorted_ids = np.array([token for _, token in pairs], dtype=np.int64)
+        self.order = ByteOrder(self._bytes, np.flatnonzero(self.reachable).tolist())
         self._shapes, self._shape_of = self._find_shapes()
         self._whole = [at for at, shape in enumerate(self._shapes) if not shape.lead]
         self._broken = [at for at, shape in enumerate(self._shapes) if shape.lead]
@@ -329,11 +326,11 @@ class Canonical:
     def _find_shapes(self) -> tuple[list[Shape], NDArray[np.int64]]:
         """The shapes that occur, and the shape of each token; -1 for those never written."""
         alphabet, alike = self._splitter.alphabet, self._splitter.alike
-        bodies = [_parts_of(data) for data in self._sorted_bytes]
+        bodies = [_parts_of(data) for data in self.order.table]
         texts, alone = self._spelling.texts, frozenset(self._alone)
         known: dict[Shape, int] = {}
         of = np.full(len(self._bytes), -1, dtype=np.int64)
-        for token, (lead, body, trail) in zip(self._sorted_ids.tolist(), bodies, strict=True):
+        for token, (lead, body, trail) in zip(self.order.ids.tolist(), bodies, strict=True):
             kind = TEXT if token in texts else ALONE if token in alone else ORDINARY
             shape = Shape(lead, alike.simplest(alphabet.read(body)), trail, kind)
             of[token] = known.setdefault(shape, len(known))
@@ -397,20 +394,17 @@ class Canonical:
 
     def _along(self, text: bytes, begin: int) -> tuple[list[tuple[int, int]], Ids]:
         """(end, token) of the tokens in ``text`` at ``begin``, and those that reach beyond it."""
-        table = self._sorted_bytes
-        low, high = 0, len(table)
+        order = self.order
+        among = order.everything
         found: list[tuple[int, int]] = []
         for end in range(begin + 1, len(text) + 1):
-            width = end - begin
-            part = text[begin:end]
-            low = bisect_left(table, part, low, high)
-            high = bisect_right(table, part, low, high, key=lambda one: one[:width])
-            if low == high:
-                return found, self._sorted_ids[:0]
-            while low < high and len(table[low]) == width:
-                found.append((end, int(self._sorted_ids[low])))
-                low += 1
-        return found, self._sorted_ids[low:high]
+            among = order.narrowed(among, text[end - 1 : end])
+            complete = order.complete(among)
+            found += [(end, token) for token in order.ids[complete.low : complete.high].tolist()]
+            if among.low == among.high:
+                return found, order.ids[:0]
+            among = order.longer(among)
+        return found, order.ids[among.low : among.high]
 
     def settled(self, text: bytes, keep: int, ids: list[int]) -> tuple[int, int]:
         """How much of ``text`` no further typing changes: (tokens of it, bytes of it).
@@ -447,7 +441,7 @@ class Canonical:
     def _inside(self) -> Row:
         """(256, 256) the pairs of bytes that stand side by side in some token."""
         pairs = np.zeros((256, 256), dtype=np.bool_)
-        for data in self._sorted_bytes:
+        for data in self.order.table:
             numbers = np.frombuffer(data, dtype=np.uint8)
             pairs[numbers[:-1], numbers[1:]] = True
         return pairs

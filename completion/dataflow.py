@@ -39,6 +39,18 @@ from completion.scope import Binding, How
 from indexing.resolve import Target
 from indexing.symbols import Definition, Kind, Parameter
 
+MAX_ASSIGNMENTS = 4
+"""So many assignments to one attribute are looked at."""
+
+_TRANSPARENT = frozenset(
+    (
+        *("classmethod", "staticmethod", "abstractmethod", "property", "cached_property"),
+        *("override", "overload", "final", "cache", "lru_cache", "wraps", "fixture"),
+        *("contextmanager", "asynccontextmanager", "abstractproperty", "deprecated"),
+    )
+)
+"""Decorators behind which a function gives what it says."""
+
 
 def infer(source: str, scope: Scope) -> Type | None:
     """What the expression ``source`` is; None where that is not known or it is no expression."""
@@ -88,7 +100,10 @@ def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Typ
     inner = scope.at(target, receiver)
     if kind is Kind.PROPERTY:
         return _returned(definitions[0], inner)
-    return first_known(_attribute_value(each, inner) for each in definitions)
+    known = [_attribute_value(each, inner) for each in definitions[:MAX_ASSIGNMENTS]]
+    found = first_known(known)
+    several = {each for each in known if each is not None} - {found}
+    return replace(found, among=True) if found is not None and several else found
 
 
 # Expressions
@@ -288,6 +303,13 @@ def _from_notation(node: ast.expr, receiver: Type | None) -> Type | None:
 
 
 def _returned(definition: Definition, inner: Scope) -> Type | None:
+    found = _said_or_read(definition, inner)
+    names = (each.partition("(")[0].rpartition(".")[2] for each in definition.decorators)
+    opaque = any(name not in _TRANSPARENT for name in names)
+    return replace(found, among=True) if found is not None and opaque else found
+
+
+def _said_or_read(definition: Definition, inner: Scope) -> Type | None:
     if definition.returns:
         return known_by(annotated(definition.returns, inner), Tie.RETURNED)
     read = _read(definition, inner)
@@ -309,12 +331,12 @@ def _read(function: Definition, inner: Scope) -> Type | None:
     static = "staticmethod" in function.decorators
     self_name = first if inner.owner and not static else ""
     found = results(inner.snapshot, inner.path, function)
-    known = [
-        type_
-        for each in found
-        if (type_ := infer(each.expression, _inside(inner, each.bindings, self_name))) is not None
-    ]
+    given = [each for each in found if each.expression != "None"]
+    types = [infer(each.expression, _inside(inner, each.bindings, self_name)) for each in given]
+    known = [type_ for type_ in types if type_ is not None]
     result = next((type_ for type_ in known if type_.local), first_known(known))
+    if result is not None and len(set(types)) > 1:
+        result = replace(result, among=True)
     if found and found[0].yields:
         return builtin("Generator", result)
     return known_by(result, Tie.READ)
@@ -505,7 +527,8 @@ _CALLS: dict[str, Callable[[Sequence[ast.expr], Scope], Type | None]] = {
     "anext": _next,
     "iter": _same,
     "list": _listed,
-    "set": _listed,
+    "set": lambda arguments, scope: builtin("set", _next(arguments, scope)),
+    "frozenset": lambda arguments, scope: builtin("frozenset", _next(arguments, scope)),
     "sorted": _listed,
     "reversed": _listed,
     "enumerate": _enumerated,

@@ -2,10 +2,10 @@
 
 Greedy over texts, not over tokens: the likeliest leaves of the boundary go on side by side until
 each has finished its pre-token, and the likeliest finished one wins; from there on the likeliest
-token wins. Every distribution is over canonical continuations only, restricted to what may be
-written where that is known (``constraint.py``), and mixed with the
-repository's n-gram where there is one (``mixture.py``). The deadline and a cancellation are seen
-between any two passes of the network; the cache stays valid whatever happens.
+token wins. Every distribution is over canonical continuations only, held to what may be written
+(``rules.py``), and mixed with the repository's n-gram where there is one (``mixture.py``). The
+deadline and a cancellation are seen between any two passes of the network; the cache stays valid
+whatever happens.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from completion.boundary import Boundary, boundary, in_identifier, name_log_probs
-from completion.constraint import Closed, Constraint, Vocabulary, vocabulary_of
 from completion.fim import Layout
 from completion.mixture import PRIOR, Mixed, Partner, at_cursor, behind
 from completion.model.types import State, advance
 from completion.request import NOTHING_FITS, RawGhost
+from completion.rules import FREE, Rules
 from completion.tree import Cache, CanonicalModel, Place, TokenTree
 
 CHUNK = 128
@@ -73,14 +71,6 @@ class Session:
         self.states.extend(states)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What may be written, and where what stands behind the cursor ends it; None: no rule."""
-
-    constraint: Constraint | None = None
-    closed: Closed | None = None
-
-
 @dataclass(slots=True)
 class _Draft:
     """A continuation in the making: ``node`` is its last scored token or what it stands behind."""
@@ -114,49 +104,12 @@ class _Writing:
     partner: Partner | None
     rules: Rules
 
-    def leaves(self, found: Boundary, syntax: State) -> Boundary | None:
-        """The leaves that may be written, renormalised; None where there are none."""
-        constraint = self.rules.constraint
-        if constraint is None:
-            return found
-        kept = torch.ones_like(found.log_probs, dtype=torch.bool)
-        for node, overlap in found.overlap.items():
-            rows = found.nodes == node
-            tokens = found.tokens[rows].cpu().numpy()
-            allowed = constraint.leaves(self._vocabulary, tokens, overlap, code=_is_code(syntax))
-            if allowed is not None:
-                kept[rows] = torch.from_numpy(allowed).to(kept.device)
-        held = _held(found.log_probs, kept)
-        return None if held is None else replace(found, log_probs=held)
-
     def behind(self, own: Tensor, draft: _Draft, syntax: State) -> Mixed | None:
         """The row behind a draft that stands at ``syntax``; None where nothing may follow."""
-        constraint = self.rules.constraint
-        allowed: NDArray[np.bool_] | None = None
-        if constraint is not None:
-            allowed = constraint.row(self._vocabulary, draft.data, code=_is_code(syntax))
-        if allowed is not None:
-            held = _held(own, torch.from_numpy(allowed).to(own.device))
-            if held is None:
-                return None
-            own = held
-        return behind(own, draft.data, syntax, draft.odds, self.partner)
-
-    @property
-    def _vocabulary(self) -> Vocabulary:
-        return vocabulary_of(self.model.tokenizer)
-
-
-def _held(log_probs: Tensor, kept: Tensor) -> Tensor | None:
-    """Log-probabilities given that it is one of those kept; None where none of them can be."""
-    held = log_probs.masked_fill(~kept, -math.inf)
-    total = held.logsumexp(dim=0)
-    return None if float(total) == -math.inf else held - total
-
-
-def _is_code(syntax: State) -> bool:
-    """Whether a lexeme of code may begin or go on at ``syntax``."""
-    return not (syntax.literal or syntax.outer or syntax.pending[-1:] in (b"'", b'"'))
+        held = self.rules.row(own, self.model.tokenizer, draft.data, syntax)
+        if held is None:
+            return None
+        return behind(held, draft.data, syntax, draft.odds, self.partner)
 
 
 def write(
@@ -166,7 +119,7 @@ def write(
     max_tokens: int,
     interrupted: Interrupted,
     partner: Partner | None = None,
-    rules: Rules = Rules(),
+    rules: Rules = FREE,
 ) -> RawGhost:
     """What the model would write at the cursor: up to the end of the logical line.
 
@@ -253,7 +206,7 @@ def read(
 def _best_branch(tree: TokenTree, every: Boundary, writing: _Writing) -> _Draft:
     """The likeliest of the likeliest leaves, once each has finished its pre-token."""
     here = tree.places[every.end].syntax
-    found = writing.leaves(every, here)
+    found = writing.rules.leaves(every, tree.model.tokenizer, here)
     if found is None:
         return _Draft(every.end, stop=NOTHING_FITS)
     row = at_cursor(found, here, writing.partner)
@@ -330,10 +283,9 @@ def _take(
     draft.odds = row.odds_behind(index)
     data = writing.model.tokenizer.token_bytes[token][overlap:]
     ended, stop = (0, "end") if token in writing.model.ends else (_line_end(syntax, data), "line")
-    if writing.rules.closed is not None:
-        before = writing.rules.closed.end(draft.data, data, syntax)
-        if before is not None and (ended is None or before < ended):
-            ended, stop = before, "closed"
+    before = writing.rules.end(draft.data, data, syntax)
+    if before is not None and (ended is None or before < ended):
+        ended, stop = before, "closed"
     draft.log_prob += log_prob
     draft.log_probs.append(log_prob)
     draft.count += 1

@@ -24,7 +24,7 @@ from completion.cardinal import is_cardinal
 from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
 from completion.languages import language_for
-from completion.membership import known_members
+from completion.membership import known_members, read_ahead
 from completion.naming import known_part
 from completion.presenting import present, present_answers
 from completion.prompting import prompt
@@ -182,6 +182,7 @@ def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
         snapshot.bindings(path)
         snapshot.importers("")
         snapshot.use_counts(())
+        read_ahead(path, snapshot)
         if snapshot.ngrams is not None:
             snapshot.ngrams.with_buffer(path, text)
     except Exception as error:  # noqa: BLE001  the popup will meet it again and answer

@@ -40,7 +40,8 @@ _MAKING_ATTRIBUTES |= frozenset(("__setstate__", "setUp", "setup_method", "setup
 _UNKNOWN_PLACES = frozenset((Place.STRING, Place.COMMENT, Place.MODULE, Place.IMPORTED))
 
 _PLAIN_BASES = frozenset(("ABC", "Protocol", "Generic"))
-"""Base classes that add no attribute beyond those of every object."""
+_PLAIN_MODULES = frozenset(("abc", "typing", "typing_extensions"))
+"""Base classes that add no attribute beyond those of every object, and where they are from."""
 
 _PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
 
@@ -78,10 +79,12 @@ _SET = re.compile(
     rb"\bsetattr\(\s*\w+\s*,\s*(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote))?"
     rb"|\b(?:self|cls)\.__dict__(?:\.update\b|\[|\s*=)|\bvars\((?:self|cls)\)|\blocals\(\)\s*\["
 )
-_RESTORING = re.compile(rb"^([ \t]+)def __setstate__\b.*\n(?:\1[ \t]+.*\n|[ \t]*\n)*", re.MULTILINE)
+_RESTORING = re.compile(
+    rb"^([ \t]+)def __setstate__\b.*(?:\n(?:\1[ \t]+.*|[ \t]*$))*", re.MULTILINE
+)
 """``__setstate__`` gives a copy what the original had."""
 
-_STORED = re.compile(rb"\.(\w+)(?:\s*:[^=\n]+)?\s*=(?!=)")
+_STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
 _COMPARED = r"\b{0}\s*==\s*[\"'](\w+)[\"']"
 _RAISED = r"AttributeError\([^)\n]*(?:\)|$)|\{{{0}(?:!r)?\}}"
@@ -102,6 +105,15 @@ def known_members(request: Request, context: Context, snapshot: Snapshot) -> Kno
         if (names := _members_of_source(receiver, scope)) is not None:
             receivers[receiver] = tuple(sorted(names))
     return Known(None if here is None else tuple(sorted(here)), receivers, made)
+
+
+def read_ahead(path: str, snapshot: Snapshot) -> None:
+    """Read the modules of the standard library that the file ``path`` imports."""
+    if family_of(path) != PYTHON:
+        return
+    for target in snapshot.bindings(path).values():
+        if target.path is None:
+            standard_library.members(target.module, "", instance=False)
 
 
 def _makes_attributes(context: Context) -> bool:
@@ -126,10 +138,12 @@ def _receivers(text: bytes, context: Context) -> Iterator[str]:
 
 def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     """The names of all that can follow a dot behind ``type_``; None where more may exist."""
-    if type_.among or type_.role is Role.FUNCTION or family_of(scope.path) != PYTHON:
+    if type_.among or family_of(scope.path) != PYTHON:
         return None
     if not type_.local:
         return _named_outright(type_, scope)
+    if type_.role is Role.FUNCTION:
+        return None
     if type_.role is Role.MODULE:
         return _of_module(type_.target, scope.snapshot)
     own = _of_class(type_.target, type_.role, scope.snapshot)
@@ -148,10 +162,12 @@ def _hidden(name: str, type_: Type, scope: Scope) -> bool:
 
 def _named_outright(type_: Type, scope: Scope) -> frozenset[str] | None:
     """Of what the repository does not define; what it uses of a module is there, whoever has it."""
-    if type_.role is not Role.MODULE:
+    if type_.role is Role.INSTANCE or type_.target.module == "builtins":
         abstract = type_.target.module in _ABSTRACT
         return None if abstract else _outside(type_.target, type_.role)
-    names = _outside(type_.target, Role.MODULE)
+    if type_.receiver is not None:
+        return None
+    names = _outside(type_.target, type_.role)  # what passes for a function may be ``os.path``
     return None if names is None else names.union(scope.snapshot.used_after(type_.name))
 
 
@@ -225,7 +241,7 @@ def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] 
 
 
 def _hand_made(definition: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
-    """The attributes that the class's own text sets by name; None where it sets any."""
+    """The attributes that the class's own text sets, on whatever; None where it sets any."""
     added = [_added_by(each, owner, snapshot) for each in definition.decorators]
     start, end = definition.span
     metaclass, by_name = _read(source(snapshot, owner.path or "")[start:end])
@@ -256,13 +272,14 @@ def _added_by(decorator: str, owner: Target, snapshot: Snapshot) -> frozenset[st
 
 @lru_cache(maxsize=1024)
 def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
-    """A class's metaclass, and the attributes it sets by name; None where it sets any."""
+    """A class's metaclass, and the attributes it sets on anything; None where it sets any."""
     head = text.find(b":\n")
     metaclass = _METACLASS.search(text, 0, head if head >= 0 else len(text))
     found = list(_SET.finditer(_RESTORING.sub(b"", text)))
     by_name = [match["name"] for match in found if match["name"] is not None]
     whole = len(by_name) == len(found)
-    names = frozenset(name.decode() for name in by_name) if whole else None
+    by_name += [match[1] for match in _STORED.finditer(text)]
+    names = frozenset(name.decode("utf-8", "replace") for name in by_name) if whole else None
     return metaclass[1].decode() if metaclass else "", names
 
 
@@ -299,7 +316,9 @@ def _inherited(
 
 def _of_base(dotted: str, found: Target | None, role: Role) -> frozenset[str] | None:
     last = _last(dotted)
-    if last in _PLAIN_BASES or dotted == "object":
+    if dotted == "object":
+        return frozenset()
+    if last in _PLAIN_BASES and found is not None and found.module in _PLAIN_MODULES:
         return frozenset()
     if last == "NamedTuple":
         return frozenset((*dir(tuple), *_TUPLE_EXTRAS))

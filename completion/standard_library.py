@@ -7,10 +7,10 @@ it for the modules of a file that was just opened.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 from functools import cache
 from types import ModuleType
@@ -52,9 +52,12 @@ def module_attributes() -> frozenset[str]:
     return _OF_MODULES | frozenset(dir(ModuleType))
 
 
+_STORED = re.compile(r"\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)")
+
+
 @cache
 def members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | None:
-    """All attributes of a module (``qualname`` empty), of a class in it, or of its instances.
+    """All attributes of a module (``qualname`` empty), of a class or module in it, or of instances.
 
     None where that is not known for certain: no such module or class, or one that makes up
     attributes when they are asked for. For instances the attributes that any code of the class's
@@ -68,6 +71,8 @@ def members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | N
     value: object = found
     for part in qualname.split("."):
         value = getattr(value, part, None)
+    if isinstance(value, ModuleType):
+        return _module_members(value)
     return _class_members(value, instance) if isinstance(value, type) else None
 
 
@@ -106,13 +111,15 @@ def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
 
 @cache
 def _assigned(module: str) -> frozenset[str] | None:
-    """Every attribute that the module's source assigns to; none where it is not in Python."""
+    """Every attribute that the module's source assigns to, and all on ``self``.
+
+    None of them where the source is not Python; None where there is no such module.
+    """
     found = _imported(module)
     if found is None:
         return None
     try:
-        tree = ast.parse(inspect.getsource(found))
-    except (OSError, TypeError, SyntaxError):
+        source = inspect.getsource(found)
+    except (OSError, TypeError):
         return frozenset()
-    stored = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
-    return frozenset(node.attr for node in stored if isinstance(node.ctx, ast.Store))
+    return frozenset(own or other for own, other in _STORED.findall(source))

@@ -46,11 +46,10 @@ from evaluation.apieval import Source
 from evaluation.cuts import Cut, Place
 from evaluation.headless import Headless, opened
 from evaluation.statistics import mean, rate, spread
-from evaluation.workspaces import cut_copy, read_sources, rounds
+from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
 
-HELD, FREE = ARMS = ("held to members", "not held")
-PER_FILE = 4
+HELD, FREE = ARMS = ("held", "not held")
 
 
 @dataclass(slots=True)
@@ -112,7 +111,7 @@ class Dotted:
 
 
 def sample(files: Mapping[str, bytes], count: int, seed: int) -> list[Cut]:
-    """Return up to ``count`` cuts behind dots, at most `PER_FILE` in one file, one in a line."""
+    """Return up to ``count`` cuts behind dots, at most `cuts.PER_FILE` in a file, one in a line."""
     drawn = random.Random(seed)
     paths = sorted(files)
     drawn.shuffle(paths)
@@ -122,7 +121,7 @@ def sample(files: Mapping[str, bytes], count: int, seed: int) -> list[Cut]:
         spans = list(_dots(data))
         drawn.shuffle(spans)
         by_line = {cuts.line_start(data, span[0]): span for span in spans}
-        chosen = list(by_line.values())[: min(PER_FILE, count - len(found))]
+        chosen = list(by_line.values())[: min(cuts.PER_FILE, count - len(found))]
         found += [cuts.cut_at(path, data, span[0], Place.DOT, span) for span in chosen]
     return sorted(found, key=lambda cut: (cut.path, cut.offset))
 
@@ -169,32 +168,36 @@ def write_all(
 ) -> list[Dotted]:
     """Ask both arms at every cut of a repository, in copies that do not hold the answers."""
     written: list[Dotted] = []
-    for one_round in rounds(sampled, lambda cut: cut):
+    for number, one_round in enumerate(rounds(sampled, lambda cut: cut)):
+        arms = ARMS if number % 2 else ARMS[::-1]  # the first one finds nothing warm
         with cut_copy(source.root, one_round) as workspace:
-            asking = _all(
-                source.title, workspace.root, workspace.cache, one_round, settings, done, weights
-            )
-            written += asyncio.run(asking)
+            asking = _Asking(source.title, workspace, settings, done, weights)
+            written += asyncio.run(asking.all(one_round, arms))
     return written
 
 
-async def _all(
-    title: str,
-    root: Path,
-    cache: Path,
-    sampled: Sequence[Cut],
-    settings: Settings,
-    done: Callable[[], None],
-    weights: Path | None,
-) -> list[Dotted]:
-    written = []
-    async with opened(root, cache=cache, settings=settings, weights=weights) as headless:
-        # Arm by arm, so that no arm finds the prompt of the same cut in the model's cache.
-        for arm, cut in itertools.product(ARMS, sampled):
-            written.append(await _write(headless, title, arm, cut, (root / cut.path).read_bytes()))
-            headless.index.forget(cut.path)
-            done()
-    return written
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One round: the workspace that its cuts are asked in."""
+
+    title: str
+    workspace: Workspace
+    settings: Settings
+    done: Callable[[], None]
+    weights: Path | None
+
+    async def all(self, sampled: Sequence[Cut], arms: Sequence[str]) -> list[Dotted]:
+        root, cache, written = self.workspace.root, self.workspace.cache, []
+        async with opened(
+            root, cache=cache, settings=self.settings, weights=self.weights
+        ) as headless:
+            # Arm by arm, so that no arm finds the prompt of the same cut in the model's cache.
+            for arm, cut in itertools.product(arms, sampled):
+                data = (root / cut.path).read_bytes()
+                written.append(await _write(headless, self.title, arm, cut, data))
+                headless.index.forget(cut.path)
+                self.done()
+        return written
 
 
 async def _write(headless: Headless, title: str, arm: str, cut: Cut, data: bytes) -> Dotted:
@@ -286,7 +289,7 @@ def _quality(written: Sequence[Dotted]) -> dict[str, Any]:
 
 
 def _table(written: Sequence[Dotted]) -> Table:
-    header = ("", "n", "known", "written, not there", "shown, not there", "name right", "p50/p95")
+    header = ("", "n", "of dots", "written, none", "shown, none", "name right", "p50/p95 ms")
     rows = []
     for title in (*sorted({one.repository for one in written}), ""):
         of_title = [one for one in written if title in ("", one.repository)]
@@ -294,16 +297,16 @@ def _table(written: Sequence[Dotted]) -> Table:
             for known in (True, False):
                 some = [one for one in of_title if one.arm == arm and one.known is known]
                 whole = sum(one.arm == arm for one in of_title)
-                rows.append(_row(f"{title or 'all'}, {arm}", some, whole, known=known))
+                name = f"{title.partition(' ')[0] or 'all'}, {arm}, {'' if known else 'not '}known"
+                rows.append(_row(name, some, whole))
     return report.table("Members behind dots", header, rows)
 
 
-def _row(name: str, written: Sequence[Dotted], whole: int, *, known: bool) -> list[str]:
+def _row(name: str, written: Sequence[Dotted], whole: int) -> list[str]:
     count = len(written)
     shares = [
         str(rate(sum(getattr(one, field) for one in written), count))
         for field in ("missing", "shown_missing", "right")
     ]
     ms = spread([one.ms for one in written])
-    told = str(rate(count, whole)) if known else "not known"
-    return [name, str(count), told, *shares, f"{ms.p50:.0f}/{ms.p95:.0f} ms"]
+    return [name, str(count), f"{count / whole:.0%}", *shares, f"{ms.p50:.0f}/{ms.p95:.0f}"]

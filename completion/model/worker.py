@@ -27,13 +27,14 @@ from typing import Any, Protocol
 import torch
 
 from completion.constraint import closed, constraint
-from completion.decoding import Interrupted, Rules, Session, score_names, write
+from completion.decoding import Interrupted, Session, score_names, write
 from completion.fim import Anchor, Layout, lay_out
 from completion.mixture import Partner
 from completion.model import adapter, registry
 from completion.model.checkpoint import Loaded, load, out_of_memory
 from completion.model.quantised import quantised
 from completion.request import Known, Prompt
+from completion.rules import Rules
 from completion.tree import CanonicalModel, Network
 from indexing import messages
 from indexing.ngram_file import FILE_NAME, BrokenNgramsError
@@ -298,7 +299,7 @@ def _open_ngrams(folder: str, stamp: int) -> NgramModel:  # noqa: ARG001 - anoth
 
 def _rules(params: Mapping[str, Any], layout: Layout) -> Rules:
     """What the request says may be written. Raises ValueError where it is no such thing."""
-    told = params.get("known") or {}
+    told = params.get("known", {})
     if not isinstance(told, dict) or not set(told) <= {each.name for each in fields(Known)}:
         raise ValueError("known must be an object of here, receivers and made")
     known = Known(**told)

@@ -274,6 +274,12 @@ def _sorted(tokenizer: Tokenizer) -> tuple[list[bytes], Tensor]:
     return [data for data, _ in pairs], torch.tensor([token for _, token in pairs])
 
 
+def leading_identifier(text: bytes) -> bytes:
+    """The bytes of an identifier that a text begins with."""
+    end = next((at for at, byte in enumerate(text) if not in_identifier(byte)), len(text))
+    return text[:end]
+
+
 def next_byte(leaves: Boundary, tokenizer: Tokenizer) -> NDArray[np.float64]:
     """(257,) log-probabilities of the first byte behind the cursor."""
     found = np.full(257, -np.inf)

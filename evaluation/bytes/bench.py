@@ -44,12 +44,15 @@ class Counted(CanonicalModel):
 
 
 class Plain(Counted):
-    """The network as it was trained: any token may follow any other."""
+    """The network as it was trained: any token may follow any other, but for the sentinels that
+    open parts of a prompt."""
 
     def log_probs(self, hidden: Tensor, places: Sequence[Place]) -> Tensor:  # noqa: ARG002
         """(N, width) hidden states to (N, V) log-probabilities, without the rules, counted."""
         self.passes += 1
         logits = self.network.heads(hidden).value_logits
+        one = self.tokenizer
+        logits[:, [one.pad, one.context, one.suffix, one.prefix]] = -torch.inf
         return logits.log_softmax(dim=-1)
 
 

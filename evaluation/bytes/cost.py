@@ -188,6 +188,9 @@ def goals(found: Sequence[Row]) -> dict[str, Any]:
     peers = [one for name, one in every.items() if name.startswith(genlm.NAME)]
     return {
         f"extra passes <= {GOAL_PASSES}": ours.passes.value <= GOAL_PASSES,
+        f"extra passes <= {GOAL_PASSES}, with branches": (
+            every[OURS_BRANCHES].passes.value <= GOAL_PASSES
+        ),
         "no extra pass, no extra node at stable boundaries": (
             all(one.passes.value == 0 and one.nodes.value == 0 for one in stable)
             if stable

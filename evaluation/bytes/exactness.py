@@ -294,8 +294,12 @@ def sampling(tests: Sequence[float]) -> dict[str, Any]:
 def goals(found: Sequence[Row], tests: Sequence[float]) -> dict[str, bool | None]:
     """What is to be reached, and whether it is."""
     (ours,) = (one for one in found if one.arm == OURS)
+    peers = [one for one in found if one.arm.startswith(genlm.NAME)]
     return {
         f"error in log P <= {GOAL}": ours.text_max is not None
         and max(ours.text_max, ours.next_max) <= GOAL,
+        f"no less exact than {genlm.NAME}": (
+            all((ours.text_max or 0.0) <= (one.text_max or 0.0) for one in peers) if peers else None
+        ),
         "samples pass a chi-squared test": bool(sampling(tests)["passed"]) if tests else None,
     }

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ def install() -> None:
         capture_output=True, text=True, timeout=INSTALL_S, check=False,
     )  # fmt: skip
     if done.returncode:
+        shutil.rmtree(folder(), ignore_errors=True)
         last = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
         raise PeerError(f"genlm-bytes cannot be installed: {last}")
 

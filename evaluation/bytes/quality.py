@@ -15,7 +15,7 @@ from typing import Any
 
 from completion.boundary import in_identifier
 from evaluation.bytes import genlm
-from evaluation.bytes.arms import LINE_TOKENS, NONE, OURS, OURS_BRANCHES, Arm
+from evaluation.bytes.arms import LINE_TOKENS, NONE, OURS, OURS_BRANCHES, Arm, leading_identifier
 from evaluation.bytes.bench import Bench
 from evaluation.bytes.figures import by_group, share, signed
 from evaluation.bytes.healing import TOKEN_HEALING
@@ -73,7 +73,7 @@ def _at_offsets(
                 arm=arm.name,
                 identifier=identifier,
                 offset=offset,
-                token=text is not None and _identifier(text) == rest,
+                token=text is not None and leading_identifier(text) == rest,
                 line=None if by_byte else text is not None and _line(text) == _line(found.rest),
                 log_prob=arm.log_prob(at, rest),
                 text="" if text is None else text.decode(errors="replace"),
@@ -87,11 +87,6 @@ def _ends_line(text: bytes) -> bool:
 
 def _ends_identifier(text: bytes) -> bool:
     return not all(map(in_identifier, text))
-
-
-def _identifier(text: bytes) -> bytes:
-    end = next((at for at, byte in enumerate(text) if not in_identifier(byte)), len(text))
-    return text[:end]
 
 
 def _line(text: bytes) -> bytes:

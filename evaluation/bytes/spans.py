@@ -15,9 +15,10 @@ from completion.prompting import SUFFIX_BYTES
 from completion.request import Prompt
 from evaluation import freely, sandbox
 from evaluation.blanks import KINDS, Blank, sample
-from evaluation.bytes.arms import Arm
+from evaluation.bytes.arms import Arm, leading_identifier
 from evaluation.bytes.bench import Bench
 from evaluation.bytes.figures import by_group, share
+from evaluation.infilling import first_line
 from evaluation.statistics import Mean
 
 SET = "random-span"
@@ -26,13 +27,19 @@ INSIDE, EDGE = "inside an identifier", "at edges"
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """One hole filled by one arm; ``passed`` is None where no test was run."""
+    """One hole filled by one arm.
+
+    ``word``: the identifier that the hole begins in goes on and ends as it truly does; None where
+    it begins in none. ``passed`` is None where no test was run.
+    """
 
     arm: str
     blank: Blank
     inside: bool
     text: str
     whole: bool
+    line: bool
+    word: bool | None
     passed: bool | None
 
 
@@ -69,10 +76,25 @@ def fill(
             written = arm.write(at, _never, freely.BUDGET) or b""
             text = written.decode(errors="ignore")
             passed = sandbox.run(blank.program(text)).passed if runnable else None
-            whole = text.rstrip() == blank.truth.rstrip()
-            found.append(Filled(arm.name, blank, is_inside(blank), text, whole, passed))
+            found.append(_judged(arm.name, blank, text, passed=passed))
         done()
     return found
+
+
+def _judged(arm: str, blank: Blank, text: str, *, passed: bool | None) -> Filled:
+    begins_inside = _joined(blank.before.encode()[-1:], blank.truth.encode()[:1])
+    # What follows the hole may belong to the identifier, too.
+    words = [leading_identifier((each + blank.after).encode()) for each in (text, blank.truth)]
+    return Filled(
+        arm=arm,
+        blank=blank,
+        inside=is_inside(blank),
+        text=text,
+        whole=text.rstrip() == blank.truth.rstrip(),
+        line=first_line(text) == first_line(blank.truth),
+        word=words[0] == words[1] if begins_inside else None,
+        passed=passed,
+    )
 
 
 def _never(_: bytes) -> bool:
@@ -88,6 +110,8 @@ class Row:
     part: str
     n: int
     whole: Mean
+    line: Mean
+    word: Mean | None
     passed: Mean | None
     runnable: int
 
@@ -110,11 +134,14 @@ def rows(filled: Sequence[Filled]) -> list[Row]:
 
 def _row(arm: str, part: str, chosen: Sequence[Filled]) -> Row:
     tested = [(_problem(one.blank), float(one.passed)) for one in chosen if one.passed is not None]
+    words = [(_problem(one.blank), float(one.word)) for one in chosen if one.word is not None]
     return Row(
         arm=arm,
         part=part,
         n=len(chosen),
         whole=by_group((_problem(one.blank), float(one.whole)) for one in chosen),
+        line=by_group((_problem(one.blank), float(one.line)) for one in chosen),
+        word=by_group(words) if words else None,
         passed=by_group(tested) if tested else None,
         runnable=len(tested),
     )
@@ -125,7 +152,7 @@ def _problem(blank: Blank) -> str:
     return blank.name.rpartition("/")[0]
 
 
-HEADER = ("random spans", "n", "whole", "pass@1", "runnable")
+HEADER = ("random spans", "n", "whole", "first line", "word", "pass@1", "runnable")
 
 
 def table_rows(found: Sequence[Row]) -> Iterator[list[str]]:
@@ -135,6 +162,8 @@ def table_rows(found: Sequence[Row]) -> Iterator[list[str]]:
             f"{one.part}: {one.arm}",
             str(one.n),
             share(one.whole),
+            share(one.line),
+            "-" if one.word is None else share(one.word),
             "not run" if one.passed is None else share(one.passed),
             str(one.runnable),
         ]

@@ -693,7 +693,7 @@ async def test_a_models_reason_is_passed_on(tmp_path: Path) -> None:
         ("fetch(1).address.two_lines()", "fetch(1).address"),
         ("new_attribute = 3", "new_attribute = 3"),
         ("url.upper().whatever()", "url.upper()"),
-        ("given().whatever()", "given().whatever()"),
+        ("fetch(given().whatever())", "fetch(given().whatever())"),
         ("disk.load('client.nothing')", "disk.load('client.nothing')"),
     ],
 )

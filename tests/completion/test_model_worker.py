@@ -136,6 +136,11 @@ def test_names_are_scored_in_their_order(process: Process) -> None:
         ("ghost", {"deadline_ms": -1}, "deadline_ms must be a positive number"),
         ("ghost", {"deadline_ms": 1e-9}, "deadline"),
         ("ghost", {"prefix": "\ud800"}, "surrogate"),
+        ("ghost", {"known": []}, "known must be"),
+        ("ghost", {"known": {"there": []}}, "known must be"),
+        ("ghost", {"known": {"here": ["a", 1]}}, "lists of names"),
+        ("ghost", {"known": {"receivers": ["self"]}}, "receivers must be"),
+        ("ghost", {"known": {"receivers": {"self": "ab"}}}, "lists of names"),
         ("score", {"names": "ab"}, "names must be a list"),
         ("score", {"names": ["a b"]}, "identifier"),
         ("score", {"names": ["ab"] * 40}, "names"),
@@ -148,6 +153,15 @@ def test_a_bad_request_is_an_error_and_the_next_is_answered(
     long = {**GHOST, "names": ["ab"], "prefix": "a = 1\n" * 60, "session": "bad"}
     assert error in process.ask(method, {**long, **change})["error"]
     assert "result" in process.ask("ghost", GHOST)
+
+
+def test_what_is_known_holds_the_text(process: Process) -> None:
+    """Whatever the model of this test wants, only one name can stand there."""
+    known = {"here": ["zq"], "receivers": {}, "made": []}
+    params = {**GHOST, "prefix": "a = 1\nb = a.", "known": known, "session": "held"}
+    assert process.ask("ghost", params)["result"]["text"][:2] in ("zq", "z", "")
+    nothing = {**params, "known": {**known, "here": []}}
+    assert process.ask("ghost", nothing)["result"]["stop"] == "nothing fits"
 
 
 def test_the_newest_of_a_session_wins_and_cancel_is_heard(process: Process) -> None:

@@ -74,8 +74,13 @@ class ExactCodeFill(CodeFill):
 
 def toy_model(tokenizer: Tokenizer, dtype: torch.dtype = torch.float64) -> CanonicalModel:
     """A small random network that is far from uniform."""
+    return CanonicalModel(toy_network(tokenizer.size, dtype), tokenizer)
+
+
+def toy_network(size: int, dtype: torch.dtype = torch.float64) -> ExactCodeFill:
+    """The network of a `toy_model` over ``size`` tokens."""
     config = Config(
-        values=tokenizer.size,
+        values=size,
         width=16,
         layers=2,
         heads=2,
@@ -88,7 +93,7 @@ def toy_model(tokenizer: Tokenizer, dtype: torch.dtype = torch.float64) -> Canon
     for parameter in network.parameters():
         if parameter.dim() > 1:
             parameter.normal_(std=0.25)
-    return CanonicalModel(network, tokenizer)
+    return network
 
 
 class Scripted(CodeFill):

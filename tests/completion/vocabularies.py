@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from completion.model.guest import Content
 from completion.vocabulary import BYTE_OF_LETTER, GPT2_PATTERN, SPACE, Vocabulary
 
 LLAMA3_PATTERN = (
@@ -58,6 +59,12 @@ def toy_vocabulary(
     inner.pre_tokenizer = pre_tokenizers.Sequence([split(KINDS[kind]), byte_level])
     inner.add_tokens([AddedToken(one, normalized=False) for one in added])
     return Vocabulary.of(inner)
+
+
+def toy_content(merges: Sequence[tuple[bytes, bytes]], kind: str = "gpt2") -> Content:
+    """The same as a model is asked with; ``end`` is its last id."""
+    vocabulary = toy_vocabulary(merges, kind, added=["<end>"])
+    return Content(vocabulary, [vocabulary.added["<end>"]])
 
 
 def sentencepiece(merges: Sequence[tuple[bytes, bytes]]) -> Vocabulary:

@@ -22,7 +22,14 @@ LINES = ["class Point:", "    def __init__(self, x, y):", "        self.x = x", 
 CURSOR = (3, len(LINES[3]))
 PATIENT = {"ghostText": True, "minConfidence": 0.0, "ghostDeadlineMs": 10_000}
 
-JUDGED = ("empty", "low-confidence", "unknown-name", "unbalanced-brackets", "repeats-above")
+JUDGED = (
+    "empty",
+    "low-confidence",
+    "unknown-name",
+    "nothing-fits",
+    "unbalanced-brackets",
+    "repeats-above",
+)
 """Reasons that are about the text which the model wrote; which it writes is not tested here."""
 
 

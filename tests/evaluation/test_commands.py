@@ -42,7 +42,7 @@ def test_items_that_are_none(tmp_path: Path) -> None:
     assert "items.jsonl holds no items" in refused(["confidence", "--from", str(file)])
 
 
-@pytest.mark.parametrize("command", ["keystrokes", "confidence"])
+@pytest.mark.parametrize("command", ["keystrokes", "confidence", "members"])
 def test_a_repository_that_nobody_knows(command: str) -> None:
     assert "neither a pinned repository nor a folder" in refused([command, "--repo", "no-such"])
 

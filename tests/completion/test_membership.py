@@ -1,0 +1,228 @@
+"""Complete member sets: known where nothing can be missing, else None."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from completion import standard_library
+from completion.languages import language_for
+from completion.membership import known_members
+from completion.request import Known
+from tests.completion.workspace import CURSOR, asked
+
+BASE = (
+    "class Base:\n    def __init__(self):\n        self.set_here = 1\n\n"
+    "    def run(self): ...\n\n\n"
+)
+
+
+def known(text: str, folder: Path, **others: str) -> Known:
+    files = {f"{name}.py": other for name, other in others.items()} | {"m.py": text}
+    request, snapshot = asked(files, "m.py", folder)
+    tree = snapshot.tree("m.py")
+    context = language_for("m.py").read(request.text, request.offset, tree)
+    return known_members(request, context, snapshot)
+
+
+def here(text: str, folder: Path, **others: str) -> frozenset[str] | None:
+    found = known(text, folder, **others).here
+    return None if found is None else frozenset(found)
+
+
+@pytest.mark.parametrize(
+    ("head", "own"),
+    [
+        ("class A(Base):", {"set_here", "run", "x"}),
+        ("class A(Base, ABC):", {"run", "x"}),
+        ("class A(Base, metaclass=ABCMeta):", {"run", "x"}),
+        ("@dataclass\nclass A(Base):", {"run", "x"}),
+        ("class A(Enum):", {"name", "value", "x"}),
+        ("class A(NamedTuple):", {"_replace", "count", "x"}),
+        ("class A(dict):", {"items", "x"}),
+        ("class A(Thread):", {"start", "_target", "x"}),
+        ("class A(Exception):", {"args", "with_traceback", "x"}),
+    ],
+)
+def test_a_class_whose_bases_are_all_known(head: str, own: set[str], tmp_path: Path) -> None:
+    imports = (
+        "from abc import ABC, ABCMeta\nfrom dataclasses import dataclass\nfrom enum import Enum\n"
+        "from threading import Thread\nfrom typing import NamedTuple\n\n\n"
+    )
+    found = here(f"{imports}{BASE}{head}\n    x = 1\n\n\nA().{CURSOR}\n", tmp_path)
+    assert found is not None
+    assert own | {"__class__", "__doc__"} <= found
+    assert "no_such" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class A:\n    def __getattr__(self, name): ...",
+        "class A:\n    def __getattribute__(self, name): ...",
+        "class B:\n    def __getattr__(self, name): ...\n\n\nclass A(B): ...",
+        "from somewhere import B\n\n\nclass A(B): ...",
+        "class A(make()): ...",
+        "B = make()\n\n\nclass A(B): ...",
+        "class A(metaclass=Unknown): ...",
+        "class M(type):\n    def __new__(cls, *a): ...\n\n\nclass A(metaclass=M): ...",
+        "from somewhere import adding\n\n\n@adding\nclass A: ...",
+        "def adding(cls):\n    return type('A', (cls,), {})\n\n\n@adding\nclass A: ...",
+        "class A:\n    def f(self, name):\n        setattr(self, name, 1)",
+        "class A:\n    def f(self, **names):\n        self.__dict__.update(names)",
+        "def A() -> Anything: ...",
+    ],
+)
+def test_a_class_that_may_have_more(text: str, tmp_path: Path) -> None:
+    assert here(f"{text}\n\n\nA().{CURSOR}\n", tmp_path) is None
+
+
+def test_what_is_set_by_name_counts(tmp_path: Path) -> None:
+    text = (
+        "def adding(cls):\n    cls.added = 1\n    return cls\n\n\n"
+        "class M(type):\n    def __call__(cls): ...\n\n\n"
+        "@adding\nclass A(metaclass=M):\n"
+        "    def f(self):\n        setattr(self, 'literal', 1)\n\n"
+        "    def __setstate__(self, state):\n        self.__dict__.update(state)\n\n\n"
+        f"A().{CURSOR}\n"
+    )
+    found = here(text, tmp_path)
+    assert found is not None
+    assert {"added", "literal", "f"} <= found
+
+
+def test_one_of_several_types_is_not_known(tmp_path: Path) -> None:
+    for annotation, is_known in (("str", True), ("str | None", True), ("str | bytes", False)):
+        found = here(f"def f(x: {annotation}):\n    x.{CURSOR}\n", tmp_path / annotation[-5:-1])
+        assert (found is not None) is is_known
+
+
+@pytest.mark.parametrize(
+    ("text", "is_known"),
+    [
+        ("def f():\n    return A()", True),
+        ("def f():\n    if x:\n        return None\n    return A()", True),
+        ("def f():\n    if x:\n        return B()\n    return A()", False),
+        ("def f():\n    if x:\n        return unknown()\n    return A()", False),
+        ("@wrapped\ndef f() -> A: ...", False),  # who knows what the decorator gives
+        ("@cache\ndef f() -> A: ...", True),
+        ("T = TypeVar('T', bound=A)\n\n\ndef f(x: int) -> T: ...", False),
+        ("f = A if x else B", False),
+    ],
+)
+def test_what_a_function_gives(text: str, is_known: bool, tmp_path: Path) -> None:
+    classes = "class A:\n    a = 1\n\n\nclass B:\n    b = 1\n\n\n"
+    found = here(f"from typing import TypeVar\n\n\n{classes}{text}\n\n\nf().{CURSOR}\n", tmp_path)
+    assert (found is not None) is is_known
+
+
+def test_an_attribute_that_is_assigned_twice(tmp_path: Path) -> None:
+    for second, is_known in (("[]", True), ("set()", False)):
+        text = (
+            f"class A:\n    def __init__(self):\n        self.x = [1]\n\n"
+            f"    def f(self):\n        self.x = {second}\n\n    def g(self):\n"
+            f"        return self.x.{CURSOR}\n"
+        )
+        assert (here(text, tmp_path / second[:1]) is not None) is is_known
+
+
+def test_private_names_are_for_their_class(tmp_path: Path) -> None:
+    text = "class A:\n    __own = 1\n\n    def f(self):\n        "
+    inside = here(f"{text}return self.{CURSOR}\n", tmp_path / "in")
+    outside = here(f"{text}pass\n\n\nA().{CURSOR}\n", tmp_path / "out")
+    assert inside is not None
+    assert outside is not None
+    assert "__own" in inside
+    assert "__own" not in outside
+
+
+MODULE = "import json\n\nvalue = 1\n\n\ndef größe(): ...\n"
+
+
+def test_a_module_of_the_repository(tmp_path: Path) -> None:
+    found = here(f"import other\n\nother.{CURSOR}\n", tmp_path, other=MODULE)
+    assert found is not None
+    assert {"value", "größe", "json", "__name__"} <= found
+    assert "no_such" not in found
+
+
+@pytest.mark.parametrize(
+    ("module", "known_as"),
+    [
+        ("def __getattr__(name):\n    return load(name)\n", None),
+        ("from somewhere import *\n", None),
+        ("from os.path import *\n", None),
+        (
+            "def __getattr__(name):\n    if name == 'old':\n        return 1\n"
+            "    raise AttributeError(f'no {name!r}')\n",
+            "old",
+        ),
+        (
+            "def __getattr__(name):\n    if name in OLD:\n        return 1\n"
+            "    raise AttributeError(name)\n",
+            None,
+        ),
+    ],
+)
+def test_modules_that_make_names_up(module: str, known_as: str | None, tmp_path: Path) -> None:
+    found = here(f"import other\n\nother.{CURSOR}\n", tmp_path, other=module)
+    assert (found is None) is (known_as is None)
+    if found is not None:
+        assert known_as in found
+
+
+def test_modules_of_the_standard_library(tmp_path: Path) -> None:
+    found = here(f"import os\n\nos.path.{CURSOR}\n", tmp_path / "a")
+    assert found is not None
+    assert "join" in found
+    assert "no_such" not in found
+    assert here(f"import somewhere\n\nsomewhere.{CURSOR}\n", tmp_path / "b") is None
+    used = here(f"import os\n\nos.path.of_tomorrow()\nos.path.{CURSOR}\n", tmp_path / "c")
+    assert used is not None
+    assert "of_tomorrow" in used  # a newer Python may have it
+
+
+@pytest.mark.parametrize("name", ["antigravity", "this", "no_such_module", "__main__", "select"])
+def test_modules_that_are_not_asked(name: str) -> None:
+    assert standard_library.members(name, "", instance=False) is None
+
+
+def test_classes_of_the_standard_library() -> None:
+    found = standard_library.members("threading", "Thread", instance=True)
+    assert found is not None
+    assert {"start", "_target", "name"} <= found  # ``_target`` is set in ``__init__``
+    on_class = standard_library.members("threading", "Thread", instance=False)
+    assert on_class is not None
+    assert {"mro", "start"} <= on_class
+    assert standard_library.members("threading", "no_such", instance=True) is None
+    assert standard_library.members("unittest.mock", "Mock", instance=True) is None  # __getattr__
+
+
+def test_later_receivers_are_those_nearby(tmp_path: Path) -> None:
+    text = (
+        f"import os\n\n\n{BASE}def f(base: Base, other):\n    os.path.join()\n    other.x\n"
+        f"    base.run()\n    y = {CURSOR}\n"
+    )
+    found = known(text, tmp_path)
+    assert found.here is None
+    assert "run" in found.receivers["base"]
+    assert "join" in found.receivers["os.path"]
+    assert "other" not in found.receivers
+
+
+def test_self_in_a_method(tmp_path: Path) -> None:
+    text = f"class A:\n    def f(self):\n        self.{CURSOR}\n\n    def g(self): ...\n"
+    found = known(text, tmp_path / "a")
+    assert found.made == ()
+    assert {"f", "g"} <= set(found.here or ())
+    assert "f" in found.receivers["self"]
+    making = known(text.replace("f(self)", "__init__(self)"), tmp_path / "b")
+    assert (making.here, making.made) == (None, ("self",))
+    reading = text.replace("f(self)", "__init__(self)").replace("self.‸", "y = self.‸")
+    assert "g" in (known(reading, tmp_path / "c").here or ())
+
+
+@pytest.mark.parametrize("text", ["import os.‸", "from os import ‸", "'self.‸'", "# self.‸"])
+def test_places_where_nothing_is_said(text: str, tmp_path: Path) -> None:
+    assert known(f"import os\nos.x\n{text}\n", tmp_path) == Known()
