@@ -157,6 +157,12 @@ class Canonical:
         self._completions = lru_cache(maxsize=4096)(self._splitter.alphabet.completions)
         self.cover = lru_cache(maxsize=COVERS_KEPT)(self._make_cover)
 
+    @classmethod
+    @lru_cache(maxsize=4)
+    def of(cls, spelling: Spelling) -> Canonical:
+        """The rules of a tokenizer, whose states mean the same to all who ask here."""
+        return cls(spelling)
+
     def follow(self, state: int, last: int, token: int) -> int:
         """The state behind ``token``, where ``last`` stood before it; DEAD where it may not."""
         if state == DEAD or not self.reachable[token]:

@@ -115,7 +115,7 @@ class CanonicalModel:
         self.network = network
         self.tokenizer = tokenizer
         self.ends = (tokenizer.end,) if ends is None else tuple(ends)
-        self.rules = Canonical(tokenizer.spelling)
+        self.rules = Canonical.of(tokenizer.spelling)
         self.device = network.device
         self._barred: OrderedDict[tuple[int, int], Tensor] = OrderedDict()
 
