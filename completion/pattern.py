@@ -110,8 +110,11 @@ def character_length(first: int) -> int:
 
 @lru_cache(maxsize=1)
 def everything() -> str:
-    """A character of every kind: the first letters of Unicode, and of each category some more."""
-    found = {(unicodedata.category(chr(point)), "last"): point for point in range(0x110000)}
+    """A character of every kind: the first letters of Unicode, and of each category some more.
+
+    One of each stretch of 256, since patterns spell out ranges (DeepSeek's one of ideographs).
+    """
+    found = {(unicodedata.category(chr(point)), point >> 8): point for point in range(0x110000)}
     points = {*range(0x250), *found.values()}
     return "".join(chr(one) for one in sorted(points) if not 0xD800 <= one < 0xE000)
 

@@ -26,7 +26,7 @@ from lsp_server.settings import Settings, options
 PATIENT_POPUP_MS = 5_000.0
 PATIENT_GHOST_MS = 20_000.0
 """Nobody is typing: an answer is worth more than the deadlines that an editor's settings hold."""
-MODEL_START_S = 60.0
+MODEL_START_S = 300.0
 SETTLED = (Code.MODEL_MISSING, Code.MODEL_FAILED)
 """Reasons for which waiting longer for the model is of no use."""
 NOT_ASKED = Reason(Code.DISABLED, "ghost text was not asked for")

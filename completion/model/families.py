@@ -100,7 +100,7 @@ class Composed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One way to be asked. ``stops`` end the middle, as far as the vocabulary has them."""
+    """One way to be asked. ``stops`` end the middle, the usual one first, as far as there are."""
 
     name: str
     template: tuple[Piece, ...]
@@ -132,10 +132,13 @@ class Family:
         return known and self.hint in hint.lower() and all(sign in added for sign in self.signs)
 
     def ends(self, added: Mapping[str, int], others: Iterable[int] = ()) -> tuple[int, ...]:
-        """The ids that end the middle: stops, sentinels, and ``others`` that the model names."""
+        """The ids that end the middle: stops, sentinels, and ``others`` that the model names.
+
+        The first is the one that the model was trained to end it with.
+        """
         marks = [*self.stops, *(piece for piece in self.template if isinstance(piece, Mark))]
-        found = {mark.id_in(added) for mark in marks} | set(others)
-        return tuple(sorted(one for one in found if one is not None))
+        found = [*(mark.id_in(added) for mark in marks), *others]
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def _psm(begin: Mark, middle: Mark, end: Mark) -> tuple[Piece, ...]:
@@ -243,7 +246,7 @@ CODESTRAL = Family(
 CODE_GEMMA = Family(
     "codegemma",
     _psm(*_PIPED),
-    stops=(Mark("<eos>"), Mark("<|file_separator|>")),
+    stops=(Mark("<|file_separator|>"), Mark("<eos>")),
     begin=Mark("<bos>"),
     file=(Slot.PATH, "\n", Slot.CODE, Mark("<|file_separator|>")),
     here=_CODE_LINE,

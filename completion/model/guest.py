@@ -186,7 +186,7 @@ def open_guest(
     loaded = loading.load(
         folder, size, device=device, trust_remote_code=remote_code, eight_bits=eight_bits
     )
-    content: Any = Content(asked.vocabulary, asked.ends)
+    content: Any = Content(asked.vocabulary, asked.ends)  # all of a Tokenizer but its sentinels
     return Guest(CanonicalModel(loaded.network, content, asked.ends), asked, loaded)
 
 

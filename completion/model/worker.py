@@ -29,7 +29,7 @@ import torch
 from completion.constraint import closed, constraint
 from completion.decoding import Interrupted, Session, score_names, write
 from completion.fim import Anchor, Layout, lay_out
-from completion.mixture import Partner
+from completion.mixture import Partner, prepare
 from completion.model import adapter, registry
 from completion.model.checkpoint import Loaded, load, out_of_memory
 from completion.model.quantised import quantised
@@ -160,6 +160,7 @@ class Worker:
 
     def warm_up(self) -> None:
         """Do everything once, so that no person waits for what torch does the first time."""
+        prepare(self._model.tokenizer)
         prompt = Prompt("# a.py\ndef f(x)\n", "\n", "import os\nos.pa")
         layout, _ = self._speaker.lay_out(prompt, "a.py", None)
         session = Session(self._model.cache())

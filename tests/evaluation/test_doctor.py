@@ -91,3 +91,17 @@ def test_a_failing_check_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch
     shown = console.export_text()
     assert "broken" in shown
     assert "all well" in shown
+
+
+def test_which_model_runs_and_why_it_is_not_the_one_in_use() -> None:
+    (shipped,) = doctor.model_findings({"weights_sha256": "abc", "problem": ""})
+    assert (shipped.level, shipped.text) == (Level.FINE, "weights sha256 abc")
+    asked, note = doctor.model_findings(
+        {"family": "mellum", "revision": "", "notes": ["it runs on the processor"], "problem": ""}
+    )
+    assert asked.text == "asked as mellum, a folder of yours"
+    assert (note.level, note.text) == (Level.NOTE, "it runs on the processor")
+    *_, broken = doctor.model_findings({"weights_sha256": "abc", "problem": "its folder is gone"})
+    assert broken.level is Level.PROBLEM
+    assert "its folder is gone" in broken.text
+    assert "lancefill model list" in broken.remedy

@@ -23,7 +23,7 @@ from completion.request import (
     Request,
 )
 from lsp_server.environment import Environment
-from lsp_server.helpers import LOADING, FolderHelpers, Library, Model
+from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, model_program
 from lsp_server.processes import Program
 
 SCRIPT = str(Path(__file__).with_name("scripted_helper.py"))
@@ -189,3 +189,9 @@ async def test_what_became_of_an_adapter_is_remembered_and_told() -> None:
         assert made.model.adapter_problem("/good") == ""
         assert made.model.adapter_problem("/bad") == "made for another model"
         assert len(told) == 2  # what is known already is no change
+
+
+def test_the_model_process_is_told_which_model() -> None:
+    assert "--in-use" not in model_program("cpu").command
+    assert model_program("cpu", in_use=True).command[-3:] == ("--device", "cpu", "--in-use")
+    assert model_program("auto", Path("w")).command[-2:] == ("--weights", "w")

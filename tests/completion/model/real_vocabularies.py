@@ -112,19 +112,20 @@ def _byte_level(vocabulary: dict[str, int], merges: list[str], kind: str) -> Tok
 
 
 def _sentencepiece(vocabulary: dict[str, int], scores: list[float]) -> Tokenizer:
-    """As transformers converts Llama's: any two tokens that are one merge, by its score."""
+    """As transformers converts Llama's: any two tokens that are one merge, in order of its score.
+
+    Tokens of several blanks share the lowest score; of those the one with the lower id comes first.
+    """
     found = []
     for text, number in vocabulary.items():
-        if number < len(scores):
-            for cut in range(1, len(text)):
-                left, right = text[:cut], text[cut:]
-                if left in vocabulary and right in vocabulary:
-                    found.append(
-                        (-scores[number], vocabulary[left], vocabulary[right], left, right)
-                    )
+        for cut in range(1, len(text) if number < len(scores) else 0):
+            left, right = text[:cut], text[cut:]
+            if left in vocabulary and right in vocabulary:
+                order = (-scores[number], number, vocabulary[left], vocabulary[right])
+                found.append((order, left, right))
     model = models.BPE(
         vocab=vocabulary,
-        merges=[(left, right) for *_, left, right in sorted(found)],
+        merges=[(left, right) for _, left, right in sorted(found)],
         unk_token="<unk>",
         fuse_unk=True,
         byte_fallback=True,

@@ -210,7 +210,7 @@ def test_sentinels_end_the_middle() -> None:
     ends = QWEN.ends(encoder.added, [7])
     for name in ("<|endoftext|>", "<|file_sep|>", "<|fim_prefix|>", "<|im_end|>"):
         assert encoder.added[name] in ends
-    assert 7 in ends
+    assert (ends[0], ends[-1]) == (encoder.added["<|endoftext|>"], 7)
 
 
 def test_a_family_that_the_vocabulary_does_not_fit() -> None:

@@ -102,7 +102,9 @@ def test_ids_are_those_of_the_whole_prompt_written_with_sentinels(
 ) -> None:
     """What the model's own tokenizer makes of the template as one string, sentinels and all."""
     vocabulary = asked.guest.manner.vocabulary
-    hole = Hole(PREFIX, SUFFIX, "a.py", (File("b.py", "def f(x)\n"),), "repo")
+    # DeepSeek's tokenizer has an added token for "ö" and some others, which text is not read as.
+    prefix = PREFIX.replace("ö", "é") if asked.case.family is DEEPSEEK else PREFIX
+    hole = Hole(prefix, SUFFIX, "a.py", (File("b.py", "def f(x)\n"),), "repo")
     found = compose(
         asked.case.family, vocabulary, hole, blank=asked.guest.manner.blank, backoff=backoff
     )
