@@ -332,9 +332,9 @@ class Canonical:
 
     def _find_shapes(self) -> tuple[list[Shape], NDArray[np.int64]]:
         """The shapes that occur, and the shape of each token; -1 for those never written."""
-        alphabet, alike = self._splitter.alphabet, self._splitter.alike
+        alphabet = self._splitter.alphabet
         bodies = [_parts_of(data) for data in self.order.table]
-        alphabet.read("".join({one for _, body, _ in bodies for one in body}))
+        alike = self._splitter.alike("".join({one for _, body, _ in bodies for one in body}))
         texts, alone = self._spelling.texts, frozenset(self._alone)
         known: dict[Shape, int] = {}
         of = np.full(len(self.token_bytes), -1, dtype=np.int64)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -93,6 +93,7 @@ class Splitter:
     alphabet: Alphabet
     levels: tuple[Level, ...]
     _live: dict[State, bool] = field(default_factory=dict)
+    _alike: dict[int, Alike] = field(default_factory=dict)
 
     @classmethod
     @lru_cache(maxsize=16)
@@ -101,11 +102,13 @@ class Splitter:
         alphabet = Alphabet()
         return cls(alphabet, tuple(Level(pattern, alphabet) for pattern in patterns))
 
-    @cached_property
-    def alike(self) -> Alike:
-        """Which runs of characters it treats alike."""
-        self.alphabet.read(everything())
-        return Alike(self)
+    def alike(self, characters: str) -> Alike:
+        """Which runs of ``characters`` it treats alike."""
+        self.alphabet.read(everything() + characters)
+        count = len(self.alphabet.atoms)  # with other kinds of characters, other runs are alike
+        if count not in self._alike:
+            self._alike[count] = Alike(self)
+        return self._alike[count]
 
     def begin(self, atom: int) -> list[State]:
         """The states behind the first character of a text."""
