@@ -822,10 +822,17 @@ def codefill(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa:
     "--section",
     "sections",
     multiple=True,
-    type=click.Choice(["exactness", "cost", "quality", "infilling"]),
+    type=click.Choice(["exactness", "vocabularies", "cost", "quality", "infilling"]),
     help="Only this section (repeat it).",
 )
 @click.option("--cases", type=click.IntRange(1), default=2000, show_default=True, help="Toy texts.")
+@click.option(
+    "--splits",
+    type=click.IntRange(1),
+    default=20_000,
+    show_default=True,
+    help="Texts written in tokens at random, for each real vocabulary.",
+)
 @click.option(
     "--count",
     type=click.IntRange(1),
@@ -851,9 +858,10 @@ def codefill(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa:
 def evaluate_bytes(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa: ANN401
     """Is the boundary exact where the cursor stands inside a token, and what does that cost?
 
-    Log-probabilities against enumeration; passes, nodes and milliseconds at cursors in code; the
-    rest of identifiers cut at every byte; HumanEval's random spans. Beside no repair, one token
-    taken back, transformers' token_healing and genlm-bytes.
+    Log-probabilities against enumeration; canonical encodings of the vocabularies in the data
+    folder's tokenizers/ against full re-encoding; passes, nodes and milliseconds at cursors in
+    code; the rest of identifiers cut at every byte; HumanEval's random spans. Beside no repair, one
+    token taken back, transformers' token_healing and genlm-bytes.
 
     \b
       lancefill eval bytes --install-peers --plots docs/images --json bytes.json

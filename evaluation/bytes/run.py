@@ -19,10 +19,11 @@ from rich.console import Console
 
 from completion.model.checkpoint import CheckpointError, Loaded, load
 from completion.model.worker import threads
+from completion.vocabulary import TokenizerError
 from evaluation import report
 from evaluation.apieval import Source
 from evaluation.apirun import ChoiceError
-from evaluation.bytes import cost, exactness, genlm, plots, quality, spans
+from evaluation.bytes import cost, exactness, genlm, plots, quality, spans, vocabularies
 from evaluation.bytes.arms import Arm, Branches, token_arms
 from evaluation.bytes.bench import Bench
 from evaluation.bytes.healing import TransformersHealing
@@ -31,7 +32,7 @@ from evaluation.items import ItemsError
 from evaluation.plots import PlotsError
 from evaluation.workspaces import read_sources
 
-SECTIONS = ("exactness", "cost", "quality", "infilling")
+SECTIONS = ("exactness", "vocabularies", "cost", "quality", "infilling")
 
 NOTES = """\
 none: decoding goes on behind the text's last token; one-token: that token is taken back and its
@@ -45,11 +46,12 @@ class Choice:
     """The command line's options.
 
     ``cases`` toy texts, ``count`` cursors and as many identifiers (a third as many short ones),
-    ``spans`` holes.
+    ``spans`` holes, ``splits`` texts in tokens of each vocabulary.
     """
 
     sections: tuple[str, ...]
     cases: int
+    splits: int
     count: int
     spans: int
     seed: int
@@ -115,7 +117,8 @@ def run(sources: Sequence[Source], choice: Choice, console: Console) -> dict[str
         for name in choice.sections or SECTIONS:
             running.found[name] = _SECTIONS[name](running)
     except (
-        CheckpointError, PlotsError, genlm.PeerError, exactness.ScipyError, ItemsError,
+        CheckpointError, PlotsError, TokenizerError, genlm.PeerError, exactness.ScipyError,
+        ItemsError,
     ) as error:  # fmt: skip
         raise ChoiceError(str(error)) from error
     console.print(NOTES, style="dim", highlight=False)
@@ -124,6 +127,7 @@ def run(sources: Sequence[Source], choice: Choice, console: Console) -> dict[str
         "eval": "bytes",
         "repositories": [source.title for source in sources],
         "cases": choice.cases,
+        "splits": choice.splits,
         "count": choice.count,
         "spans": choice.spans,
         "seed": choice.seed,
@@ -178,6 +182,28 @@ def _exactness(running: _Run) -> dict[str, Any]:
         "sampling": sampling,
         "goals": exactness.goals(toys, tests),
     }
+
+
+def _vocabularies(running: _Run) -> dict[str, Any]:
+    choice = running.choice
+    paths = vocabularies.files_in(choice.data / "tokenizers")
+    if not paths:
+        said = f"vocabularies: left out, for there is none in {choice.data / 'tokenizers'} (--data)"
+        running.console.print(said, style="yellow", highlight=False)
+        return {"skipped": said}
+    found = []
+    with running.progress("random splits", choice.splits * len(paths)) as done:
+        for path in paths:
+            row = vocabularies.measure(
+                path, running.files, choice.splits, choice.count, choice.seed, done
+            )
+            found.append(row)
+    running.show(
+        "real vocabularies, against full re-encoding",
+        vocabularies.HEADER,
+        vocabularies.table_rows(found),
+    )
+    return {"rows": found, "goals": vocabularies.goals(found)}
 
 
 def _cost(running: _Run) -> dict[str, Any]:
@@ -235,6 +261,7 @@ def _infilling(running: _Run) -> dict[str, Any]:
 
 _SECTIONS: dict[str, Callable[[_Run], dict[str, Any]]] = {
     "exactness": _exactness,
+    "vocabularies": _vocabularies,
     "cost": _cost,
     "quality": _quality,
     "infilling": _infilling,

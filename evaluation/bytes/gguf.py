@@ -1,22 +1,37 @@
-"""Vocabularies of real models, from files that lie beside the checkout where they lie at all.
+"""Tokenizers of real models from GGUF files, which hold a vocabulary as arrays.
 
-The files are GGUF, which holds a vocabulary as arrays; what is split how is not in them, and is
-taken from the models' own ``tokenizer.json`` (``tests/completion/vocabularies.py``).
+How text is split is not in them but for a name; the patterns are those of the models' own
+``tokenizer.json``.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from completion.vocabulary import SPACE
-from tests.completion.vocabularies import KINDS, split
+from completion.vocabulary import GPT2_PATTERN, SPACE, TokenizerError
 
-FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "tokenizers"
+LLAMA3_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+PATTERNS = {
+    "gpt-2": (GPT2_PATTERN,),
+    "starcoder": (r"\p{N}", GPT2_PATTERN),
+    "llama-bpe": (LLAMA3_PATTERN,),
+    "qwen2": (LLAMA3_PATTERN.replace("{1,3}", ""),),
+    "deepseek-coder": (r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", r"[一-龥ࠀ-一가-퟿]+", r"\p{N}"),
+}
+"""What text is split with, outermost first, by the name that GGUF has for it (``pre``)."""
+
+WHOLE_FIRST = frozenset(("llama-bpe",))
+"""Of those: where a pre-token that is in the vocabulary is one token (``ignore_merges``)."""
+
 _NUMBERS = {
     0: "B",
     1: "b",
@@ -35,6 +50,8 @@ _CONTROL, _USER = 3, 4  # kinds of tokens
 
 
 class _Reader:
+    """Little-endian values, one after another."""
+
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
 
@@ -54,10 +71,11 @@ class _Reader:
         return self.number(_NUMBERS[kind])
 
 
-def read_gguf(path: Path) -> dict[str, Any]:
-    """The metadata of a file, by its keys without ``tokenizer.ggml.``"""
+def read(path: Path) -> dict[str, Any]:
+    """The metadata of a file, by its keys without ``tokenizer.ggml.``. Raises TokenizerError."""
     reader = _Reader(path.read_bytes())
-    assert reader.data[:4] == b"GGUF"
+    if reader.data[:4] != b"GGUF":
+        raise TokenizerError(f"{path.name} is no GGUF file")
     reader.at = 4
     reader.number("I")
     reader.number("Q")
@@ -68,50 +86,47 @@ def read_gguf(path: Path) -> dict[str, Any]:
     return found
 
 
-def real_tokenizer(name: str, kind: str, renamed: dict[int, str] | None = None) -> Tokenizer:
-    """The tokenizer of ``name``, split as ``kind``; skips the test where its file is absent.
+def tokenizer(path: Path, renamed: Mapping[int, str] | None = None) -> Tokenizer:
+    """The tokenizer in a file. Raises TokenizerError where it is of a kind not known here.
 
     ``renamed`` gives ids that this model keeps free the names that a relative of it gives them, or
     adds them behind the last.
     """
-    path = FOLDER / f"{name}.gguf"
-    if not path.is_file():
-        pytest.skip(f"{path.name} is not beside the checkout, in shared/data/tokenizers")
-    raw = read_gguf(path)
-    names = [*raw["tokens"]]
-    kinds = [*raw["token_type"]]
+    raw = read(path)
+    names, kinds = [*raw["tokens"]], [*raw["token_type"]]
     for number, text in sorted((renamed or {}).items()):
         while len(names) <= number:
             names.append(f"[unused {len(names)}]")
             kinds.append(_CONTROL)
         names[number], kinds[number] = text, _CONTROL
     vocabulary = {text: number for number, text in enumerate(names)}
-    tokenizer = (
-        _sentencepiece(vocabulary, raw["scores"])
-        if raw["model"] == "llama"
-        else _byte_level(vocabulary, raw["merges"], kind)
-    )
+    if raw["model"] == "llama":
+        found = _sentencepiece(vocabulary, raw["scores"])
+    elif raw["pre"] in PATTERNS:
+        found = _byte_level(vocabulary, raw["merges"], raw["pre"])
+    else:
+        raise TokenizerError(f"{path.name}: how {raw['pre']} splits text is not known here")
     for text, sort in zip(names, kinds, strict=True):
         if sort == _CONTROL:
-            tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False)])
+            found.add_special_tokens([AddedToken(text, special=True, normalized=False)])
         elif sort == _USER and not text.startswith("[PAD"):
-            tokenizer.add_tokens([AddedToken(text, normalized=False)])
-    return tokenizer
+            found.add_tokens([AddedToken(text, normalized=False)])
+    return found
 
 
-def _byte_level(vocabulary: dict[str, int], merges: list[str], kind: str) -> Tokenizer:
-    pairs = [tuple(one.split(" ")) for one in merges]
+def _byte_level(vocabulary: dict[str, int], merges: Sequence[str], kind: str) -> Tokenizer:
+    pairs = [(left, right) for left, _, right in (one.partition(" ") for one in merges)]
     tokenizer = Tokenizer(
-        models.BPE(vocab=vocabulary, merges=pairs, ignore_merges=kind == "llama3")
+        models.BPE(vocab=vocabulary, merges=pairs, ignore_merges=kind in WHOLE_FIRST)
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [split(KINDS[kind]), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
-    )
+    splits = [pre_tokenizers.Split(Regex(one), behavior="isolated") for one in PATTERNS[kind]]
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*splits, byte_level])
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 
 
-def _sentencepiece(vocabulary: dict[str, int], scores: list[float]) -> Tokenizer:
+def _sentencepiece(vocabulary: dict[str, int], scores: Sequence[float]) -> Tokenizer:
     """As transformers converts Llama's: any two tokens that are one merge, in order of its score.
 
     Tokens of several blanks share the lowest score; of those the one with the lower id comes first.
@@ -126,7 +141,7 @@ def _sentencepiece(vocabulary: dict[str, int], scores: list[float]) -> Tokenizer
     model = models.BPE(
         vocab=vocabulary,
         merges=[(left, right) for _, left, right in sorted(found)],
-        unk_token="<unk>",
+        unk_token="<unk>",  # noqa: S106 - a token of text
         fuse_unk=True,
         byte_fallback=True,
     )
