@@ -139,6 +139,12 @@ def first_known(types: Iterable[Type | None]) -> Type | None:
     return next((each for each in types if each is not None), None)
 
 
+def one_of(chosen: Type | None, every: Iterable[Type | None]) -> Type | None:
+    """``chosen``, marked where some of ``every`` is of another class, or not known."""
+    kinds = {None if each is None else (each.role, each.target) for each in every}
+    return replace(chosen, among=True) if chosen is not None and len(kinds) > 1 else chosen
+
+
 def builtin(name: str, *arguments: Type | None) -> Type:
     """An instance of a built-in class."""
     return Type(Role.INSTANCE, Target(None, name, "builtins"), arguments)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from completion.byte_order import Ids
-from completion.canonical import ROOT, Cover, Row
+from completion.canonical import ROOT, Canonical, Cover, Row
 from completion.tree import CanonicalModel, TokenTree
 
 MAX_NAMES = 32
@@ -117,9 +117,15 @@ def _cover(tree: TokenTree, root: int, text: bytes) -> Cover:
 
 def _name_cover(tree: TokenTree, root: int, tail: bytes, name: str) -> Cover:
     """The covers of tail and name of which no identifier byte follows the name."""
+    place = tree.places[root]
+    return _covers_of_name(tree.model.rules, place.pretoken, place.token, tail, name)
+
+
+@lru_cache(maxsize=64 * MAX_NAMES)
+def _covers_of_name(rules: Canonical, state: int, last: int, tail: bytes, name: str) -> Cover:
     spelled = name.removesuffix("=")
     text = tail + spelled.encode()
-    table = tree.model.tokenizer.token_bytes
+    table = rules.token_bytes
     keyword = name != spelled
 
     def goes_on(end: int, ids: Ids) -> Row:
@@ -127,7 +133,7 @@ def _name_cover(tree: TokenTree, root: int, tail: bytes, name: str) -> Cover:
         ends = [byte == ord("=") if keyword else not in_identifier(byte) for byte in behind]
         return ~np.array(ends, dtype=np.bool_)
 
-    return _cover(tree, root, text).without(goes_on)
+    return rules.cover(state, last, text).without(goes_on)
 
 
 def _plant(tree: TokenTree, root: int, cover: Cover) -> dict[int, int]:

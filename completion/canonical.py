@@ -132,16 +132,16 @@ class Canonical:
     def __init__(self, spelling: Spelling) -> None:
         """Build the merge trees: about 3 s for 150k tokens, a tenth of a second for 8k."""
         self._spelling = spelling
-        self._bytes = spelling.token_bytes
+        self.token_bytes = spelling.token_bytes
         self._splitter = spelling.splitter
         units, self._characters = _units(spelling)
         self._merges = Merges(units, spelling.merges)
         self.reachable: Row = self._merges.reachable.copy()
         self._alone = self._only_alone()
-        self._alone_bytes = sorted(self._bytes[token] for token in self._alone)
+        self._alone_bytes = sorted(self.token_bytes[token] for token in self._alone)
         self.reachable[self._alone] = True
         self.reachable[list(spelling.texts)] = True
-        self.order = ByteOrder(self._bytes, np.flatnonzero(self.reachable).tolist())
+        self.order = ByteOrder(self.token_bytes, np.flatnonzero(self.reachable).tolist())
         self._shapes, self._shape_of = self._find_shapes()
         self._whole = [at for at, shape in enumerate(self._shapes) if not shape.lead]
         self._broken = [at for at, shape in enumerate(self._shapes) if shape.lead]
@@ -150,11 +150,12 @@ class Canonical:
         self._after = lru_cache(maxsize=65536)(self._make_after)
         self._tables = lru_cache(maxsize=256)(self._make_table)
         self._steps: dict[tuple[int, int, bool], int] = {}
-        rows = max(16, min(ROWS_KEPT, BYTES_KEPT // max(len(self._bytes), 1)))
+        rows = max(16, min(ROWS_KEPT, BYTES_KEPT // max(len(self.token_bytes), 1)))
         self._row = lru_cache(maxsize=rows)(self._make_row)
         self._compatible = lru_cache(maxsize=rows)(self._make_compatible)
         self._adjacent = lru_cache(maxsize=65536)(self._merges.adjacent)
         self._completions = lru_cache(maxsize=4096)(self._splitter.alphabet.completions)
+        self._along = lru_cache(maxsize=8 * COVERS_KEPT)(self._make_along)
         self.cover = lru_cache(maxsize=COVERS_KEPT)(self._make_cover)
 
     @classmethod
@@ -236,7 +237,7 @@ class Canonical:
             before = reading.spelled
         if before is None:
             return None
-        spelled = before + self._bytes[token]
+        spelled = before + self.token_bytes[token]
         return spelled if self._begins_alone(spelled) else None
 
     def _make_after(
@@ -314,7 +315,7 @@ class Canonical:
             return []
         unreached = np.flatnonzero(~self._merges.reachable).tolist()
         texts = self._spelling.texts
-        return [token for token in unreached if self._bytes[token] and token not in texts]
+        return [token for token in unreached if self.token_bytes[token] and token not in texts]
 
     def _misspelled(self, reading: Reading) -> bool:
         """Whether the pre-token, if it ended here, would be written as one token instead."""
@@ -333,9 +334,10 @@ class Canonical:
         """The shapes that occur, and the shape of each token; -1 for those never written."""
         alphabet, alike = self._splitter.alphabet, self._splitter.alike
         bodies = [_parts_of(data) for data in self.order.table]
+        alphabet.read("".join({one for _, body, _ in bodies for one in body}))
         texts, alone = self._spelling.texts, frozenset(self._alone)
         known: dict[Shape, int] = {}
-        of = np.full(len(self._bytes), -1, dtype=np.int64)
+        of = np.full(len(self.token_bytes), -1, dtype=np.int64)
         for token, (lead, body, trail) in zip(self.order.ids.tolist(), bodies, strict=True):
             kind = TEXT if token in texts else ALONE if token in alone else ORDINARY
             shape = Shape(lead, alike.simplest(alphabet.read(body)), trail, kind)
@@ -384,29 +386,29 @@ class Canonical:
         for begin in range(len(text)):
             if not at_end[begin]:
                 continue
-            tokens, beyond = self._along(text, begin)
+            tokens, beyond = self._along(text[begin:])
             for index in at_end[begin]:
                 here, before = (state, last) if index == ROOT else found[index][:1:-1]
-                for end, token in tokens:
+                for length, token in tokens:
                     following = self.follow(here, before, token)
                     if following != DEAD:
-                        at_end[end].append(len(found))
-                        found.append(Context(end, index, token, following))
+                        at_end[begin + length].append(len(found))
+                        found.append(Context(begin + length, index, token, following))
                 if len(beyond):
                     fits = beyond[self.allowed(before, here)[beyond]]
                     if len(fits):
                         across[index] = fits
         return _pruned(found, at_end[len(text)], across)
 
-    def _along(self, text: bytes, begin: int) -> tuple[list[tuple[int, int]], Ids]:
-        """(end, token) of the tokens in ``text`` at ``begin``, and those that reach beyond it."""
+    def _make_along(self, rest: bytes) -> tuple[list[tuple[int, int]], Ids]:
+        """(length, token) of the tokens that ``rest`` begins with, and those that begin with it."""
         order = self.order
         among = order.everything
         found: list[tuple[int, int]] = []
-        for end in range(begin + 1, len(text) + 1):
-            among = order.narrowed(among, text[end - 1 : end])
+        for length in range(1, len(rest) + 1):
+            among = order.narrowed(among, rest[length - 1 : length])
             complete = order.complete(among)
-            found += [(end, token) for token in order.ids[complete.low : complete.high].tolist()]
+            found += [(length, token) for token in order.ids[complete.low : complete.high].tolist()]
             if among.low == among.high:
                 return found, order.ids[:0]
             among = order.longer(among)
@@ -421,7 +423,7 @@ class Canonical:
         begin = self._certain(text, len(text) - keep)
         count = covered = 0
         while covered < begin:
-            covered += len(self._bytes[ids[count]])
+            covered += len(self.token_bytes[ids[count]])
             count += 1
         state, last = self.follow_all(ids[:count]), ids[count - 1] if count else 0
         cover = self.cover(state, last, text[begin:])

@@ -35,6 +35,7 @@ _CHAIN = re.compile(rb"[\w\x80-\xff.]*\Z")
 _IMPORT = re.compile(rb"[ \t]*(?:import|from)\b")
 _IDENTIFIER = re.compile(rb"[A-Za-z0-9_\x80-\xff]*")
 _DEEP = re.compile(rb"\.[\w\x80-\xff]+\.")
+_LAST_WORD = re.compile(rb"[\w\x80-\xff]*\Z")
 _NO_CODE = re.compile(rb"[\"'#]")
 _CLOSERS = frozenset(b")]}")
 
@@ -141,6 +142,13 @@ class Constraint:
             if _NO_CODE.match(data, at):
                 return True
         return True
+
+    def whole(self, written: bytes) -> bytes:
+        """``written`` without the beginning of a name behind which none of those known goes on."""
+        if self.permits(written, b""):
+            return written
+        match = _LAST_WORD.search(written)
+        return written[: match.start()] if match else written
 
     def row(self, vocabulary: Vocabulary, written: bytes, *, code: bool = True) -> Mask | None:
         """(V,) the tokens that `permits` behind ``written``; None: all of them.

@@ -30,6 +30,7 @@ from completion.annotations import (
     instance_of,
     known_by,
     last_name,
+    one_of,
     own_instance,
     parse,
 )
@@ -101,9 +102,7 @@ def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Typ
     if kind is Kind.PROPERTY:
         return _returned(definitions[0], inner)
     known = [_attribute_value(each, inner) for each in definitions[:MAX_ASSIGNMENTS]]
-    found = first_known(known)
-    several = {each for each in known if each is not None} - {found}
-    return replace(found, among=True) if found is not None and several else found
+    return one_of(first_known(known), (each for each in known if each is not None))
 
 
 # Expressions
@@ -335,8 +334,7 @@ def _read(function: Definition, inner: Scope) -> Type | None:
     types = [infer(each.expression, _inside(inner, each.bindings, self_name)) for each in given]
     known = [type_ for type_ in types if type_ is not None]
     result = next((type_ for type_ in known if type_.local), first_known(known))
-    if result is not None and len(set(types)) > 1:
-        result = replace(result, among=True)
+    result = one_of(result, types)
     if found and found[0].yields:
         return builtin("Generator", result)
     return known_by(result, Tie.READ)
@@ -473,9 +471,8 @@ def _dictionary(node: ast.Dict, scope: Scope) -> Type:
 
 def _either(node: ast.BoolOp | ast.IfExp, scope: Scope) -> Type | None:
     parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
-    known = [type_ for part in parts if (type_ := _expression(part, scope)) is not None]
-    several = len(set(known)) > 1 or len(known) < len(parts)
-    return replace(known[0], among=True) if known and several else first_known(known)
+    known = [_expression(part, scope) for part in parts]
+    return one_of(first_known(known), known)
 
 
 def _super(_arguments: Sequence[ast.expr], scope: Scope) -> Type | None:

@@ -138,6 +138,8 @@ def write(
         watch.lap("branches")
         place = _keep(tree, draft, session)
         _finish(session, draft, place, max_tokens, writing)
+        if draft.stop == NOTHING_FITS and rules.constraint is not None:
+            draft.data = rules.constraint.whole(draft.data)
         watch.lap("decode")
     return RawGhost(
         text=draft.data.decode(errors="ignore"),

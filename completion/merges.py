@@ -66,13 +66,15 @@ class Merges:
 
     def barred_behind(self, left: int) -> Ids:
         """All tokens that are not ``adjacent`` behind ``left``; ``adjacent`` is its slow twin."""
-        found = [np.empty(0, dtype=np.int64)]
+        begins, tokens, lasts = self._left_nodes
+        found = [tokens[:0]]
         for a, consumed in self.right_edge[left]:
             for rank, b in self._partners.get(a, ()):
                 if rank >= consumed:
                     break
-                tokens, lasts = self._left_nodes[b]
-                found.append(tokens[: np.searchsorted(lasts, -rank, side="right")])
+                part = slice(begins[b], begins[b + 1])
+                count = np.searchsorted(lasts[part], -rank, side="right")
+                found.append(tokens[part][:count])
         return np.concatenate(found)
 
     def _index_partners(self) -> dict[int, list[tuple[float, int]]]:
@@ -82,18 +84,20 @@ class Merges:
             partners.setdefault(left, []).append((rank, right))
         return {left: sorted(found) for left, found in partners.items()}
 
-    def _index_left_nodes(self) -> list[tuple[Ids, NDArray[np.float64]]]:
-        """node -> the tokens with that node on their left edge, longest-lived first.
+    def _index_left_nodes(self) -> tuple[Ids, Ids, NDArray[np.float64]]:
+        """(begins, tokens, lasts) by node: the tokens with it on their left edge.
 
-        With each token comes the negated rank that consumes the node.
+        Those of node n are ``tokens[begins[n] : begins[n + 1]]``, longest-lived first; ``lasts``
+        holds the negated rank that consumes the node there.
         """
-        lists: list[list[tuple[float, int]]] = [[] for _ in self.left_edge]
-        for token in np.flatnonzero(self.reachable):
-            for node, consumed in self.left_edge[token]:
-                lists[node].append((-consumed, int(token)))
-        nodes = []
-        for found in lists:
-            found.sort()
-            tokens = np.array([token for _, token in found], dtype=np.int64)
-            nodes.append((tokens, np.array([negated for negated, _ in found], dtype=np.float64)))
-        return nodes
+        edges = [
+            (node, -consumed, token)
+            for token in np.flatnonzero(self.reachable).tolist()
+            for node, consumed in self.left_edge[token]
+        ]
+        nodes = np.array([node for node, _, _ in edges], dtype=np.int64)
+        lasts = np.array([last for _, last, _ in edges], dtype=np.float64)
+        tokens = np.array([token for _, _, token in edges], dtype=np.int64)
+        order = np.lexsort((tokens, lasts, nodes))
+        begins = np.searchsorted(nodes[order], np.arange(len(self.left_edge) + 1))
+        return begins, tokens[order], lasts[order]

@@ -210,7 +210,7 @@ _ESCAPED_CLASS = re.compile(r"\\[pP](?:\{\^?\w+\}|\w)|\\[sSdDwW]")
 _ESCAPED_CHARACTER = re.compile(
     r"\\(?:x\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[^\w]|[nrtfv])"
 )
-_REPEAT = re.compile(r"(?:[?*+]|\{(\d+)(?:,(\d*))?\})([?+]?)")
+_REPEAT = re.compile(r"[?*+]([?+]?)|\{(\d+)(?:,(\d*))?\}(?!\?)")
 _UNSUPPORTED = re.compile(r"[$^]|\\[AbBGzZkKRX0-9]")
 
 
@@ -328,14 +328,18 @@ class _Parser:
             return part
         self.at = found.end()
         low, high = {"?": (0, 1), "*": (0, None), "+": (1, None)}.get(found[0][0], (0, 0))
-        if found[1]:
-            low = int(found[1])
-            high = low if found[2] is None else int(found[2]) if found[2] else None
-        possessive = found[3] == "+"
+        if found[2]:
+            low = int(found[2])
+            high = low if found[3] is None else int(found[3]) if found[3] else None
+        possessive = found[1] == "+"
         if possessive and part.single is None:
             raise PatternError(f"possessive repetition of more than a class: {self.pattern}")
         look = part.single if possessive else None
-        return _Parsed(lambda after: self._repeat(part, low, high, after, look, found[3] == "?"))
+        lazy = found[1] == "?"
+        again = _Parsed(lambda after: self._repeat(part, low, high, after, look, lazy))
+        return self._repeated(
+            again
+        )  # a plus behind braces repeats what they repeat, in this engine
 
     def _repeat(
         self, part: _Parsed, low: int, high: int | None, after: int, look: int | None, lazy: bool

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from completion.request import Prompt
 from evaluation.bytes import genlm
 from evaluation.bytes.arms import OURS, Ours, TokenArm, token_arms
-from evaluation.bytes.bench import Bench
+from evaluation.bytes.bench import Bench, Cursor
 from evaluation.bytes.places import Place
 from evaluation.bytes.toys import (
     ALPHABETS,
@@ -113,14 +113,20 @@ def _compare(
         found = errors.setdefault(arm.name, Errors())
         _note(found, arm.next_byte(at), following)
         if isinstance(arm, Ours):
-            with torch.inference_mode():
-                log_prob = before + arm.begin(at).leaves.log_prob
-            found.text.append(abs(log_prob - truth))
+            found.text.append(abs(before + _tail(arm, at) - truth))
     for beam in beams:
         log_prob, said = beam.begin(at)
         found = errors.setdefault(beam.name, Errors())
         _note(found, said, following)
         found.text.append(abs(before + log_prob - truth))
+
+
+def _tail(arm: Ours, at: Cursor) -> float:
+    """log P(the open pre-token's bytes | the trunk)."""
+    with torch.inference_mode():
+        log_prob = arm.begin(at).leaves.log_prob
+    assert log_prob is not None
+    return log_prob
 
 
 def under_one_view(bench: Bench) -> Sequence[TokenArm]:
@@ -207,8 +213,7 @@ def on_code(
     errors: dict[str, Errors] = {}
     for place in places:
         at = bench.cursor(place.prompt)
-        with torch.inference_mode():
-            log_prob = Ours(bench).begin(at).leaves.log_prob
+        log_prob = _tail(Ours(bench), at)
         truth = np.exp(Ours(bench).next_byte(at))
         for beam in beams:
             found = errors.setdefault(beam.name, Errors())

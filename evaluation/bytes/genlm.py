@@ -18,6 +18,7 @@ import importlib
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,7 +225,9 @@ class GenlmBytes:
 
 async def _trie(vocabulary: Sequence[Any], end: bytes) -> Any:  # noqa: ANN401
     tries = importlib.import_module("genlm.bytes.trie")
-    return tries.AsyncTokenByteTrie.from_vocab(vocabulary, eos_byte_strings=[end], device="cpu")
+    with warnings.catch_warnings():  # torch's, of its sparse matrices
+        warnings.simplefilter("ignore", UserWarning)
+        return tries.AsyncTokenByteTrie.from_vocab(vocabulary, eos_byte_strings=[end], device="cpu")
 
 
 def arms(bench: Bench, runner: asyncio.Runner) -> list[GenlmBytes]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.bytes import cost, exactness, quality
+from evaluation.bytes import cost, exactness, genlm, quality
 from evaluation.bytes.arms import OURS, OURS_BRANCHES
 from evaluation.bytes.places import OFFSETS
 from evaluation.plots import PlotsError, saved
@@ -41,7 +41,8 @@ def offsets(found: Sequence[quality.Row], folder: Path) -> Path:
         places = [one.offset or 0 for one in chosen]
         width = WIDE if arm in (OURS, OURS_BRANCHES) else NARROW
         values = [100 * one.token.value for one in chosen]
-        (line,) = axes.plot(places, values, marker="o", ms=3, lw=width, label=arm)
+        dashes = "--" if arm.startswith(genlm.NAME) else "-"
+        (line,) = axes.plot(places, values, dashes, marker="o", ms=3, lw=width, label=arm)
         low, high = ([100 * getattr(one.token, end) for one in chosen] for end in ("low", "high"))
         axes.fill_between(places, low, high, color=line.get_color(), alpha=0.1, lw=0)
     axes.set_xticks(list(OFFSETS))

@@ -22,7 +22,8 @@ from evaluation.infilling import first_line
 from evaluation.statistics import Mean
 
 SET = "random-span"
-INSIDE, EDGE = "inside an identifier", "at edges"
+INSIDE, EDGE = "inside", "edges"
+"""The holes that begin or end inside an identifier, and the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _problem(blank: Blank) -> str:
     return blank.name.rpartition("/")[0]
 
 
-HEADER = ("random spans", "n", "whole", "first line", "word", "pass@1", "runnable")
+HEADER = ("holes", "n", "whole", "first line", "word", "pass@1", "run")
 
 
 def table_rows(found: Sequence[Row]) -> Iterator[list[str]]:

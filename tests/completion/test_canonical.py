@@ -135,6 +135,7 @@ def spelled_covers(cover: Cover) -> set[tuple[int, ...]]:
 @example(
     merges=[(b"'", b"s")], kind="gpt2", text="s'", whole_first=False
 )  # it may begin a contraction
+@example(merges=[(b"1", b"1"), (b"11", b"11")], kind="possessive", text="1", whole_first=False)
 def test_covers_are_how_longer_texts_begin(
     merges: Merges, kind: str, text: str, whole_first: bool
 ) -> None:

@@ -101,6 +101,21 @@ def test_behind_later_dots(before: str, written: str, data: str, allowed: bool) 
     assert held(before, None).permits(written.encode(), data.encode()) is allowed
 
 
+@pytest.mark.parametrize(
+    ("before", "written", "kept"),
+    [
+        ("x.", "ab", "ab"),
+        ("x.", "a", ""),
+        ("x.", "grö", ""),
+        ("x.", "", ""),
+        ("x.", "ab(self.a", "ab(self.a"),
+        ("y = ", "f(mod.g", "f(mod."),
+    ],
+)
+def test_a_name_that_was_only_begun_is_taken_back(before: str, written: str, kept: str) -> None:
+    assert held(before).whole(written.encode()) == kept.encode()
+
+
 def test_where_attributes_are_made() -> None:
     making = held("    ", None, made=["self"])
     assert making.permits(b"self.", b"new")

@@ -117,14 +117,18 @@ def test_what_a_function_gives(text: str, is_known: bool, tmp_path: Path) -> Non
     assert (found is not None) is is_known
 
 
-def test_an_attribute_that_is_assigned_twice(tmp_path: Path) -> None:
-    for second, is_known in (("[]", True), ("set()", False)):
-        text = (
-            f"class A:\n    def __init__(self):\n        self.x = [1]\n\n"
-            f"    def f(self):\n        self.x = {second}\n\n    def g(self):\n"
-            f"        return self.x.{CURSOR}\n"
-        )
-        assert (here(text, tmp_path / second[:1]) is not None) is is_known
+def test_a_set_is_no_list(tmp_path: Path) -> None:
+    found = here(f"def f(a):\n    x = set(a)\n    x.{CURSOR}\n", tmp_path)
+    assert found is not None
+    assert "add" in found
+    assert "append" not in found
+
+
+@pytest.mark.parametrize(("second", "is_known"), [("[]", True), ("set()", False)])
+def test_a_variable_that_is_assigned_twice(second: str, is_known: bool, tmp_path: Path) -> None:
+    other = f"if a:\n    x = [1]\nelse:\n    x = {second}\n"
+    found = here(f"import other\n\nother.x.{CURSOR}\n", tmp_path, other=other)
+    assert (found is not None) is is_known
 
 
 def test_private_names_are_for_their_class(tmp_path: Path) -> None:

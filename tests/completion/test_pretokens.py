@@ -43,6 +43,13 @@ def test_what_is_possible_happens(kind: str, text: str) -> None:
     assert possible == seen
 
 
+@pytest.mark.parametrize("digits", range(1, 9))
+def test_a_plus_behind_braces_repeats_in_this_engine(digits: int) -> None:
+    assert begins("possessive", "1" * digits) == (0,)
+    _, complete = pieces(Splitter.of(KINDS["possessive"]), "1" * digits)
+    assert complete == {(0,)}
+
+
 def test_the_last_blank_is_open_until_something_follows() -> None:
     splitter = Splitter.of(KINDS["gpt2"])
     assert pieces(splitter, "a   ")[0] == {(0, 1), (0, 1, 3)}
@@ -62,6 +69,7 @@ def test_the_last_blank_is_open_until_something_follows() -> None:
         r"(ab)++c",
         r"[a&&b]",
         r"a*",  # matches nothing
+        r"a{1,3}?b",
         r"(a)\1",
         r"(a",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import random
@@ -325,6 +326,27 @@ def test_a_peer_that_is_absent_is_a_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setitem(sys.modules, "genlm.bytes", None)
     with pytest.raises(genlm.PeerError, match="not installed"):
         genlm.imported()
+
+
+def test_the_peers_beam_sums_up_the_same() -> None:
+    try:
+        genlm.imported()
+    except genlm.PeerError:
+        pytest.skip("genlm-bytes is not installed (lancefill eval bytes --install-peers)")
+    bench = bench_of(RETURN)
+    at = bench.cursor(Prompt("", "", "a\nretu"))
+    with torch.inference_mode():
+        ours = Ours(bench).begin(at).leaves
+    with asyncio.Runner() as runner:
+        narrow, wide = genlm.arms(bench, runner)
+        log_prob, following = wide.begin(at)
+        assert log_prob == pytest.approx(ours.log_prob, abs=1e-4)
+        assert np.exp(following) == pytest.approx(np.exp(Ours(bench).next_byte(at)), abs=1e-4)
+        expected = Ours(bench).log_prob(at, b"rn")
+        assert wide.log_prob(at, b"rn") == pytest.approx(expected, abs=1e-3)
+        written = narrow.write(at, lambda text: len(text) == 3, 9)
+        assert written is not None
+        assert len(written) <= 3
 
 
 @pytest.mark.skipif(not (SHIPPED / MODEL).exists(), reason="no model is shipped in this checkout")
