@@ -66,9 +66,8 @@ class Entry:
         if self.path.is_dir():
             return ""
         again = f"lancefill model add {self.name if self.downloaded else self.folder}"
-        return (
-            f"the folder of {self.name} is gone: {self.folder} (lancefill model remove, or {again})"
-        )
+        away = f"lancefill model remove {self.name}"
+        return f"the folder of {self.name} is gone: {self.folder} ({away}, or {again})"
 
 
 @dataclass(frozen=True, slots=True)
