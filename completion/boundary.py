@@ -62,9 +62,11 @@ def boundary(tree: TokenTree, root: int, tail: bytes) -> Boundary:
     """Score all covers of ``tail`` behind ``root``, a node that is not scored yet.
 
     ``root`` ends the trunk. ``tail`` is what is typed behind it, in whole characters; it may be
-    empty.
+    empty. Raises ValueError where no tokens spell it.
     """
     cover = _cover(tree, root, tail)
+    if not cover.whole:
+        raise ValueError(f"no tokens spell {tail!r} behind the prompt")
     nodes = _plant(tree, root, cover)
     rows = dict(zip(nodes.values(), tree.score(list(nodes.values())), strict=True))
     leaves = _leaves(cover, nodes, rows)

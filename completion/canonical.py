@@ -135,7 +135,7 @@ class Canonical:
         self.token_bytes = spelling.token_bytes
         self._splitter = spelling.splitter
         units, self._characters = _units(spelling)
-        self._merges = Merges(units, spelling.merges)
+        self._merges = Merges([*map(len, self.token_bytes)], units, spelling.merges)
         self.reachable: Row = self._merges.reachable.copy()
         self._alone = self._only_alone()
         self._alone_bytes = sorted(self.token_bytes[token] for token in self._alone)

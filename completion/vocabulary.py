@@ -5,7 +5,7 @@ fallback (Llama-2, Code Llama, Gemma) are read from ``tokenizer.json``. What can
 refused with the reason: other kinds of vocabulary, and normalizers that lose text.
 
 Text is content: no sentinel can be typed. Added tokens are left out when text is encoded, but for
-those that are nothing but white space, which some vocabularies keep there. Unicode normalization
+white space and single characters, which some vocabularies keep there. Unicode normalization
 (NFC, in Qwen2's file) is left out as well: it would change what somebody wrote.
 """
 
@@ -83,9 +83,7 @@ class Vocabulary:
         }
         self.size = 1 + max((*self._vocabulary.values(), *self.added.values()))
         self.texts = {
-            one["content"]: int(one["id"])
-            for one in description["added_tokens"]
-            if one["content"].isspace() and not (one["special"] or one["lstrip"] or one["rstrip"])
+            one["content"]: int(one["id"]) for one in description["added_tokens"] if _is_text(one)
         }
         self.token_bytes = self._spelled()
         self._missing = self._missing_bytes()
@@ -207,6 +205,15 @@ class Vocabulary:
         if missing and min(missing) < 0x80:
             raise TokenizerError(f"the vocabulary has no token for {bytes([min(missing)])!r}")
         return missing
+
+
+def _is_text(added: Mapping[str, Any]) -> bool:
+    """Whether an added token is a piece of text, and no sentinel.
+
+    Gemma adds runs of line breaks, DeepSeek single letters.
+    """
+    plain = not (added["special"] or added["lstrip"] or added["rstrip"] or added["single_word"])
+    return plain and (len(added["content"]) == 1 or added["content"].isspace())
 
 
 _NEVER_IN_UTF8 = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))
