@@ -60,6 +60,13 @@ class ByteOrder:
         """Those that have more than the shared bytes."""
         return Range(self.complete(among).high, among.high, among.depth)
 
+    def neighbours(self) -> tuple[Ids, Ids]:
+        """All bytes that have another behind them in some token, and what they have."""
+        inside = np.ones(len(self._joined), dtype=np.bool_)
+        inside[self._begins + self._lengths - 1] = False
+        left = np.flatnonzero(inside)
+        return self._joined[left].astype(np.int64), self._joined[left + 1].astype(np.int64)
+
     def next_bytes(self, among: Range, weights: Floats) -> Floats:
         """(256,) the sums of ``weights``, (N,) in this order, by the byte behind the shared ones.
 

@@ -449,9 +449,8 @@ class Canonical:
     def _inside(self) -> Row:
         """(256, 256) the pairs of bytes that stand side by side in some token."""
         pairs = np.zeros((256, 256), dtype=np.bool_)
-        for data in self.order.table:
-            numbers = np.frombuffer(data, dtype=np.uint8)
-            pairs[numbers[:-1], numbers[1:]] = True
+        left, right = self.order.neighbours()
+        pairs[left, right] = True
         return pairs
 
 

@@ -75,7 +75,7 @@ class Merges:
 
         ``merges`` maps a pair of ids to (rank, merged id); a lower rank merges first.
         """
-        self.reachable = np.array(units, dtype=np.bool_)
+        self._made = list(units)
         self._born = [UNIT] * len(units)
         self.right_edge: list[Edge] = [((token, NEVER),) for token in range(len(units))]
         self.left_edge: list[Edge] = list(self.right_edge)
@@ -84,6 +84,7 @@ class Merges:
             merges.items(), key=lambda merge: lengths[merge[1][1]]
         ):
             self._add(left, right, rank, merged)
+        self.reachable = np.array(self._made, dtype=np.bool_)
         self._partners = self._index_partners()
         self._nodes = self._index_nodes()
 
@@ -104,13 +105,13 @@ class Merges:
 
     def _add(self, left: int, right: int, rank: int, merged: int) -> None:
         """Build ``merged``, unless a merge across its middle comes first: then it never forms."""
-        usable = self.reachable[left] and self.reachable[right] and not self.reachable[merged]
+        usable = self._made[left] and self._made[right] and not self._made[merged]
         if not usable or self._crossed(left, right, (left, right)):
             return
         ready_left, ready_right = self._born[left], self._born[right]
         ready = max(ready_left, ready_right)
         time = max(rank, ready)
-        self.reachable[merged] = True
+        self._made[merged] = True
         self._born[merged] = time
         of_left = Use(rank, ready, time, own=ready_left > ready_right)
         of_right = Use(rank, ready, time, own=ready_right >= ready_left)
@@ -173,7 +174,7 @@ class Merges:
         """left -> (rank, right) of its merges."""
         partners: dict[int, list[tuple[float, int]]] = {}
         for (left, right), rank in self._rank.items():
-            if self.reachable[left] and self.reachable[right]:
+            if self._made[left] and self._made[right]:
                 partners.setdefault(left, []).append((rank, right))
         return partners
 

@@ -114,27 +114,29 @@ def everything() -> str:
 
     One of each stretch of 256, since patterns spell out ranges (DeepSeek's one of ideographs).
     """
-    scanned = (
-        *range(0x20000),
-        *range(0x20000, 0x110000, 0x100),
-    )  # the rest is of one kind, by blocks
-    found = {(unicodedata.category(chr(point)), point >> 8): point for point in scanned}
-    points = {*range(0x250), *found.values()}
-    return "".join(chr(one) for one in sorted(points) if not 0xD800 <= one < 0xE000)
+    points = _of_every_category(0, 0x10FFFF)
+    return "".join(chr(one) for one in sorted({*range(0x250), *points}))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _representatives(begun: bytes, edges: tuple[int, ...]) -> str:
     missing = character_length(begun[0]) - len(begun)
     low, high = (_code_point(begun, missing, end) for end in (0x80, 0xBF))
     low = max(low, {3: 0x800, 4: 0x10000}.get(len(begun) + missing, 0x80))
-    found = {}
-    for point in range(low, min(high, 0x10FFFF) + 1):
-        category = unicodedata.category(chr(point))
-        found[category, "last"] = point
-        found.setdefault((category, "first"), point)
-    points = {*found.values(), *(one for one in edges if low <= one <= high)}
-    return "".join(chr(one) for one in sorted(points) if not 0xD800 <= one < 0xE000)
+    points = _of_every_category(low, min(high, 0x10FFFF))
+    points |= {one for one in edges if low <= one <= high and not 0xD800 <= one < 0xE000}
+    return "".join(chr(one) for one in sorted(points))
+
+
+_DENSE = 0x20000
+"""From here on code points are looked at by blocks of 256, each of one kind."""
+
+
+def _of_every_category(low: int, high: int) -> set[int]:
+    """Code points of each category in each block of 256."""
+    scanned = (*range(low, min(high + 1, _DENSE)), *range(max(low, _DENSE), high + 1, 0x100))
+    found = {(unicodedata.category(chr(one)), one >> 8): one for one in scanned}
+    return {one for (category, _), one in found.items() if category != "Cs"}
 
 
 def _code_point(begun: bytes, missing: int, filler: int) -> int:

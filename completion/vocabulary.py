@@ -161,9 +161,16 @@ class Vocabulary:
 
     @cached_property
     def _inner(self) -> tokenizers.Tokenizer:
-        model = {**self._model, "vocab": self._vocabulary, "dropout": None}
-        bare = {"version": "1.0", "added_tokens": [], "model": model}
-        inner = tokenizers.Tokenizer.from_str(json.dumps(bare))
+        names = {number: token for token, number in self._vocabulary.items()}
+        model = models.BPE(
+            vocab=self._vocabulary,
+            merges=[(names[left], names[right]) for left, right in self._merges],
+            unk_token=self._model.get("unk_token"),
+            fuse_unk=bool(self._model.get("fuse_unk")),
+            byte_fallback=bool(self._model.get("byte_fallback")),
+            ignore_merges=bool(self._model.get("ignore_merges")),
+        )
+        inner = tokenizers.Tokenizer(model)
         if self._sentencepiece:
             inner.normalizer = normalizers.Replace(" ", SPACE)
         inner.pre_tokenizer = self._splits.build()
