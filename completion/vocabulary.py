@@ -82,7 +82,7 @@ class Vocabulary:
             if token not in self.added or token == model.get("unk_token")
         }
         self.size = 1 + max((*self._vocabulary.values(), *self.added.values()))
-        self.texts = {
+        self.texts: dict[str, int] = {
             one["content"]: int(one["id"]) for one in description["added_tokens"] if _is_text(one)
         }
         self.token_bytes = self._spelled()
@@ -119,8 +119,19 @@ class Vocabulary:
             raise TokenizerError(
                 f"the vocabulary has no token for the byte {min(lost):#x} of a text"
             )
-        ids: list[int] = self._inner.encode(text, add_special_tokens=False).ids
+        ids: list[int] = []
+        for at, piece in enumerate(self._texts_apart(text)):
+            ids += [self.texts[piece]] if at % 2 else self._inner.encode(piece).ids
         return ids
+
+    def _texts_apart(self, text: str) -> list[str]:
+        """The text in pieces, every second of which is one of ``texts``."""
+        return self._texts_pattern.split(text) if self.texts else [text]
+
+    @cached_property
+    def _texts_pattern(self) -> re.Pattern[str]:
+        longest_first = sorted(self.texts, key=len, reverse=True)
+        return re.compile(f"({'|'.join(map(re.escape, longest_first))})")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that the ids stand for; sentinels stand for none."""
@@ -174,7 +185,6 @@ class Vocabulary:
         if self._sentencepiece:
             inner.normalizer = normalizers.Replace(" ", SPACE)
         inner.pre_tokenizer = self._splits.build()
-        inner.add_tokens([tokenizers.AddedToken(one, normalized=False) for one in self.texts])
         return inner
 
     @cached_property

@@ -59,6 +59,16 @@ def test_added_white_space_is_text_the_longest_first() -> None:
     assert {token for ids in cover.across.values() for token in ids.tolist()} == {two, three}
 
 
+def test_added_letters_keep_their_ids() -> None:
+    # In a byte-level vocabulary they are also how it writes bytes that are never in UTF-8.
+    vocabulary = toy_vocabulary(MERGES, "own", added=["<|end|>", "ö", "÷"])
+    letter = vocabulary.added["ö"]
+    assert vocabulary.encode("aöb")[1] == letter
+    canonical = Canonical(vocabulary.spelling)
+    assert canonical.ends(canonical.follow_all(vocabulary.encode("aöb÷ö")))
+    assert not canonical.allowed(0, START)[vocabulary.token_bytes.index(b"\xc3")]
+
+
 def described(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - as json has it
     letters = {letter: index for index, letter in enumerate(sorted(BYTE_OF_LETTER))}
     inner = Tokenizer(models.BPE(vocab=letters, merges=[]))
