@@ -1135,7 +1135,7 @@ def train_ranker(samples: tuple[Path, ...], target: Path | None, ablate: bool) -
 
 @main.group(name="model")
 def model_group() -> None:
-    """The model that ships, or one you trained, as files for others."""
+    """The models that write: what ships, and bigger ones beside it."""
 
 
 @contextmanager
