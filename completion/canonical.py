@@ -15,6 +15,7 @@ one behind a sentinel or at the very beginning.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -136,13 +137,12 @@ class Canonical:
         self._splitter = spelling.splitter
         units, self._characters = _units(spelling)
         self._merges = Merges([*map(len, self.token_bytes)], units, spelling.merges)
-        self.reachable: Row = self._merges.reachable.copy()
         self._alone = self._only_alone()
         self._alone_bytes = sorted(self.token_bytes[token] for token in self._alone)
-        self.reachable[self._alone] = True
-        self.reachable[list(spelling.texts)] = True
-        self.order = ByteOrder(self.token_bytes, np.flatnonzero(self.reachable).tolist())
+        merged = np.flatnonzero(self._merges.reachable).tolist()
+        self.order = ByteOrder(self.token_bytes, {*merged, *self._alone, *spelling.texts})
         self._shapes, self._shape_of = self._find_shapes()
+        self._shape_of_token: list[int] = self._shape_of.tolist()
         self._whole = [at for at, shape in enumerate(self._shapes) if not shape.lead]
         self._broken = [at for at, shape in enumerate(self._shapes) if shape.lead]
         self._numbers: dict[frozenset[Reading], int] = {frozenset([Reading()]): START}
@@ -166,10 +166,11 @@ class Canonical:
 
     def follow(self, state: int, last: int, token: int) -> int:
         """The state behind ``token``, where ``last`` stood before it; DEAD where it may not."""
-        if state == DEAD or not self.reachable[token]:
+        shape = self._shape_of_token[token]
+        if state == DEAD or shape < 0:
             return DEAD
         beside = state != START and self._adjacent(last, token)
-        key = state, token, beside
+        key = state, token if self._alone else shape, beside
         found = self._steps.get(key)
         if found is None:
             found = self._steps[key] = self._step(state, token, beside)
@@ -191,15 +192,21 @@ class Canonical:
         return self._row(last, state)
 
     def begins(self, state: int) -> Row:
-        """(V,) the tokens that may begin a new pre-token in ``state``."""
-        return self._tables(state)[0]
+        """(V,) the tokens that may begin a new pre-token in ``state``.
+
+        Without pre-tokens, as in SentencePiece, those that no word goes on with.
+        """
+        return self._tables(state)[0] if self._splitter.levels else self._no_word
+
+    @cached_property
+    def _no_word(self) -> Row:
+        row = [_NO_WORD.match(data) is not None for data in self.token_bytes]
+        return np.array(row, dtype=np.bool_)
 
     def _may_end(self, reading: Reading) -> bool:
-        if reading.split is None:
-            return True
         if reading.begun or self._misspelled(reading):
             return False
-        return self._splitter.ends(reading.split)
+        return reading.split is None or self._splitter.ends(reading.split)
 
     # Following
 
@@ -219,7 +226,7 @@ class Canonical:
 
     def _read(self, reading: Reading, token: int, border: bool) -> Iterator[Reading]:
         """The readings behind ``token``, if a pre-token begins with it or if none does."""
-        shape = self._shapes[self._shape_of[token]]
+        shape = self._shapes[self._shape_of_token[token]]
         if border and self._misspelled(reading):
             return
         spelled = self._spelled(reading, token, border)
@@ -347,7 +354,7 @@ class Canonical:
     def _make_table(self, state: int) -> tuple[Row, Row]:
         """(V,) the tokens that may begin a new pre-token in ``state``; those that may go on."""
         rows = np.zeros((2, len(self._shapes) + 1), dtype=np.bool_)
-        for reading in self._readings[state]:
+        for reading in () if state == DEAD else self._readings[state]:
             may_end = not self._misspelled(reading)
             key = reading.split, reading.begun, reading.apart, reading.alone
             for index in self._whole if not reading.begun else self._broken:
@@ -500,3 +507,4 @@ def _parts_of(data: bytes) -> tuple[bytes, str, bytes]:
 
 
 _CONTINUING = bytes(range(0x80, 0xC0))
+_NO_WORD = re.compile(rb"[^\w\x80-\xff]")
