@@ -269,10 +269,7 @@ class Canonical:
             found = [
                 one for each in found for one in self._character(each, atom, border and at == 0)
             ]
-        if shape.kind == TEXT:
-            found = [one for one in found if one is not None and self._in_text(one)]
-        elif self._spelling.texts:
-            found = [one for one in found if one is None or not self._in_text(one)]
+        found = self._spelled_by(shape.kind, found)
         apart = border and not shape.atoms
         return self._with_trail(found, shape.trail, apart)
 
@@ -291,7 +288,7 @@ class Canonical:
         found = self._character(split, self._splitter.alphabet.read(character)[0], apart)
         for atom in shape.atoms:
             found = [one for each in found for one in self._character(each, atom, INSIDE)]
-        return self._with_trail(found, shape.trail, INSIDE)
+        return self._with_trail(self._spelled_by(shape.kind, found), shape.trail, INSIDE)
 
     def _character(self, split: Split | None, atom: int, border: bool) -> list[Split | None]:
         if split is None:
@@ -311,8 +308,12 @@ class Canonical:
             if any(self._character(split, atom, apart) for atom in atoms)
         )
 
-    def _in_text(self, split: Split) -> bool:
-        return self._splitter.levels[0].matches(split[0])
+    def _spelled_by(self, kind: int, found: list[Split | None]) -> list[Split | None]:
+        """Those that a token of this kind may spell: one of the texts spells those, none other."""
+        if not self._spelling.texts:
+            return found
+        matches = self._splitter.levels[0].matches
+        return [one for one in found if (one is not None and matches(one[0])) == (kind == TEXT)]
 
     # Tokens that the merges do not make
 
