@@ -50,7 +50,7 @@ class Knot:
         """The probability of everything behind it, None without a model."""
         if self.rest is None:
             return None
-        known = (one.chance for one in (*self.children, *self.leaves))
+        known = [*(one.chance for one in self.children), *(one.chance for one in self.leaves)]
         return self.rest + math.fsum(one for one in known if one is not None)
 
 

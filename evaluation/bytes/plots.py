@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 WIDE, NARROW = 2.4, 1.2
 LEAST_ERROR = 1e-16
 
-GAP = 0.2
+GAP = 0.26
 """Beside the bars of tokens, for the lines that join them; in columns, a byte each."""
 
-THICK = 7.0
-"""The width of the line to what is certain, in points."""
+THICK, THIN = 5.0, 0.7
+"""The width of the line to what is certain, and of the thinnest, in points."""
 
 LONGEST = 12
 """Bytes of a token that are drawn."""
 
+COLUMN, ROW = 0.31, 0.27
+"""Inches of one byte, and of one token."""
+
 LEAST_SHOWN = 0.001
-TYPED, COMING, LINE, INK = "#2f6fb3", "#d7e3f1", "#a9b4c2", "#1b1b1b"
+TYPED, COMING, LINE, INK, FAINT = "#2f6fb3", "#d7e3f1", "#a9b4c2", "#1b1b1b", "#5a6572"
 
 
 def ready(folder: Path) -> None:
@@ -107,16 +110,24 @@ def cover_tree(root: covers.Knot, text: bytes, folder: Path) -> Path:
     """
     from matplotlib import pyplot
 
-    left, right = max(root.begin, -LONGEST) - 0.5, len(text) + LONGEST - 1
-    count = _rows(root)
-    figure, axes = pyplot.subplots(figsize=(0.27 * (right - left), 0.27 * (count + 3)))
-    _Drawing(axes, len(text)).knot(root, 0)
-    axes.axvline(len(text), color=INK, lw=0.9, ls="--", ymax=1 - 1 / (count + 3))
-    axes.text(len(text), -1.5, "cursor", ha="center", va="center", fontsize=8, color=INK)
+    left, right = max(root.begin, -LONGEST), max(_reach(root), len(text) + 3) + 2
+    count, cursor = _rows(root), len(text)
+    size = COLUMN * (right - left) + 0.3, ROW * (count + 2) + 0.3
+    figure, axes = pyplot.subplots(figsize=size)
+    _Drawing(axes, cursor).knot(root, 0)
+    axes.plot([cursor, cursor], [-0.9, count - 0.4], color=INK, lw=0.9, ls="--", zorder=0)
+    axes.text(cursor - GAP, -1, "typed", ha="right", va="center", fontsize=8, color=TYPED)
+    axes.text(cursor + GAP, -1, "what may follow", va="center", fontsize=8, color=FAINT)
     axes.set_xlim(left, right)
-    axes.set_ylim(count - 0.3, -2)
+    axes.set_ylim(count - 0.4, -1.5)
     axes.axis("off")
     return saved(figure, folder / "cover-tree.png")
+
+
+def _reach(knot: covers.Knot) -> int:
+    """The column behind all that is drawn of the tokens behind a context."""
+    ends = [one.begin + min(len(one.data), LONGEST) for one in knot.leaves]
+    return max([*ends, *map(_reach, knot.children)], default=0)
 
 
 def _rows(knot: covers.Knot) -> int:
@@ -142,7 +153,9 @@ class _Drawing:
             row += 1
         if knot.more:
             said = f"{knot.more:,} more"
-            self._beside(end, row, said if knot.rest is None else f"{said}  {_percent(knot.rest)}")
+            self._beside(self.cursor, row, f"{said}   {_percent(knot.rest)}".rstrip())
+            if end < self.cursor:
+                self.axes.plot([end + GAP, self.cursor], [row, row], color=LINE, lw=THIN, zorder=0)
             ends.append((row, knot.rest))
             row += 1
         for child in knot.children:
@@ -178,16 +191,17 @@ class _Drawing:
         self.axes.add_patch(Rectangle((low + GAP, row - 0.38), width, 0.76, fc=colour, lw=0))
 
     def _beside(self, place: float, row: float, said: str) -> None:
-        self.axes.text(place + GAP, row, said, va="center", fontsize=8, color="#5a6572")
+        self.axes.text(place + 1.3 * GAP, row, said, va="center", fontsize=8, color=FAINT)
 
     def _join(self, place: int, here: float, there: float, chance: float | None) -> None:
         """A line between two bars, from one gap to the other."""
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path as Curve
 
-        points = [(place - GAP, here), (place, here), (place, there), (place + GAP, there)]
+        low, high = place - GAP, place + GAP
+        points = [(low, here), (high, here), (low, there), (high, there)]
         curve = Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * 3])
-        width = 1.2 if chance is None else max(0.6, THICK * chance)
+        width = THIN if chance is None else max(THIN, THICK * chance)
         self.axes.add_patch(PathPatch(curve, fc="none", ec=LINE, lw=width, zorder=0))
 
 
