@@ -854,8 +854,14 @@ def codefill(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa:
 @click.option("--json", "json_file", type=OUTPUT, help="Write all figures to this file.")
 @ITEMS
 @PLOTS
+@click.option("--tree", "text", help="Only draw the cover tree of this text's end into --plots.")
 @one_line()
-def evaluate_bytes(names: tuple[str, ...], role: str, **chosen: Any) -> None:  # noqa: ANN401
+def evaluate_bytes(
+    names: tuple[str, ...],
+    role: str,
+    text: str | None,
+    **chosen: Any,  # noqa: ANN401
+) -> None:
     """Is the boundary exact where the cursor stands inside a token, and what does that cost?
 
     Log-probabilities against enumeration; canonical encodings of the vocabularies in the data
@@ -866,12 +872,18 @@ def evaluate_bytes(names: tuple[str, ...], role: str, **chosen: Any) -> None:  #
     \b
       lancefill eval bytes --install-peers --plots docs/images --json bytes.json
       lancefill eval bytes --role dev --section quality --count 60
+      lancefill eval bytes --tree os.pa --plots plots
     """
     from evaluation import apirun, report
     from evaluation.bytes import run as checks
 
     console = report.console()
     choice = checks.Choice(**chosen)
+    if text is not None:
+        if choice.plots is None:
+            raise apirun.ChoiceError("--tree needs a folder to draw into: --plots FOLDER")
+        click.echo(checks.draw_tree(text, choice.weights, choice.plots))
+        return
     report.print_json(console, checks.run(apirun.sources(names, role), choice, console))
 
 

@@ -18,6 +18,9 @@ from torch import Tensor
 from completion.boundary import Boundary
 from completion.tree import TokenTree
 
+BEAMS = 8
+"""Texts that go on side by side where the likeliest are looked for."""
+
 Finished = Callable[[bytes], bool]
 """Whether a text needs no further token."""
 
@@ -76,7 +79,7 @@ def likeliest(
     *,
     count: int,
     most: int,
-    beams: int = 8,
+    beams: int = BEAMS,
     permits: Permits | None = None,
 ) -> list[Continuation]:
     """The ``count`` likeliest texts behind the cursor, best first, as far as ``beams`` reach.

@@ -190,11 +190,7 @@ def read(
             raise TimeoutError("the deadline passed while the prompt was read")
         part = slice(position, position + CHUNK)
         values, states = layout.values[part], layout.states[part]
-        model.network.trunk(
-            torch.tensor([values], device=model.device),
-            torch.tensor([states], device=model.device),
-            cache=session.cache,
-        )
+        append(model, session.cache, values, states)
         session.extend(values, states)
         position += CHUNK
     tree = TokenTree(model, session.cache)
@@ -203,6 +199,17 @@ def read(
         place = layout.place if len(tree) == len(layout.values) - position - 1 else Place(value)
         root = tree.add_placed(root, place, state)
     return tree, root, reused
+
+
+def append(
+    model: CanonicalModel, cache: Cache, values: Sequence[int], states: Sequence[int]
+) -> None:
+    """Read tokens behind those in the cache, in one pass."""
+    model.network.trunk(
+        torch.tensor([values], device=model.device),
+        torch.tensor([states], device=model.device),
+        cache=cache,
+    )
 
 
 def _best_branch(tree: TokenTree, every: Boundary, writing: _Writing) -> _Draft:

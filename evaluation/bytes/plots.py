@@ -1,12 +1,13 @@
-"""``eval bytes`` as pictures: accuracy by offset inside the word, and what the boundary costs."""
+"""``eval bytes`` as pictures: accuracy by offset inside the word, costs, a cover tree."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.bytes import cost, exactness, genlm, quality
+from evaluation.bytes import cost, covers, exactness, genlm, quality
 from evaluation.bytes.arms import OURS, OURS_BRANCHES
 from evaluation.bytes.places import OFFSETS
 from evaluation.plots import PlotsError, saved
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
 
 WIDE, NARROW = 2.4, 1.2
 LEAST_ERROR = 1e-16
+
+GAP = 0.26
+"""Beside the bars of tokens, for the lines that join them; in columns, a byte each."""
+
+THICK, THIN = 5.0, 0.7
+"""The width of the line to what is certain, and of the thinnest, in points."""
+
+LONGEST = 12
+"""Bytes of a token that are drawn."""
+
+COLUMN, ROW = 0.31, 0.27
+"""Inches of one byte, and of one token."""
+
+LEAST_SHOWN = 0.001
+TYPED, COMING, LINE, INK, FAINT = "#2f6fb3", "#d7e3f1", "#a9b4c2", "#1b1b1b", "#5a6572"
 
 
 def ready(folder: Path) -> None:
@@ -85,6 +101,124 @@ def errors(found: Sequence[exactness.Row], folder: Path) -> Path:
     axes.set_xlabel("largest error in log P(next byte) on toy vocabularies", fontsize=9)
     _plain(axes)
     return saved(figure, folder / "bytes-errors.png")
+
+
+def cover_tree(root: covers.Knot, text: bytes, folder: Path) -> Path:
+    """Contexts, and the tokens that reach the end of ``text`` behind them: a column for each byte.
+
+    Lines are as wide as what they lead to is likely, or all alike without a model.
+    """
+    from matplotlib import pyplot
+
+    left, right = max(root.begin, -LONGEST), max(_reach(root), len(text) + 3) + 2
+    count, cursor = _rows(root), len(text)
+    size = COLUMN * (right - left) + 0.3, ROW * (count + 2) + 0.3
+    figure, axes = pyplot.subplots(figsize=size)
+    _Drawing(axes, cursor).knot(root, 0)
+    axes.plot([cursor, cursor], [-0.9, count - 0.4], color=INK, lw=0.9, ls="--", zorder=0)
+    axes.text(cursor - GAP, -1, "typed", ha="right", va="center", fontsize=8, color=TYPED)
+    axes.text(cursor + GAP, -1, "what may follow", va="center", fontsize=8, color=FAINT)
+    axes.set_xlim(left, right)
+    axes.set_ylim(count - 0.4, -1.5)
+    axes.axis("off")
+    return saved(figure, folder / "cover-tree.png")
+
+
+def _reach(knot: covers.Knot) -> int:
+    """The column behind all that is drawn of the tokens behind a context."""
+    ends = [one.begin + min(len(one.data), LONGEST) for one in knot.leaves]
+    return max([*ends, *map(_reach, knot.children)], default=0)
+
+
+def _rows(knot: covers.Knot) -> int:
+    """The lines of a picture that a context and all behind it take."""
+    return len(knot.leaves) + (knot.more > 0) + sum(map(_rows, knot.children))
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """Draws bars of tokens, whose bytes before ``cursor`` are typed."""
+
+    axes: Axes
+    cursor: int
+
+    def knot(self, knot: covers.Knot, row: int) -> float:
+        """Draw a context and all behind it from ``row`` on; return the height of its bar."""
+        end = knot.begin + len(knot.data)
+        ends: list[tuple[float, float | None]] = []
+        for leaf in knot.leaves:
+            self._bar(leaf.begin, leaf.data, row)
+            self._beside(leaf.begin + min(len(leaf.data), LONGEST), row, _percent(leaf.chance))
+            ends.append((row, leaf.chance))
+            row += 1
+        if knot.more:
+            said = f"{knot.more:,} more"
+            self._beside(self.cursor, row, f"{said}   {_percent(knot.rest)}".rstrip())
+            if end < self.cursor:
+                self.axes.plot([end + GAP, self.cursor], [row, row], color=LINE, lw=THIN, zorder=0)
+            ends.append((row, knot.rest))
+            row += 1
+        for child in knot.children:
+            ends.append((self.knot(child, row), child.chance))
+            row += _rows(child)
+        height = (ends[0][0] + ends[-1][0]) / 2 if ends else row
+        self._bar(knot.begin, knot.data, height)
+        for there, chance in ends:
+            self._join(end, height, there, chance)
+        return height
+
+    def _bar(self, begin: int, data: bytes, row: float) -> None:
+        """A token: the end of a long one before the text, the beginning of another long one."""
+        first = max(begin, -LONGEST)
+        shown = data[first - begin :][:LONGEST]
+        end = first + len(shown)
+        if first < end:
+            self._box(first, end, row, COMING)
+        if first < min(end, self.cursor):
+            self._box(first, min(end, self.cursor), row, TYPED, open_right=end > self.cursor)
+        for at, byte in enumerate(shown, first):
+            self.axes.text(
+                at + 0.5, row, _letter(byte), ha="center", va="center", fontsize=9,
+                family="monospace", color="white" if at < self.cursor else INK,
+            )  # fmt: skip
+
+    def _box(
+        self, low: int, high: int, row: float, colour: str, *, open_right: bool = False
+    ) -> None:
+        from matplotlib.patches import Rectangle
+
+        width = high - low - (GAP if open_right else 2 * GAP)
+        self.axes.add_patch(Rectangle((low + GAP, row - 0.38), width, 0.76, fc=colour, lw=0))
+
+    def _beside(self, place: float, row: float, said: str) -> None:
+        self.axes.text(place + 1.3 * GAP, row, said, va="center", fontsize=8, color=FAINT)
+
+    def _join(self, place: int, here: float, there: float, chance: float | None) -> None:
+        """A line between two bars, from one gap to the other."""
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path as Curve
+
+        low, high = place - GAP, place + GAP
+        points = [(low, here), (high, here), (low, there), (high, there)]
+        curve = Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * 3])
+        width = THIN if chance is None else max(THIN, THICK * chance)
+        self.axes.add_patch(PathPatch(curve, fc="none", ec=LINE, lw=width, zorder=0))
+
+
+def _percent(chance: float | None) -> str:
+    if chance is None:
+        return ""
+    return f"{chance:.1%}" if chance >= LEAST_SHOWN else f"< {LEAST_SHOWN:.1%}"
+
+
+def _letter(byte: int) -> str:
+    """How a byte is drawn: spaces and line breaks are visible, parts of other letters in hex."""
+    if byte in _MARKS:
+        return _MARKS[byte]
+    return chr(byte) if 0x20 < byte < 0x7F else f"{byte:02x}"
+
+
+_MARKS = {0x20: "\u00b7", 0x0A: "\u21b5", 0x0D: "\u240d", 0x09: "\u2192"}
 
 
 def _plain(axes: Axes) -> None:

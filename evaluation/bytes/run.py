@@ -17,13 +17,15 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from completion.behind import Behind
 from completion.model.checkpoint import CheckpointError, Loaded, load
 from completion.model.worker import threads
+from completion.tree import CanonicalModel
 from completion.vocabulary import TokenizerError
 from evaluation import report
 from evaluation.apieval import Source
 from evaluation.apirun import ChoiceError
-from evaluation.bytes import cost, exactness, genlm, plots, quality, spans, vocabularies
+from evaluation.bytes import cost, covers, exactness, genlm, plots, quality, spans, vocabularies
 from evaluation.bytes.arms import Arm, Branches, token_arms
 from evaluation.bytes.bench import Bench
 from evaluation.bytes.healing import TransformersHealing
@@ -141,6 +143,20 @@ def run(sources: Sequence[Source], choice: Choice, console: Console) -> dict[str
     summary = ("eval", "repositories", "cases", "count", "spans", "seed")
     goals = {name: found.get("goals") for name, found in running.found.items()}
     return {key: result[key] for key in summary} | {"goals": goals}
+
+
+def draw_tree(text: str, weights: Path | None, folder: Path) -> Path:
+    """Draw the cover tree of what is open at the end of ``text``; return the file.
+
+    Raises ChoiceError where that cannot be done.
+    """
+    try:
+        plots.ready(folder)
+        loaded = load(weights)
+        here = Behind.of(CanonicalModel(loaded.model, loaded.tokenizer), text)
+        return plots.cover_tree(covers.of_place(here), here.layout.tail, folder)
+    except (CheckpointError, PlotsError, ValueError) as error:
+        raise ChoiceError(str(error)) from error
 
 
 def _peers(choice: Choice, console: Console) -> bool:

@@ -14,10 +14,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from completion.behind import Behind
 from completion.model.checkpoint import MODEL, SHIPPED
 from completion.request import Prompt
 from evaluation.blanks import Blank
-from evaluation.bytes import cost, exactness, genlm, quality, spans
+from evaluation.bytes import cost, covers, exactness, genlm, plots, quality, spans
 from evaluation.bytes.arms import (
     END_OF_TEXT,
     Branches,
@@ -347,6 +348,57 @@ def test_the_peers_beam_sums_up_the_same() -> None:
         written = narrow.write(at, lambda text: len(text) == 3, 9)
         assert written is not None
         assert len(written) <= 3
+
+
+def test_a_cover_tree_is_what_enumeration_says(bench: Bench) -> None:
+    tree = covers.of_place(Behind.of(bench.exact, "ret"))
+    assert tree.chance == pytest.approx(1)
+    assert [(one.begin, one.data) for one in tree.children] == [(0, b"re")]
+    (behind,) = tree.children
+    assert [(one.begin, one.data) for one in behind.children] == [(2, b"t")]
+    found = {(0, one.data): one for one in tree.leaves}
+    found |= {(2, one.data): one for one in behind.leaves}
+    truth = exactness.enumeration(bench).leaves(b"ret")
+    token = {data: one for one, data in enumerate(bench.tokenizer.token_bytes)}
+    assert found.keys() == {(0, b"retu"), (0, b"return")}  # "re" and "tu" would be one token
+    for (begin, data), leaf in found.items():
+        assert leaf.chance == pytest.approx(truth[3 - begin, token[data]])
+    whole = behind.children[0]
+    assert len(whole.leaves) == covers.SHOWN
+    assert whole.more > 100
+    assert whole.leaves[0].chance >= whole.leaves[-1].chance  # type: ignore[operator]
+
+
+def test_a_cover_tree_without_a_model(bench: Bench) -> None:
+    rules = bench.exact.rules
+    tree = covers.knot(bench.exact, rules.cover(0, 0, b"ret"), bench.tokenizer.prefix)
+    assert (tree.chance, tree.data) == (None, b"")
+    assert [one.data for one in tree.leaves] == [b"retu", b"return"]
+    assert tree.children[0].children[0].leaves == ()
+
+
+@pytest.mark.parametrize("prefix", ["a\nret", "a\n\t\u20ac ", "", "x" * 40])
+def test_a_cover_tree_is_drawn(bench: Bench, prefix: str, tmp_path: Path) -> None:
+    here = Behind.of(bench.exact, prefix)
+    plots.ready(tmp_path)
+    file = plots.cover_tree(covers.of_place(here), here.layout.tail, tmp_path)
+    assert file.read_bytes().startswith(b"\x89PNG")
+    file.unlink()
+    cover = bench.exact.rules.cover(0, 0, here.layout.tail)
+    bare = covers.knot(bench.exact, cover, bench.tokenizer.prefix)
+    assert plots.cover_tree(bare, here.layout.tail, tmp_path).exists()
+
+
+@pytest.mark.skipif(not (SHIPPED / MODEL).exists(), reason="no model is shipped in this checkout")
+def test_the_command_draws_a_cover_tree(tmp_path: Path) -> None:
+    arguments = ["eval", "bytes", "--tree", "import os\n\nos.pa"]
+    done = CliRunner().invoke(main, [*arguments, "--plots", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert done.output.strip() == str(tmp_path / "cover-tree.png")
+    assert (tmp_path / "cover-tree.png").exists()
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code != 0
+    assert "--plots FOLDER" in refused.output
 
 
 @pytest.mark.skipif(not (SHIPPED / MODEL).exists(), reason="no model is shipped in this checkout")
