@@ -269,7 +269,8 @@ class Canonical:
             found = [
                 one for each in found for one in self._character(each, atom, border and at == 0)
             ]
-        found = self._spelled_by(shape.kind, found)
+        if shape.atoms:
+            found = self._spelled_by(shape.kind, found)
         apart = border and not shape.atoms
         return self._with_trail(found, shape.trail, apart)
 
