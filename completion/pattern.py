@@ -75,7 +75,8 @@ class Alphabet:
     def completions(self, begun: bytes) -> frozenset[int]:
         """The atoms of the characters whose UTF-8 starts with ``begun``, an unfinished one.
 
-        Read off one character of each category and those where a class could end.
+        Read off all of them if they are few, else one of each category and block, and those where a
+        class could end.
         """
         return frozenset(self.read(_representatives(begun, self._edges)))
 
@@ -123,10 +124,16 @@ def _representatives(begun: bytes, edges: tuple[int, ...]) -> str:
     missing = character_length(begun[0]) - len(begun)
     low, high = (_code_point(begun, missing, end) for end in (0x80, 0xBF))
     low = max(low, {3: 0x800, 4: 0x10000}.get(len(begun) + missing, 0x80))
-    points = _of_every_category(low, min(high, 0x10FFFF))
-    points |= {one for one in edges if low <= one <= high and not 0xD800 <= one < 0xE000}
-    return "".join(chr(one) for one in sorted(points))
+    high = min(high, 0x10FFFF)
+    if high - low < FEW:
+        points = {*range(low, high + 1)}
+    else:
+        points = _of_every_category(low, high) | {one for one in edges if low <= one <= high}
+    return "".join(chr(one) for one in sorted(points) if not 0xD800 <= one < 0xE000)
 
+
+FEW = 64
+"""So many characters are all looked at: the engine's Unicode may be newer than Python's."""
 
 _DENSE = 0x20000
 """From here on code points are looked at by blocks of 256, each of one kind."""
