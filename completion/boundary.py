@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from completion.byte_order import Ids
-from completion.canonical import ROOT, Canonical, Cover, Row
+from completion.spelling.byte_order import Ids
+from completion.spelling.canonical import ROOT, Canonical, Cover, Row
 from completion.tree import CanonicalModel, TokenTree
 
 MAX_NAMES = 32

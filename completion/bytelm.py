@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from completion.boundary import in_identifier
-from completion.byte_order import Floats, Range
 from completion.mixture import NEAR
+from completion.spelling.byte_order import Floats, Range
 from completion.tree import MAX_NODES, Cache, CanonicalModel, Place, TokenTree
 from indexing.lexemes import context
 from indexing.ngrams import View

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from completion.canonical import ROWS_KEPT, Canonical
-from completion.canonical import START as BEGINNING
 from completion.model.codefill import GRAM_ORDERS
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance_token
+from completion.spelling.canonical import ROWS_KEPT, Canonical
+from completion.spelling.canonical import START as BEGINNING
 
 MAX_NODES = 512
 """The most nodes of one tree; a pass over more would be late anyway."""

@@ -22,7 +22,7 @@ import torch
 from completion.model.codefill import CodeFill, Config
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import STATE_NAMES
-from completion.vocabulary import TokenizerError
+from completion.spelling.vocabulary import TokenizerError
 
 FORMAT = 1  # raise where an older loader would misread the files
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"

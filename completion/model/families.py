@@ -9,7 +9,7 @@ its identifier, begins, and what is typed of it is text behind the sentinel.
 
 The formats are those of the models' own papers, cards and code (papers.md, section 5). Text of
 other files is laid out as the model saw repositories in training. Nothing here knows a network;
-the vocabulary is ``completion.vocabulary.Vocabulary``, of which ``Encoder`` is what is asked.
+the vocabulary is a ``completion.spelling.vocabulary.Vocabulary``; ``Encoder`` is what is asked.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from completion.model.infilling import files_of, fitted, room_in
 from completion.model.registry import Entry
 from completion.model.types import START, State, advance
 from completion.request import Prompt
+from completion.spelling.vocabulary import Spelling, Vocabulary
 from completion.tree import CanonicalModel, Place
-from completion.vocabulary import Spelling, Vocabulary
 
 BLIND = "no family is known for its vocabulary: it does not see what follows the cursor"
 NO_STATE = 0

@@ -43,7 +43,7 @@ from completion.model.codefill import CodeFill, KVCache
 from completion.model.hub_config import CodeFillConfig
 from completion.model.reading import Reader
 from completion.model.tokenizer import Tokenizer
-from completion.vocabulary import TokenizerError
+from completion.spelling.vocabulary import TokenizerError
 
 MAX_NEW_TOKENS = 64
 """What ``generate`` writes at most unless told; ``worker.MAX_TOKENS`` is the product's."""

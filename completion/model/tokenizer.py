@@ -19,8 +19,8 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
-from completion.pretokens import Splitter
-from completion.vocabulary import BYTE_OF_LETTER, Spelling, TokenizerError
+from completion.spelling.pretokens import Splitter
+from completion.spelling.vocabulary import BYTE_OF_LETTER, Spelling, TokenizerError
 
 # One alternative per class of character; together they cover every character exactly once.
 # Combining marks (\p{M}) are neither letters nor blanks and fall into the punctuation run.

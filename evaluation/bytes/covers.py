@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from completion.behind import Behind
 from completion.boundary import Boundary
-from completion.canonical import ROOT, Cover
+from completion.spelling.canonical import ROOT, Cover
 from completion.tree import CanonicalModel
 
 SHOWN = 4

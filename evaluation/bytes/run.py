@@ -20,8 +20,8 @@ from rich.console import Console
 from completion.behind import Behind
 from completion.model.checkpoint import CheckpointError, Loaded, load
 from completion.model.worker import threads
+from completion.spelling.vocabulary import TokenizerError
 from completion.tree import CanonicalModel
-from completion.vocabulary import TokenizerError
 from evaluation import report
 from evaluation.apieval import Source
 from evaluation.apirun import ChoiceError

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from completion.canonical import Canonical
-from completion.vocabulary import TokenizerError, Vocabulary
+from completion.spelling.canonical import Canonical
+from completion.spelling.vocabulary import TokenizerError, Vocabulary
 from evaluation.bytes.gguf import tokenizer
 from evaluation.bytes.places import Files, cursors
 

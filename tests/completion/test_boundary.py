@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from completion.boundary import boundary, name_log_probs
-from completion.canonical import Canonical
+from completion.spelling.canonical import Canonical
 from completion.tree import CanonicalModel
 from tests.completion.toys import (
     covers,

@@ -15,8 +15,8 @@ from completion.model import tokenizer as tokenizers
 from completion.model.codefill import CodeFill, Config, KVCache, Output
 from completion.model.tokenizer import SPECIALS, Tokenizer
 from completion.model.types import PREFIX_STATE, SUFFIX_STATE
+from completion.spelling.vocabulary import BYTE_OF_LETTER
 from completion.tree import CanonicalModel, Place, TokenTree
-from completion.vocabulary import BYTE_OF_LETTER
 
 _NAMES = {byte: letter for letter, byte in BYTE_OF_LETTER.items()}
 

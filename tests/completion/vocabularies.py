@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from completion.model.guest import Content
-from completion.vocabulary import BYTE_OF_LETTER, GPT2_PATTERN, SPACE, Vocabulary
+from completion.spelling.vocabulary import BYTE_OF_LETTER, GPT2_PATTERN, SPACE, Vocabulary
 
 LLAMA3_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"

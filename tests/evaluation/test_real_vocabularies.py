@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from completion.vocabulary import TokenizerError
+from completion.spelling.vocabulary import TokenizerError
 from evaluation.bytes import gguf
 from evaluation.bytes.vocabularies import files_in, measure, opened
 

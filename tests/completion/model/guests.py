@@ -8,7 +8,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from transformers.utils import logging
 
 from completion.model.families import QWEN, Family, Mark
-from completion.vocabulary import BYTE_OF_LETTER
+from completion.spelling.vocabulary import BYTE_OF_LETTER
 from tests.completion.model.architectures import tiny
 
 MERGES = [("s", "e"), ("l", "f"), ("se", "lf"), ("Ġ", "="), ("f", "o"), ("fo", "o"), ("Ġ", "a")]

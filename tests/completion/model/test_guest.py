@@ -20,8 +20,8 @@ from completion.model.guest import BLIND, Guest, installed, manner, open_guest
 from completion.model.infilling import room_in
 from completion.model.registry import Entry
 from completion.request import Prompt
+from completion.spelling.vocabulary import TokenizerError
 from completion.tree import Place
-from completion.vocabulary import TokenizerError
 from tests.completion.model.guests import WINDOW, byte_level, save_guest
 
 torch.set_num_threads(1)

@@ -32,7 +32,7 @@ from completion.model.families import (
 )
 from completion.model.guest import Guest, manner, open_guest
 from completion.request import Prompt
-from completion.vocabulary import TokenizerError
+from completion.spelling.vocabulary import TokenizerError
 from evaluation.bytes.gguf import tokenizer as real_tokenizer
 from tests.completion.model.guests import save_guest
 

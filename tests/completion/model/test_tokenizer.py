@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from completion.model.tokenizer import PRETOKEN_PATTERN, SPECIALS, Tokenizer
-from completion.vocabulary import TokenizerError
+from completion.spelling.vocabulary import TokenizerError
 from training import bpe
 from training.corpus import SourceFile
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from completion.pattern import END, Alphabet, Automaton, everything
+from completion.spelling.pattern import END, Alphabet, Automaton, everything
 
 
 class Piece(NamedTuple):

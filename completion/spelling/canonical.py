@@ -24,11 +24,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from completion.byte_order import ByteOrder, Ids
-from completion.merges import Merges
-from completion.pattern import character_length
-from completion.pretokens import State as Split
-from completion.vocabulary import Spelling
+from completion.spelling.byte_order import ByteOrder, Ids
+from completion.spelling.merges import Merges
+from completion.spelling.pattern import character_length
+from completion.spelling.pretokens import State as Split
+from completion.spelling.vocabulary import Spelling
 
 Row = NDArray[np.bool_]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from completion.pattern import PatternError
-from completion.pretokens import Splitter, pieces
+from completion.spelling.pattern import PatternError
+from completion.spelling.pretokens import Splitter, pieces
 from tests.completion.vocabularies import KINDS, split
 
 LETTERS = "abLes'  \n\r\t1中.+ém"

@@ -22,8 +22,8 @@ from typing import Any
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
-from completion.pattern import PatternError
-from completion.pretokens import Splitter
+from completion.spelling.pattern import PatternError
+from completion.spelling.pretokens import Splitter
 
 SPACE = "\u2581"
 """How SentencePiece writes a space."""

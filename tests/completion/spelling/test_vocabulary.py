@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from completion.canonical import DEAD, START, Canonical
-from completion.vocabulary import BYTE_OF_LETTER, TokenizerError, Vocabulary
+from completion.spelling.canonical import DEAD, START, Canonical
+from completion.spelling.vocabulary import BYTE_OF_LETTER, TokenizerError, Vocabulary
 from tests.completion.vocabularies import KINDS, sentencepiece, toy_vocabulary
 
 MERGES = [(b"a", b"b"), (b" ", b"ab"), (b"\xc3", b"\xa9"), (b"<", b"|")]

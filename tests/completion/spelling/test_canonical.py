@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from completion.canonical import DEAD, ROOT, START, Canonical, Cover
-from completion.vocabulary import Vocabulary
+from completion.spelling.canonical import DEAD, ROOT, START, Canonical, Cover
+from completion.spelling.vocabulary import Vocabulary
 from tests.completion.toys import merge_lists, segmentations, toy_tokenizer
 from tests.completion.vocabularies import KINDS, sentencepiece, toy_vocabulary
 

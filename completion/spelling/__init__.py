@@ -1,0 +1,1 @@
+"""How tokenizers spell text: which token sequences they would write, whatever follows."""
