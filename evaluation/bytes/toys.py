@@ -1,6 +1,6 @@
 """Small vocabularies and networks on which a boundary can be checked by enumeration.
 
-``Enumeration`` knows nothing of the rules in ``completion/spelling/canonical.py`` where it can do without: a
+``Enumeration`` knows nothing of the rules in ``completion/spelling`` where it can do without: a
 token may follow when the tokenizer itself, given the whole text, writes just that sequence. Only
 for tokens that are no ASCII, whose text cannot be encoded alone, it asks the rules.
 """
