@@ -38,7 +38,7 @@ _IN_IDENTIFIER = np.array([*map(in_identifier, range(256)), False])
 
 
 class BytesError(ValueError):
-    """A byte that the model gives no probability: the text is not what its tokenizer can write."""
+    """The model cannot go on: a byte has no probability (less than 1e-308), or it has no room."""
 
 
 class ByteModel(Protocol):
@@ -180,8 +180,11 @@ class ByteStream:
         nodes = [
             self._tree.add(one.parent, one.token) if one.node is None else one.node for one in new
         ]
-        with torch.inference_mode():
-            rows = self._tree.score(nodes)
+        try:
+            with torch.inference_mode():
+                rows = self._tree.score(nodes)
+        except ValueError as error:  # the window or the cache is full
+            raise BytesError(str(error)) from error
         self.passes += 1
         scored = [
             self._scored(one, node, row) for one, node, row in zip(new, nodes, rows, strict=True)
@@ -302,9 +305,24 @@ class Ensemble:
         return _mixed(heard, np.array([1 - self.share, self.share]))
 
     def push(self, byte: int) -> None:
-        """Go on with a byte. Raises BytesError where one of the models cannot."""
-        for model in self.models:
-            model.push(byte)
+        """Go on with a byte. A model that cannot is left out from there on.
+
+        Raises BytesError where none can.
+        """
+        kept: list[tuple[ByteModel, float]] = []
+        problem: BytesError | None = None
+        for model, weight in zip(self.models, self.weights, strict=True):
+            try:
+                model.push(byte)
+                kept.append((model, weight))
+            except BytesError as error:
+                problem = error
+        whole = math.fsum(weight for _, weight in kept)
+        if problem is not None:
+            if not whole:
+                raise problem
+            self.models = tuple(model for model, _ in kept)
+            self.weights = tuple(weight / whole for _, weight in kept)
         if self.words is not None:
             self.words.push(byte)
 

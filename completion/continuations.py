@@ -59,7 +59,7 @@ def sample(
 ) -> Continuation:
     """Draw what follows the cursor, until it is ``finished``, ends, or has ``most`` tokens.
 
-    The tree must have scored no further than ``found``.
+    The tree must have scored no further than ``found``: draw once from each tree.
     """
     at = int(torch.multinomial(found.log_probs.exp().cpu(), 1, generator=generator))
     beam = _leaf(tree, found, at)
@@ -104,8 +104,8 @@ def likeliest(
                     longer.append(each)
         open_, over = _divided(longer, finished, beams)
         done += over
-        worst = sorted((one.log_prob for one in done), reverse=True)[count - 1 : count]
-        open_ = [one for one in open_ if not worst or one.log_prob > worst[0]]
+        worst = _merged(done)[count - 1 : count]
+        open_ = [one for one in open_ if not worst or one.log_prob > worst[0].log_prob]
     return _merged(done + open_)[:count]
 
 

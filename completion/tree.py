@@ -24,8 +24,8 @@ from torch import Tensor
 from completion.model.codefill import GRAM_ORDERS
 from completion.model.tokenizer import Tokenizer
 from completion.model.types import START, State, advance_token
-from completion.spelling.canonical import ROWS_KEPT, Canonical
 from completion.spelling.canonical import START as BEGINNING
+from completion.spelling.canonical import Canonical
 
 MAX_NODES = 512
 """The most nodes of one tree; a pass over more would be late anyway."""
@@ -147,11 +147,13 @@ class CanonicalModel:
         """(V,) True where a token cannot follow; the end of the middle always can."""
         key = (place.token, place.pretoken)
         row = self._barred.get(key)
-        if row is None:
+        if row is not None:
+            self._barred.move_to_end(key)
+        else:
             row = torch.from_numpy(~self.rules.allowed(*key))
             row[list(self.ends)] = False
             row = self._barred[key] = row.to(self.device)
-            if len(self._barred) > ROWS_KEPT:
+            if len(self._barred) > self.rules.rows_kept:
                 self._barred.popitem(last=False)
         return row
 
@@ -214,8 +216,11 @@ class TokenTree:
     def score(self, nodes: Sequence[int]) -> Tensor:
         """(len(nodes), V) log-probabilities behind nodes that were added since the last call.
 
-        One pass over all the nodes added since then, whether asked for or not.
+        One pass over all the nodes added since then, whether asked for or not. Raises ValueError
+        for a node that was scored before.
         """
+        if min(nodes) < self._scored:
+            raise ValueError("a node of this tree was scored before")
         first, self._scored = self._scored, len(self.places)
         values, states = self.tokens(range(first, len(self.places)))
         chain = self._depths[-1] == len(self.places) - 1  # all nodes so far, without a branch

@@ -185,14 +185,15 @@ class CausalNetwork:
 
         positions: (1, T), or None to go on from the cache's length. cache: appended to in place.
         mask: (1, 1, T, S) bool, True where a token may attend, None for causal. Raises ValueError
-        where the tokens do not fit the window; that of branches is for the caller to keep.
+        where the tokens do not fit the window.
         """
         cache = self.empty_cache() if cache is None else cache
         past, length = cache.length, values.shape[1]
         cache.reserve(past + length)
+        last = past + length if positions is None else int(positions.max()) + 1
+        if last > self.window:
+            raise ValueError(f"{last} tokens exceed the model's window: {self.window}")
         if positions is None:
-            if past + length > self.window:
-                raise ValueError(f"{past + length} tokens exceed the model's window: {self.window}")
             positions = torch.arange(past, past + length, device=values.device)[None]
         if mask is None:
             whole = torch.ones(length, past + length, dtype=torch.bool, device=values.device)

@@ -219,13 +219,17 @@ def _begin(folder: Path) -> Mark | None:
 
 
 def _puts_blank(folder: Path) -> bool:
-    """Whether the tokenizer puts a blank in front of texts, as SentencePiece does."""
+    """Whether the tokenizer puts a blank in front of texts, as SentencePiece does.
+
+    Of a byte-level one ``add_prefix_space`` says so.
+    """
     raw = _json(folder / TOKENIZER)
     parts = [raw.get("normalizer") or {}, raw.get("pre_tokenizer") or {}]
     parts += [one for part in parts for one in part.get("normalizers", ())]
     parts += [one for part in parts[:2] for one in part.get("pretokenizers", ())]
     return any(
         part.get("type") == "Prepend"
+        or (part.get("type") == "ByteLevel" and part.get("add_prefix_space", False))
         or (part.get("type") == "Metaspace" and part.get("prepend_scheme", "always") != "never")
         for part in parts
     )

@@ -14,7 +14,14 @@ from pathlib import Path
 from rich.console import Console
 
 from completion.model import registry
-from completion.model.downloading import CODE, SMALL, WEIGHTS, download, listing
+from completion.model.downloading import (
+    CODE,
+    SMALL,
+    WEIGHTS,
+    DownloadError,
+    download,
+    listing,
+)
 from completion.model.guest import Guest, manner, open_guest
 from completion.model.loading import weight_files
 from completion.model.registry import Entry
@@ -48,7 +55,7 @@ def add(wish: Wish, console: Console) -> Installed:
     """Download a model where it is not a folder, check it, and write it into the registry.
 
     Raises DownloadError, TokenizerError, NetworkError, RegistryError, or ValueError for a family
-    that does not fit; nothing is in the registry then.
+    that does not fit; nothing is in the registry then, and what was downloaded for nothing is gone.
     """
     known = registry.read()
     place = Path(wish.given).expanduser()
@@ -88,7 +95,13 @@ def _from_hub(wish: Wish, console: Console) -> tuple[Entry, Guest]:
         download(found, WEIGHTS, console)
 
     entry = replace(_entry(wish, name, folder), revision=found.revision, downloaded=True)
-    return entry, _opened(wish, folder, wish.given, weights)
+    try:
+        return entry, _opened(wish, folder, wish.given, weights)
+    except DownloadError:
+        raise  # to go on with the next time
+    except Exception:
+        registry.delete_files(entry, registry.read())
+        raise
 
 
 def _entry(wish: Wish, name: str, folder: Path) -> Entry:

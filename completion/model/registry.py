@@ -102,6 +102,8 @@ class Registry:
 
     def entry(self, name: str) -> Entry:
         """The model of this name. Raises RegistryError that lists the names."""
+        if name == SHIPPED:
+            raise RegistryError("the model that ships is always there and cannot be removed")
         if name not in self.models:
             known = ", ".join((SHIPPED, *sorted(self.models)))
             raise RegistryError(f"there is no model {name}; there are: {known}")
@@ -111,7 +113,11 @@ class Registry:
 def data_root() -> Path:
     """``$LANCEFILL_DATA``, else the user's data directory."""
     told = os.environ.get(VARIABLE)
-    return Path(told) if told else platformdirs.user_data_path("lancefill", appauthor=False)
+    return (
+        Path(told).expanduser().resolve()
+        if told
+        else platformdirs.user_data_path("lancefill", appauthor=False)
+    )
 
 
 def check_name(name: str) -> str:

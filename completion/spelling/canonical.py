@@ -47,7 +47,7 @@ BYTES_KEPT = 32 << 20
 
 
 COVERS_KEPT = 1024
-"""Memoised covers of texts."""
+"""Memoised covers of texts, fewer for large vocabularies: behind a blank nearly all tokens fit."""
 
 MARGIN = 8
 """Bytes between the open end of a text and the place from which it is looked at again."""
@@ -148,15 +148,16 @@ class Canonical:
         self._numbers: dict[frozenset[Reading], int] = {frozenset([Reading()]): START}
         self._readings: list[frozenset[Reading]] = list(self._numbers)
         self._after = lru_cache(maxsize=65536)(self._make_after)
-        self._tables = lru_cache(maxsize=256)(self._make_table)
         self._steps: dict[tuple[int, int, bool], int] = {}
-        rows = max(16, min(ROWS_KEPT, BYTES_KEPT // max(len(self.token_bytes), 1)))
+        self.rows_kept = rows = max(16, min(ROWS_KEPT, BYTES_KEPT // max(len(self.token_bytes), 1)))
+        self._tables = lru_cache(maxsize=rows)(self._make_table)
         self._row = lru_cache(maxsize=rows)(self._make_row)
         self._compatible = lru_cache(maxsize=rows)(self._make_compatible)
         self._adjacent = lru_cache(maxsize=65536)(self._merges.adjacent)
         self._completions = lru_cache(maxsize=4096)(self._splitter.alphabet.completions)
+        self._beginning = lru_cache(maxsize=4096)(self._splitter.alphabet.beginning)
         self._along = lru_cache(maxsize=8 * COVERS_KEPT)(self._make_along)
-        self.cover = lru_cache(maxsize=COVERS_KEPT)(self._make_cover)
+        self.cover = lru_cache(maxsize=min(COVERS_KEPT, 4 * rows))(self._make_cover)
 
     @classmethod
     @lru_cache(maxsize=4)
@@ -302,7 +303,9 @@ class Canonical:
         """Those behind which a character that begins with ``trail`` may stand."""
         if not trail:
             return tuple((split, b"", False) for split in found)
-        atoms = self._completions(trail) if self._splitter.levels else (0,)
+        if self._characters and self._characters.issuperset(self._beginning(trail)):
+            return ()  # all of them have tokens of their own
+        atoms = self._completions(trail)
         return tuple(
             (split, trail, apart)
             for split in found

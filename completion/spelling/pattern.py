@@ -73,12 +73,16 @@ class Alphabet:
         return [known[one] for one in text]
 
     def completions(self, begun: bytes) -> frozenset[int]:
-        """The atoms of the characters whose UTF-8 starts with ``begun``, an unfinished one.
+        """The atoms of `beginning`."""
+        return frozenset(self.read(self.beginning(begun)))
+
+    def beginning(self, begun: bytes) -> str:
+        """Characters whose UTF-8 starts with ``begun``, the beginning of one: of every kind some.
 
         Read off all of them if they are few, else one of each category and block, and those where a
         class could end.
         """
-        return frozenset(self.read(_representatives(begun, self._edges)))
+        return _representatives(begun, self._edges)
 
     @cached_property
     def _edges(self) -> tuple[int, ...]:
@@ -121,6 +125,8 @@ def everything() -> str:
 
 @lru_cache(maxsize=4096)
 def _representatives(begun: bytes, edges: tuple[int, ...]) -> str:
+    if begun[0] > LAST_LEAD:
+        return ""
     missing = character_length(begun[0]) - len(begun)
     low, high = (_code_point(begun, missing, end) for end in (0x80, 0xBF))
     low = max(low, {3: 0x800, 4: 0x10000}.get(len(begun) + missing, 0x80))
@@ -131,6 +137,9 @@ def _representatives(begun: bytes, edges: tuple[int, ...]) -> str:
         points = _of_every_category(low, high) | {one for one in edges if low <= one <= high}
     return "".join(chr(one) for one in sorted(points) if not 0xD800 <= one < 0xE000)
 
+
+LAST_LEAD = 0xF4
+"""No character of UTF-8 begins with a higher byte."""
 
 FEW = 64
 """So many characters are all looked at: the engine's Unicode may be newer than Python's."""

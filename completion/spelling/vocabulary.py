@@ -67,6 +67,14 @@ class Vocabulary:
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         """``description`` is the content of ``tokenizer.json``. Raises TokenizerError."""
+        try:
+            self._read(description)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise TokenizerError(
+                f"the description of the tokenizer is damaged: {error!r}"
+            ) from error
+
+    def _read(self, description: Mapping[str, Any]) -> None:
         model = description["model"]
         _check_model(model)
         self._model = model
@@ -85,8 +93,14 @@ class Vocabulary:
         self.texts: dict[str, int] = {
             one["content"]: int(one["id"]) for one in description["added_tokens"] if _is_text(one)
         }
+        if len(set(self._vocabulary.values())) < len(self._vocabulary):
+            raise TokenizerError("two tokens of the vocabulary have the same id")
         self.token_bytes = self._spelled()
         self._missing = self._missing_bytes()
+        try:
+            _ = self._merges
+        except (TypeError, ValueError) as error:
+            raise TokenizerError(f"the merges of the tokenizer are damaged: {error}") from error
 
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
@@ -98,7 +112,7 @@ class Vocabulary:
             raise
         except FileNotFoundError as error:
             raise TokenizerError(f"there is no tokenizer.json in {folder}") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise TokenizerError(f"cannot read the tokenizer {path}: {error!r}") from error
 
     @classmethod
@@ -165,7 +179,7 @@ class Vocabulary:
         known = self._vocabulary
         found = {}
         for rank, listed in enumerate(self._model["merges"]):
-            left, right = listed.split(" ") if isinstance(listed, str) else listed
+            left, right = listed.split(" ", 1) if isinstance(listed, str) else listed
             if left in known and right in known and left + right in known:
                 found[known[left], known[right]] = rank, known[left + right]
         return found
@@ -326,8 +340,12 @@ class _Splits:
         self._split(pattern["Regex"] if "Regex" in pattern else re.escape(pattern["String"]))
 
     def _split(self, pattern: str) -> None:
+        try:
+            built = pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="isolated")
+        except Exception as error:  # the library raises nothing narrower
+            raise TokenizerError(f"the pattern of the pre-tokenizer is damaged: {error}") from error
         self.patterns.append(pattern)
-        self._built.append(pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="isolated"))
+        self._built.append(built)
 
 
 def _around(text: str, part: str) -> str:

@@ -116,3 +116,21 @@ def test_the_end_of_the_middle_ends_a_continuation() -> None:
     ended = [one for one in every if one.ended]
     assert [one.text for one in ended] == [b""]
     assert ended[0].log_prob == pytest.approx(float(found.log_probs[model.ends[0]]))
+
+
+def test_texts_that_two_sequences_spell_take_one_place() -> None:
+    model = model_over(MERGES, "gpt2")
+    tree, root = tree_behind(model)
+    with torch.inference_mode():
+        found = likeliest(tree, boundary(tree, root, b"a"), first_byte, count=6, most=3, beams=300)
+    assert len(found) == len({(one.text, one.ended) for one in found}) == 6
+
+
+def test_a_tree_is_drawn_from_once() -> None:
+    model = model_over(MERGES, "gpt2")
+    tree, root = tree_behind(model)
+    with torch.inference_mode():
+        found = boundary(tree, root, b"a")
+        tree.score([tree.add(found.end, 5)])
+        with pytest.raises(ValueError, match="was scored before"):
+            tree.score([found.end])

@@ -207,3 +207,20 @@ def test_rows_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="read-only"):
         canonical.allowed(0, START)[0] = True
     assert isinstance(canonical.allowed(0, START), np.ndarray)
+
+
+def test_no_character_begins_with_what_is_never_in_utf8() -> None:
+    vocabulary = toy_vocabulary([])
+    canonical = Canonical(vocabulary.spelling)
+    row = canonical.allowed(0, START)
+    begins = {data[0] for data, may in zip(vocabulary.token_bytes, row, strict=True) if may}
+    assert begins == {*range(0x80), *range(0xC2, 0xF5)}
+
+
+def test_a_byte_is_fallen_back_to_only_where_a_character_needs_it() -> None:
+    vocabulary = sentencepiece([])
+    canonical = Canonical(vocabulary.spelling)
+    row = canonical.allowed(0, START)
+    single = {data[0] for data, may in zip(vocabulary.token_bytes, row, strict=True) if may}
+    assert single == {*range(0x80), *range(0xC2, 0xF5)}
+    assert sum(row) == len(single)  # a, b and the blank are spelled in one way

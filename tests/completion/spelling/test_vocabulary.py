@@ -94,6 +94,21 @@ def described(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - as json has i
             "without bytes to fall back to",
         ),
         ({"model": {"vocab": {"b": 0, "c": 1}}}, "has no token for b'\\\\x00'"),
+        ({"model": {"vocab": {"b": 0, "c": 0}}}, "two tokens of the vocabulary have the same id"),
+        ({"model": {"merges": ["a"]}}, "the merges of the tokenizer are damaged"),
+        ({"model": {"merges": [["a", "b", "c"]]}}, "the merges of the tokenizer are damaged"),
+        ({"added_tokens": [{"content": "<s>"}]}, "the tokenizer's description is damaged"),
+        (
+            {
+                "pre_tokenizer": {
+                    "type": "Split",
+                    "pattern": {"Regex": "(a"},
+                    "behavior": "Isolated",
+                    "invert": False,
+                }
+            },
+            "the pattern of the pre-tokenizer is damaged",
+        ),
     ],
 )
 def test_what_cannot_be_exact_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -138,7 +153,7 @@ def test_files(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     for broken in ("", "{}", '{"model": 1}', "[1]", "\x00"):
         path.write_text(broken, encoding="utf-8")
-        with pytest.raises(TokenizerError, match="cannot read the tokenizer"):
+        with pytest.raises(TokenizerError, match="cannot read the tokenizer|is damaged"):
             Vocabulary.load(tmp_path)
     path.write_text(json.dumps(described()), encoding="utf-8")
     assert Vocabulary.load(tmp_path).encode("ab") != []
