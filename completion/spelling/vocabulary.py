@@ -70,9 +70,7 @@ class Vocabulary:
         try:
             self._read(description)
         except (KeyError, TypeError, AttributeError) as error:
-            raise TokenizerError(
-                f"the description of the tokenizer is damaged: {error!r}"
-            ) from error
+            raise TokenizerError(f"the tokenizer's description is damaged: {error!r}") from error
 
     def _read(self, description: Mapping[str, Any]) -> None:
         model = description["model"]

@@ -167,7 +167,7 @@ def test_a_tokenizer_that_cannot_be_exact_is_refused_before_weights_come(
         (("add", "a b"), "is no name of a model"),
         (("use", "none"), "there is no model none; there are: shipped"),
         (("remove", "none"), "there is no model none"),
-        (("remove", "shipped"), "there is no model shipped"),
+        (("remove", "shipped"), "the model that ships is always there"),
     ],
 )
 def test_what_cannot_be_is_one_line(arguments: tuple[str, ...], message: str) -> None:

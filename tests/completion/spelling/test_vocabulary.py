@@ -153,7 +153,7 @@ def test_files(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     for broken in ("", "{}", '{"model": 1}', "[1]", "\x00"):
         path.write_text(broken, encoding="utf-8")
-        with pytest.raises(TokenizerError, match="cannot read the tokenizer|is damaged"):
+        with pytest.raises(TokenizerError, match=r"cannot read the tokenizer|is damaged"):
             Vocabulary.load(tmp_path)
     path.write_text(json.dumps(described()), encoding="utf-8")
     assert Vocabulary.load(tmp_path).encode("ab") != []
