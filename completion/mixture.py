@@ -25,7 +25,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from types import MappingProxyType
 
 import torch
@@ -130,13 +129,15 @@ class Partner:
         if typed and tail.lstrip() == typed:  # a name with digits has more than one pre-token
             among = self._view.predict(words, typed, PROPOSALS)
             odds += math.log(sum(each for _, each in among) or LEAST) - found.log_prob
-        behind = _begins(self._tokenizer).to(found.log_probs.device)
-        leaves = zip(found.nodes.tolist(), found.tokens.tolist(), strict=True)
-        across = [
-            not in_identifier(self._tokenizer.token_bytes[token][found.overlap[node]])
-            for node, token in islice(leaves, len(behind), None)
-        ]
-        begins = torch.cat([behind, behind.new_tensor(across)])
+        begins = _begins(self._tokenizer).to(found.log_probs.device)[found.tokens]
+        for node, overlap in found.overlap.items():
+            if overlap:  # then the token begins before the cursor, and one of its bytes behind it
+                at = (found.nodes == node).nonzero().flatten()
+                firsts = (
+                    self._tokenizer.token_bytes[token][overlap]
+                    for token in found.tokens[at].tolist()
+                )
+                begins[at] = begins.new_tensor([not in_identifier(byte) for byte in firsts])
         return self._mix(found.log_probs, begins, b"", syntax, _bounded(odds), found.index)
 
     def blend(self, log_probs: Tensor, written: bytes, syntax: State, odds: float) -> Mixed:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from completion import mixture
-from completion.boundary import boundary
+from completion.boundary import boundary, in_identifier
 from completion.mixture import (
     AFTER_DOT,
     CERTAIN,
@@ -27,12 +27,13 @@ from completion.mixture import (
     _groups,
 )
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import START, State, advance
-from completion.tree import CanonicalModel
+from completion.model.types import PREFIX_STATE, START, State, advance
+from completion.tree import CanonicalModel, Place, TokenTree
 from indexing.lexemes import NUMBER, STRING, context
 from indexing.ngram_file import build
 from indexing.ngrams import NgramModel, View
-from tests.completion.toys import rooted_tree, toy_model, toy_tokenizer
+from tests.completion.toys import rooted_tree, toy_model, toy_network, toy_tokenizer
+from tests.completion.vocabularies import toy_content
 
 TOKENIZER = toy_tokenizer([(b"a", b"l"), (b"al", b"p"), (b" ", b"b"), (b"s", b"e"), (b"se", b"t")])
 WITH_CALLS = toy_tokenizer([(b"(", b")")])
@@ -302,3 +303,18 @@ def test_a_word_across_the_cursor_counts_for_the_leaf(view: View, model: Canonic
 def test_no_more_is_asked_than_is_used() -> None:
     assert mixture.plain_index(0, 7) == 7
     assert mixture.plain_index(1, 7) is None
+
+
+def test_a_text_that_may_be_split_in_two_ways(view: View) -> None:
+    content = toy_content([(b" ", b" "), (b" ", b"b")], "gpt2")
+    model = CanonicalModel(toy_network(content.size), content, [content.end])  # type: ignore[arg-type]
+    tree = TokenTree(model, model.cache())
+    root = tree.add_placed(-1, Place(content.end), PREFIX_STATE)
+    found = boundary(tree, root, b"x =  ")
+    assert sum(overlap == 0 for overlap in found.overlap.values()) == 2
+    mixed = Partner(view, content, "x =  ").begin(found, syntax_behind("x =  "))  # type: ignore[arg-type]
+    assert float(mixed.log_probs.exp().sum()) == pytest.approx(1)
+    assert mixed.begins is not None
+    for node, token, begins in zip(found.nodes, found.tokens, mixed.begins, strict=True):
+        data = content.token_bytes[int(token)][found.overlap[int(node)] :]
+        assert bool(begins) == (not data or not in_identifier(data[0]))
