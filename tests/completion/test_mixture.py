@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from completion import mixture
-from completion.boundary import boundary, in_identifier
+from completion.boundary import boundary
 from completion.mixture import (
     AFTER_DOT,
     CERTAIN,
@@ -315,6 +315,4 @@ def test_a_text_that_may_be_split_in_two_ways(view: View) -> None:
     mixed = Partner(view, content, "x =  ").begin(found, syntax_behind("x =  "))  # type: ignore[arg-type]
     assert float(mixed.log_probs.exp().sum()) == pytest.approx(1)
     assert mixed.begins is not None
-    for node, token, begins in zip(found.nodes, found.tokens, mixed.begins, strict=True):
-        data = content.token_bytes[int(token)][found.overlap[int(node)] :]
-        assert bool(begins) == (not data or not in_identifier(data[0]))
+    assert bool(mixed.begins.all())  # behind a blank everything begins another lexeme
