@@ -144,13 +144,14 @@ LAST_LEAD = 0xF4
 FEW = 64
 """So many characters are all looked at: the engine's Unicode may be newer than Python's."""
 
-_DENSE = 0x20000
-"""From here on code points are looked at by blocks of 256, each of one kind."""
+_SPARSE = 0x20000
+"""In longer ranges one code point in 16 is looked at from here on: ideographs and what is unused."""
 
 
 def _of_every_category(low: int, high: int) -> set[int]:
     """Code points of each category in each block of 256."""
-    scanned = (*range(low, min(high + 1, _DENSE)), *range(max(low, _DENSE), high + 1, 0x100))
+    begin = high + 1 if high - low < 0x1000 else max(low, _SPARSE)
+    scanned = (*range(low, min(begin, high + 1)), *range(begin, high + 1, 0x10))
     found = {(unicodedata.category(chr(one)), one >> 8): one for one in scanned}
     return {one for (category, _), one in found.items() if category != "Cs"}
 
