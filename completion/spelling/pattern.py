@@ -145,7 +145,7 @@ FEW = 64
 """So many characters are all looked at: the engine's Unicode may be newer than Python's."""
 
 _SPARSE = 0x20000
-"""In longer ranges one code point in 16 is looked at from here on: ideographs and what is unused."""
+"""In longer ranges one code point in 16 is looked at from here on: ideographs and unused ones."""
 
 
 def _of_every_category(low: int, high: int) -> set[int]:
