@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 
@@ -20,11 +21,16 @@ from completion.context import Context, Place
 from completion.dataflow import infer
 from completion.request import Known, Request
 from indexing.index import Snapshot
+from indexing.installed import NotReadError
 from indexing.languages import family_of
 from indexing.resolve import TYPE_ARGUMENTS, Target
 from indexing.symbols import Definition, Kind
+from indexing.wide import read_ahead as read_packages
 
 PYTHON = "python"
+
+READING_MS = 4.0
+"""Milliseconds that a request spends on reading installed packages which nobody has read yet."""
 
 MAX_RECEIVERS = 12
 """So many receivers that may be written later on the line are looked at, the nearest first."""
@@ -95,34 +101,58 @@ def known_members(request: Request, context: Context, snapshot: Snapshot) -> Kno
     if family_of(request.path) != PYTHON or context.place in _UNKNOWN_PLACES:
         return Known()
     scope = scope_at(context, request.path, snapshot)
+    with _reading_little(snapshot):
+        return _known(request, context, scope)
+
+
+def _known(request: Request, context: Context, scope: Scope) -> Known:
     made = (context.self_name,) if _makes_attributes(context) else ()
     here = None
     making = not context.before and context.receiver in made
     if context.place is Place.MEMBER and context.receiver and not making:
-        here = _members_of_source(context.receiver, scope)
+        here = members_of_source(context.receiver, scope)
     receivers = {}
     for receiver in _receivers(request.text, context):
-        if (names := _members_of_source(receiver, scope)) is not None:
+        if (names := members_of_source(receiver, scope)) is not None:
             receivers[receiver] = tuple(sorted(names))
     return Known(None if here is None else tuple(sorted(here)), receivers, made)
 
 
 def read_ahead(path: str, snapshot: Snapshot) -> None:
-    """Read the modules of the standard library that the file ``path`` imports."""
+    """Read the modules of the standard library that the file ``path`` imports, and packages."""
     if family_of(path) != PYTHON:
         return
-    for target in snapshot.bindings(path).values():
-        if target.path is None:
-            standard_library.members(target.module, "", instance=False)
+    imported = [target for target in snapshot.bindings(path).values() if target.path is None]
+    for target in imported:
+        standard_library.members(target.module, "", instance=False)
+    if snapshot.packages is not None:
+        read_packages(snapshot.packages, imported)
 
 
 def _makes_attributes(context: Context) -> bool:
     return bool(context.self_name) and context.qualname.rpartition(".")[2] in _MAKING_ATTRIBUTES
 
 
-def _members_of_source(receiver: str, scope: Scope) -> frozenset[str] | None:
-    type_ = infer(receiver, replace(scope, fuel=Fuel()))  # one may not take what others need
-    return None if type_ is None else all_members(type_, scope)
+def members_of_source(receiver: str, scope: Scope) -> frozenset[str] | None:
+    """The names of all that can follow a dot behind ``receiver``; None where more may exist."""
+    # one may not take what others need
+    wide = replace(scope, snapshot=scope.snapshot.wide, fuel=Fuel())
+    try:
+        with _reading_little(scope.snapshot):
+            type_ = infer(receiver, wide)
+            return None if type_ is None else all_members(type_, wide)
+    except NotReadError:
+        return None
+
+
+@contextmanager
+def _reading_little(snapshot: Snapshot) -> Iterator[None]:
+    """Read so much of installed packages as a request may wait for; it may be nested."""
+    if snapshot.packages is None:
+        yield
+    else:
+        with snapshot.packages.within(READING_MS):
+            yield
 
 
 def _receivers(text: bytes, context: Context) -> Iterator[str]:

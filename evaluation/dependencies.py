@@ -40,7 +40,9 @@ def requirements(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if metadata is not None:
         found = HeaderParser().parsestr(metadata.read_text("utf-8", "replace"))
         lines = [str(line) for line in found.get_all("Requires-Dist", [])]
-        needed: Iterable[str] = (line for line in lines if not _EXTRA.search(line.partition(";")[2]))
+        needed: Iterable[str] = (
+            line for line in lines if not _EXTRA.search(line.partition(";")[2])
+        )
     else:
         needed = project.get("project", {}).get("dependencies", [])
     return tuple(needed), tuple(dict.fromkeys(_for_work(project)))
@@ -95,4 +97,6 @@ def _install(folder: Path, lines: Iterable[str]) -> str | None:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"it took longer than {INSTALL_S} s"
-    return None if done.returncode == 0 else ([*done.stderr.strip().splitlines()] or ["nothing"])[-1]
+    return (
+        None if done.returncode == 0 else ([*done.stderr.strip().splitlines()] or ["nothing"])[-1]
+    )

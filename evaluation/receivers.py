@@ -11,7 +11,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from completion.request import Request
 from evaluation import report
 from evaluation.apieval import Source
 from evaluation.cuts import Cut
+from evaluation.dependencies import installed
 from evaluation.items import Variant, cut_text
 from evaluation.members import sample
 from evaluation.statistics import rate, spread
@@ -38,6 +39,21 @@ from indexing.build import build
 from indexing.index import Index, Snapshot
 
 KNOWN = "known"
+
+READING_S = 60.0
+"""A person looks at a file longer than its packages take to be read, on a machine at rest."""
+
+Packages = Callable[[Path], tuple[Path, ...]]
+
+
+def nothing_installed(_root: Path) -> tuple[Path, ...]:
+    """No packages."""
+    return ()
+
+
+def declared(root: Path) -> tuple[Path, ...]:
+    """What the repository declares, installed. Raises DependenciesError."""
+    return (installed(root),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +75,34 @@ class Receiver:
 
 
 def run(
-    sources: Sequence[Source], console: Console, count: int, seed: int
+    sources: Sequence[Source],
+    console: Console,
+    count: int,
+    seed: int,
+    packages: Packages = nothing_installed,
 ) -> tuple[dict[str, Any], list[Receiver]]:
-    """Look at ``count`` dots of each repository; print, and return figures and items."""
+    """Look at ``count`` dots of each repository; print, and return figures and items.
+
+    ``packages`` gives the folders of a repository's installed packages.
+    """
     found: list[Receiver] = []
     with report.progress(console) as progress:
         task = progress.add_task("looking", total=len(sources))
         for source in sources:
-            found += look(source, count, seed)
+            found += look(source, count, seed, packages(source.root))
             progress.advance(task)
     console.print(_shares(found))
     console.print(_causes(found))
     return result(found, seed) | {"machine": report.machine()}, found
 
 
-def look(source: Source, count: int, seed: int) -> list[Receiver]:
+def look(source: Source, count: int, seed: int, packages: tuple[Path, ...] = ()) -> list[Receiver]:
     """Look at ``count`` dots of one repository."""
     files = read_sources(source.root)
     with tempfile.TemporaryDirectory(prefix="lancefill-") as cache:
         build(source.root, Path(cache))
         index = Index.open(source.root, Path(cache))
+        index.use_packages(packages)
         return [_look(index, source.title, cut, files) for cut in sample(files, count, seed)]
 
 
@@ -87,6 +111,8 @@ def _look(index: Index, title: str, cut: Cut, files: Mapping[str, bytes]) -> Rec
     index.update(cut.path, data)
     snapshot = index.snapshot()
     engine.prepare(cut.path, data, snapshot)
+    if snapshot.packages is not None:
+        snapshot.packages.wait(READING_S)
     request = Request(cut.path, data, cut.offset, automatic=True)
     context = language_for(cut.path).read(data, cut.offset, snapshot.tree(cut.path))
     took = []
@@ -113,7 +139,7 @@ def why(request: Request, context: Context, snapshot: Snapshot) -> str:
         return f"no dot behind a value: {context.place}"
     if not context.receiver:
         return "no receiver was read"
-    scope = scope_at(context, request.path, snapshot)
+    scope = scope_at(context, request.path, snapshot.wide)
     type_ = infer(context.receiver, scope)
     return _not_inferred(context.receiver, scope) if type_ is None else _not_listed(type_)
 
