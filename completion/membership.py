@@ -51,6 +51,14 @@ _PLAIN_MODULES = frozenset(("abc", "typing", "typing_extensions"))
 
 _PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
 
+_READ_METACLASSES = frozenset((("pydantic", "ModelMetaclass"),))
+"""Metaclasses that people have read, by package: what they add has two underscores."""
+
+_READ_GETATTR = frozenset((("pydantic", "BaseModel.__getattr__"),))
+"""The same of ``__getattr__``: it answers to declared names alone, but where extras are allowed."""
+
+_EXTRAS = re.compile(rb"\bextra[\"']?\s*[:=]\s*(?:[\w.]+\.)?[\"']?allow\b")
+
 _PLAIN_DECORATORS = frozenset(
     (
         *("dataclass", "final", "total_ordering", "runtime_checkable", "unique", "deprecated"),
@@ -82,13 +90,20 @@ _ABSTRACT = frozenset(("typing", "enum", "types", "collections.abc"))
 _MAKING = ("__getattr__", "__getattribute__")
 _METACLASS = re.compile(rb"\bmetaclass\s*=\s*([\w.]+)")
 _SET = re.compile(
-    rb"\bsetattr\(\s*\w+\s*,\s*(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote))?"
+    rb"\bsetattr\(\s*\w+\s*,\s*"
+    rb"(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote)|(?P<private>f[\"']_\w)|(?P<variable>\w+)\s*,)?"
     rb"|\b(?:self|cls)\.__dict__(?:\.update\b|\[|\s*=)|\bvars\((?:self|cls)\)|\blocals\(\)\s*\["
 )
 _RESTORING = re.compile(
     rb"^([ \t]+)def __setstate__\b.*(?:\n(?:\1[ \t]+.*|[ \t]*$))*", re.MULTILINE
 )
 """``__setstate__`` gives a copy what the original had."""
+
+_HANDED_ON = rb"\b__(?:new|init|prepare)__\([^()]*\b%s\b[^()]*\)"
+_NAMES_READ = (
+    rb"\b%s(?:\[[\"']\w+[\"']\]|\.(?:get|items|keys|values)\()|\bin %s\b|\b%s\[\w+\](?!\s*=[^=])"
+)
+"""What a metaclass does with the names of a class: handing them on, reading, writing some."""
 
 _STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
@@ -253,7 +268,7 @@ def _made_by_name(module: Target, snapshot: Snapshot) -> frozenset[str] | None:
 
 def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] | None:
     """What its classes have beyond what the index lists; None where that is not known."""
-    if any(snapshot.lookup(target, name) is not None for name in _MAKING):
+    if any(_answers(target, name, snapshot) for name in _MAKING):
         return None
     names = set(_GENERATED).union(dir(object), dir(type) if role is Role.CLASS else ())
     for owner in snapshot.mro(target):
@@ -270,14 +285,28 @@ def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] 
     return frozenset(names)
 
 
+def _answers(target: Target, name: str, snapshot: Snapshot) -> bool:
+    """Whether the class's method ``name`` may answer to names that nobody defines."""
+    found = snapshot.lookup(target, name)
+    if found is None:
+        return False
+    if (found.module.partition(".")[0], found.qualname) not in _READ_GETATTR:
+        return True
+    classes = ((each, snapshot.definition(each)) for each in snapshot.mro(target) if each.path)
+    texts = (
+        source(snapshot, each.path or "")[slice(*definition.span)]
+        for each, definition in classes
+        if definition is not None
+    )
+    return any(_EXTRAS.search(text) for text in texts)
+
+
 def _hand_made(definition: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
     """The attributes that the class's own text sets, on whatever; None where it sets any."""
     added = [_added_by(each, owner, snapshot) for each in definition.decorators]
     start, end = definition.span
     metaclass, by_name = _read(source(snapshot, owner.path or "")[start:end])
-    if metaclass and not _plain_metaclass(metaclass, owner, snapshot):
-        return None
-    found = [*added, by_name]
+    found = [*added, by_name, _made_by_metaclass(metaclass, owner, snapshot)]
     known = [each for each in found if each is not None]
     return frozenset().union(*known) if len(known) == len(found) else None
 
@@ -306,22 +335,67 @@ def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
     head = text.find(b":\n")
     metaclass = _METACLASS.search(text, 0, head if head >= 0 else len(text))
     found = list(_SET.finditer(_RESTORING.sub(b"", text)))
-    by_name = [match["name"] for match in found if match["name"] is not None]
-    whole = len(by_name) == len(found)
+    whole = all(match["name"] or _sets_known(match, text) for match in found)
+    by_name = [match["name"] for match in found if match["name"]]
     by_name += [match[1] for match in _STORED.finditer(text)]
     names = frozenset(name.decode("utf-8", "replace") for name in by_name) if whole else None
     return metaclass[1].decode() if metaclass else "", names
 
 
-def _plain_metaclass(name: str, owner: Target, snapshot: Snapshot) -> bool:
-    """Whether it makes classes like any other: it does nothing while a class is made."""
-    if _last(name) in _PLAIN_METACLASSES:
+def _sets_known(match: re.Match[bytes], text: bytes) -> bool:
+    """Whether ``setattr`` sets what exists already, or what has a private name that is made up."""
+    if match["private"]:
         return True
+    name = match["variable"]
+    if not name:
+        return False
+    read = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_" % ((re.escape(name),) * 2)
+    return re.search(read, text) is not None
+
+
+def _made_by_metaclass(name: str, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """What the metaclass puts into the classes that it makes; None where that is not known."""
+    if not name or _last(name) in _PLAIN_METACLASSES:
+        return frozenset()
     found = snapshot.expression(owner.path or "", owner.qualname.rpartition(".")[0], name)
     if found is None or found.path is None:
-        return False
-    making = ("__new__", "__init__", "__prepare__", *_MAKING)
-    return all(snapshot.lookup(found, each) is None for each in making)
+        return None
+    if (found.module.partition(".")[0], found.qualname) in _READ_METACLASSES:
+        return frozenset()
+    if any(snapshot.lookup(found, each) is not None for each in _MAKING):
+        return None
+    names: set[str] = set()
+    for method in ("__new__", "__init__", "__prepare__"):
+        made = snapshot.lookup(found, method)
+        definition = None if made is None else snapshot.definition(made)
+        if made is None:
+            continue
+        put = None if definition is None else _put_in(definition, made, snapshot)
+        if put is None:
+            return None
+        names |= put
+    return frozenset(names)
+
+
+def _put_in(method: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """The names that a metaclass's method writes; None where it hands the class's names on.
+
+    Of the names it is given it may read any, and write those that it spells out.
+    """
+    start, end = method.span
+    text = source(snapshot, owner.path or "")[method.name_span[1] : end]
+    parameters = [each.name for each in method.parameters if not each.prefix]
+    body = text.partition(b":\n")[2]
+    if start >= end or not body or len(parameters) < 4 or _SET.search(body):
+        return None
+    given = re.escape(parameters[3].encode())
+    rest = re.sub(_HANDED_ON % given, b"", body)
+    rest = re.sub(_NAMES_READ % (given, given, given), b"", rest)
+    if re.search(rb"\b%s\b" % given, rest):
+        return None
+    spelled = re.findall(rb"\b%s\[[\"'](\w+)[\"']\]" % given, body)
+    spelled += [match[1] for match in _STORED.finditer(body)]
+    return frozenset(name.decode("utf-8", "replace") for name in spelled)
 
 
 def _inherited(
