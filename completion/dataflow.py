@@ -253,7 +253,30 @@ def _result(function: Type, arguments: Sequence[ast.expr], scope: Scope) -> Type
     definition = definitions[0]
     inner = scope.at(function.target, function.receiver)
     passed = _type_variable_argument(definition, arguments, scope)
+    if passed is None and "overload" in _last_parts(definition.decorators):
+        return _overloaded(definition, inner)
     return passed or _returned(definition, inner)
+
+
+def _overloaded(definition: Definition, inner: Scope) -> Type | None:
+    """What an overloaded function returns, marked where that depends on its arguments."""
+    symbols = inner.snapshot.symbols(inner.path)
+    every = symbols.definitions if symbols is not None else ()
+    same = [o for o in every if (o.name, o.container) == (definition.name, definition.container)]
+    given = {each.returns: each for each in same if each.returns}
+    types = [_returned(each, inner) for each in list(given.values())[:MAX_ASSIGNMENTS]]
+    chosen = _returned(definition, inner)
+    return chosen and replace(chosen, among=_differ(types, len(given)))
+
+
+def _differ(types: Sequence[Type | None], count: int) -> bool:
+    """Whether the types are of several classes, or more than were looked at."""
+    kinds = {None if each is None else (each.role, each.target) for each in types}
+    return len(kinds) > 1 or count > len(types) or any(each.among for each in types if each)
+
+
+def _last_parts(decorators: Sequence[str]) -> list[str]:
+    return [each.partition("(")[0].rpartition(".")[2] for each in decorators]
 
 
 def _type_variable_argument(
@@ -303,8 +326,7 @@ def _from_notation(node: ast.expr, receiver: Type | None) -> Type | None:
 
 def _returned(definition: Definition, inner: Scope) -> Type | None:
     found = _said_or_read(definition, inner)
-    names = (each.partition("(")[0].rpartition(".")[2] for each in definition.decorators)
-    opaque = any(name not in _TRANSPARENT for name in names)
+    opaque = any(name not in _TRANSPARENT for name in _last_parts(definition.decorators))
     return replace(found, among=True) if found is not None and opaque else found
 
 

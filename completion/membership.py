@@ -90,7 +90,7 @@ _ABSTRACT = frozenset(("typing", "enum", "types", "collections.abc"))
 _MAKING = ("__getattr__", "__getattribute__")
 _METACLASS = re.compile(rb"\bmetaclass\s*=\s*([\w.]+)")
 _SET = re.compile(
-    rb"\bsetattr\(\s*\w+\s*,\s*"
+    rb"(?<!def )(?<!\.)\bsetattr\(\s*(?P<object>\w+)\s*,\s*"
     rb"(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote)|(?P<private>f[\"']_\w)|(?P<variable>\w+)\s*,)?"
     rb"|\b(?:self|cls)\.__dict__(?:\.update\b|\[|\s*=)|\bvars\((?:self|cls)\)|\blocals\(\)\s*\["
 )
@@ -107,7 +107,13 @@ _NAMES_READ = (
 
 _STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
-_COMPARED = r"\b{0}\s*==\s*[\"'](\w+)[\"']"
+_MODULE_MADE = re.compile(
+    rb"\bglobals\(\)(?:\[[^\]\n]*\]\s*=[^=]|\.update\b)|\bsys\.modules\[__name__\]|^exec\(",
+    re.MULTILINE,
+)
+"""How a module gets names that its text does not show, or becomes something else."""
+
+_COMPARED = r"\b{0}\s*(?:==\s*[\"']\w+[\"']|in\s*[(\[{{](?:\s*[\"']\w+[\"']\s*,?)+\s*[)\]}}])"
 _RAISED = r"AttributeError\([^)\n]*(?:\)|$)|\{{{0}(?:!r)?\}}"
 
 
@@ -185,10 +191,13 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     """The names of all that can follow a dot behind ``type_``; None where more may exist."""
     if type_.among or family_of(scope.path) != PYTHON:
         return None
-    if not type_.local:
-        return _named_outright(type_, scope)
-    if type_.role is Role.FUNCTION:
+    if type_.role is Role.FUNCTION and type_.local:
         return None
+    outside = scope.snapshot.outside(type_.target)
+    if outside.path is None:
+        if any(scope.snapshot.lookup(type_.target, name) is not None for name in _MAKING):
+            return None  # a stub says so; the running interpreter need not
+        return _named_outright(replace(type_, target=outside), scope)
     if type_.role is Role.MODULE:
         return _of_module(type_.target, scope.snapshot)
     own = _of_class(type_.target, type_.role, scope.snapshot)
@@ -236,7 +245,7 @@ def _of_module(target: Target, snapshot: Snapshot) -> frozenset[str] | None:
     if symbols is None or path.endswith("/"):  # a namespace package may go on elsewhere
         return None
     made = _made_by_name(target, snapshot)
-    if made is None:
+    if made is None or _MODULE_MADE.search(source(snapshot, path)):
         return None
     for imported in symbols.imports:
         if imported.name == "*" and snapshot.resolve(path, imported).path is None:
@@ -263,7 +272,8 @@ def _made_by_name(module: Target, snapshot: Snapshot) -> frozenset[str] | None:
     rest = re.sub(_RAISED.format(name), "", re.sub(_COMPARED.format(name), "", body))
     if start >= end or "AttributeError" not in body or re.search(rf"\b{name}\b", rest):
         return None
-    return frozenset(re.findall(_COMPARED.format(name), body))
+    compared = re.findall(_COMPARED.format(name), body)
+    return frozenset(word for each in compared for word in re.findall(r"[\"'](\w+)[\"']", each))
 
 
 def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] | None:
@@ -273,7 +283,7 @@ def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] 
     names = set(_GENERATED).union(dir(object), dir(type) if role is Role.CLASS else ())
     for owner in snapshot.mro(target):
         definition = snapshot.definition(owner)
-        if owner.path is None:
+        if snapshot.outside(owner).path is None:
             continue  # judged by the class that inherits from it
         if definition is None or definition.kind is not Kind.CLASS:
             return None
@@ -342,9 +352,19 @@ def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
     return metaclass[1].decode() if metaclass else "", names
 
 
+def _is_another(name: bytes | None, text: bytes) -> bool:
+    """Whether ``name`` is a parameter for something else: not bound to anything in the class."""
+    if not name or name in (b"self", b"cls"):
+        return False
+    bound = rb"\b%s\s*(?::[^=\n]+)?=(?!=)|\b(?:for|as)\s+[^:\n]*\b%s\b" % (name, name)
+    return re.search(rb"\bdef\s+\w+\([^()]*,\s*%s\b" % name, text) is not None and not re.search(
+        bound, text
+    )
+
+
 def _sets_known(match: re.Match[bytes], text: bytes) -> bool:
     """Whether ``setattr`` sets what exists already, or what has a private name that is made up."""
-    if match["private"]:
+    if match["private"] or _is_another(match["object"], text):
         return True
     name = match["variable"]
     if not name:
@@ -406,6 +426,7 @@ def _inherited(
     for text in definition.bases:
         dotted = TYPE_ARGUMENTS.sub("", text).strip()
         found = snapshot.expression(owner.path or "", definition.container, dotted)
+        found = None if found is None else snapshot.outside(found)
         if found is not None and found.path is not None:
             base = snapshot.definition(found)
             if base is None or base.kind is not Kind.CLASS:  # made by a call, or another name

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,12 @@ from indexing.cache import cache_root
 INSTALL_S = 600
 GROUPS = ("dev", "test", "tests", "testing")
 """Extras and dependency groups that whoever works on a repository has installed."""
+
+READING_S = 60.0
+"""A person looks at a file longer than its packages take to be read, on a machine at rest."""
+
+Packages = Callable[[Path], tuple[Path, ...]]
+"""The folders with what is installed for the repository in a folder."""
 
 _EXTRA = re.compile(r"\bextra\b")
 
@@ -100,3 +106,13 @@ def _install(folder: Path, lines: Iterable[str]) -> str | None:
     return (
         None if done.returncode == 0 else ([*done.stderr.strip().splitlines()] or ["nothing"])[-1]
     )
+
+
+def nothing_installed(_root: Path) -> tuple[Path, ...]:
+    """No packages."""
+    return ()
+
+
+def declared(root: Path) -> tuple[Path, ...]:
+    """What the repository in ``root`` declares, installed. Raises DependenciesError."""
+    return (installed(root),)

@@ -11,7 +11,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from completion.request import Request
 from evaluation import report
 from evaluation.apieval import Source
 from evaluation.cuts import Cut
-from evaluation.dependencies import installed
+from evaluation.dependencies import READING_S, Packages, nothing_installed
 from evaluation.items import Variant, cut_text
 from evaluation.members import sample
 from evaluation.statistics import rate, spread
@@ -39,21 +39,6 @@ from indexing.build import build
 from indexing.index import Index, Snapshot
 
 KNOWN = "known"
-
-READING_S = 60.0
-"""A person looks at a file longer than its packages take to be read, on a machine at rest."""
-
-Packages = Callable[[Path], tuple[Path, ...]]
-
-
-def nothing_installed(_root: Path) -> tuple[Path, ...]:
-    """No packages."""
-    return ()
-
-
-def declared(root: Path) -> tuple[Path, ...]:
-    """What the repository declares, installed. Raises DependenciesError."""
-    return (installed(root),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,6 +279,7 @@ class Snapshot:
         self._symbols: Symbols = partial(_symbols, disk, buffers)
         self._resolver = Resolver(layouts, self._symbols, memo)
         self._wide = wide
+        self._is_wide = False
         files = disk.view.files
         self._hidden = {files[path] for path in buffers if path in files}
 
@@ -298,15 +299,21 @@ class Snapshot:
 
         Without packages this snapshot itself. What is asked of the other may raise NotReadError.
         """
-        if self._wide is None:
+        if self._wide is None or self._is_wide:
             return self
         wide = copy.copy(self)
         packages, narrow = self._wide.packages, self._symbols
         wide._symbols = lambda path: packages.symbols(path) if packages.owns(path) else narrow(path)
         layouts = self._resolver.layouts.widened(packages)
         wide._resolver = Resolver(layouts, wide._symbols, self._wide.current())
-        wide._wide = None
+        wide._is_wide = True
         return wide
+
+    def outside(self, target: Target) -> Target:
+        """``target``; what a stub of the standard library defines as nothing of any file."""
+        if self._wide is None or not self._wide.packages.is_stub(target.path or ""):
+            return target
+        return replace(target, path=None)
 
     # Files ----------------------------------------------------------------------------------------
 
@@ -672,7 +679,7 @@ class Index:
 
     def use_packages(self, folders: tuple[Path, ...]) -> None:
         """Let `Snapshot.wide` see what is installed in ``folders``, those of an environment."""
-        self._wide = Wide(installed(folders)) if folders else None
+        self._wide = Wide(installed(folders))
         self._reset(keep_memo=True)
 
     def _reset(self, *, keep_memo: bool = False, keep_layouts: bool = True) -> None:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import tree_sitter
@@ -29,14 +30,20 @@ from indexing.files import MAX_FILE_BYTES
 from indexing.languages import language_of
 from indexing.modules import PACKAGE_FILES, SUFFIXES, Modules, folder_of, is_package, joined
 from indexing.symbols import FileSymbols, Import
+from indexing.system import is_file
 
 MOST_BYTES = 48 << 20
-"""So many bytes of source are read of one environment; their symbols take about three times that."""
+"""So many bytes of source are read of one environment; their symbols take about three times it."""
 
 BYTES_PER_MS = 1_000
 """How fast a file is read at least."""
 
 log = logging.getLogger(__name__)
+
+
+_SPECIAL = frozenset(("builtins", "typing", "typing_extensions", "types", "abc", "enum"))
+_SPECIAL |= frozenset(("collections", "dataclasses", "functools", "contextlib", "__future__"))
+"""Modules of the standard library that inference knows better than their stubs say."""
 
 
 class NotReadError(Exception):
@@ -46,9 +53,11 @@ class NotReadError(Exception):
 class Installed:
     """The packages in ``folders``, in the order in which they are searched."""
 
-    def __init__(self, folders: tuple[Path, ...]) -> None:
+    def __init__(self, folders: tuple[Path, ...], stubs: Path | None = None) -> None:
+        """``stubs``: a folder with stubs of the standard library, laid out as typeshed's."""
         self.folders = tuple(folder.as_posix() for folder in folders)
-        self._starts = tuple(f"{folder}/" for folder in self.folders)
+        self._stubs = (stubs.as_posix(),) if stubs is not None else ()
+        self._starts = tuple(f"{folder}/" for folder in (*self.folders, *self._stubs))
         self._listed: dict[str, frozenset[str]] = {}
         self._found: dict[str, str | None] = {}
         self._symbols: dict[str, FileSymbols | None] = {}
@@ -63,6 +72,10 @@ class Installed:
     def owns(self, path: str) -> bool:
         """Whether ``path`` is a file or folder of these packages."""
         return path.startswith(self._starts)
+
+    def is_stub(self, path: str) -> bool:
+        """Whether ``path`` is a stub of the standard library."""
+        return bool(self._stubs) and path.startswith(f"{self._stubs[0]}/")
 
     # Modules --------------------------------------------------------------------------------------
 
@@ -81,8 +94,9 @@ class Installed:
         if module not in self._found:
             top = module.partition(".")[0]
             inside = module.replace(".", "/")
-            own = () if top in sys.stdlib_module_names or not inside else self.folders
-            hits = (self.child(f"{folder}/{inside}") for folder in own)
+            within = self._stubs if top in sys.stdlib_module_names else self.folders
+            known = bool(inside) and top not in _SPECIAL
+            hits = (self.child(f"{folder}/{inside}") for folder in within if known)
             self._found[module] = next((hit for hit in hits if hit is not None), None)
         return self._found[module]
 
@@ -124,7 +138,7 @@ class Installed:
         found = self._listed.get(folder)
         if found is None:
             try:
-                found = frozenset(os.listdir(folder))
+                found = frozenset(entry.name for entry in os.scandir(folder))
             except OSError:
                 found = frozenset()
             self._listed[folder] = found
@@ -151,7 +165,7 @@ class Installed:
         if threading.current_thread() is self._thread:
             return True
         try:
-            size = os.stat(path).st_size
+            size = Path(path).stat().st_size
         except OSError:
             return True
         return time.perf_counter() + size / BYTES_PER_MS / 1000 < deadline
@@ -222,7 +236,7 @@ class Installed:
 
 def _changed(folder: str) -> int:
     try:
-        return os.stat(folder).st_mtime_ns
+        return Path(folder).stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -243,8 +257,17 @@ def _extracted(path: str) -> tuple[FileSymbols | None, int]:
 
 @lru_cache(maxsize=8)
 def installed(folders: tuple[Path, ...]) -> Installed:
-    """The packages in ``folders``, the same for everybody who asks."""
-    return Installed(folders)
+    """The packages in ``folders``, the same for everybody who asks; with jedi's typeshed."""
+    return Installed(folders, _typeshed())
+
+
+def _typeshed() -> Path | None:
+    """The stubs that jedi brings along, which is not imported for it."""
+    found = find_spec("jedi")
+    if found is None or not found.origin:
+        return None
+    folder = Path(found.origin).parent / "third_party" / "typeshed" / "stdlib"
+    return folder if is_file(folder / "builtins.pyi") else None
 
 
 class WideModules:
