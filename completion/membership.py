@@ -199,10 +199,7 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
         return None
     outside = scope.snapshot.outside(type_.target)
     if outside.path is None:
-        if any(scope.snapshot.lookup(type_.target, name) is not None for name in _MAKING):
-            return None  # a stub says so; the running interpreter need not
-        named = _named_outright(replace(type_, target=outside), scope)
-        return _with_stub(named, type_, scope) if type_.role is Role.MODULE else named
+        return _of_library(replace(type_, target=outside), type_.target, scope)
     if type_.role is Role.MODULE:
         return _of_module(type_.target, scope.snapshot)
     own = _of_class(type_.target, type_.role, scope.snapshot)
@@ -212,17 +209,18 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     return frozenset(name for name in names if not _hidden(name, type_, scope))
 
 
-def _with_stub(named: frozenset[str] | None, type_: Type, scope: Scope) -> frozenset[str] | None:
-    """What a module of the standard library has here, and on other systems as its stub says."""
-    module = type_.target.module
-    if not type_.local:
-        return named
-    if named is None and module in standard_library.DIFFERENT:
-        named = standard_library.names(module) | standard_library.module_attributes()
-        named = named.union(scope.snapshot.used_after(type_.name))
-    if named is None:
-        return None
-    return named.union(each.name for each in scope.snapshot.members(type_.target))
+def _of_library(type_: Type, stub: Target, scope: Scope) -> frozenset[str] | None:
+    """Of what the standard library defines; ``stub`` is where its stub says more, if anywhere."""
+    snapshot = scope.snapshot
+    if type_.role is not Role.MODULE:
+        # what a stub calls open is open, even if the running interpreter does not show it
+        is_open = any(snapshot.lookup(stub, name) is not None for name in _MAKING)
+        return None if is_open else _named_outright(type_, scope)
+    if stub.path is None or type_.target.module not in standard_library.DIFFERENT:
+        return _named_outright(type_, scope)
+    names = {each.name for each in snapshot.members(stub)}  # of all systems
+    names |= standard_library.names(type_.target.module) | standard_library.module_attributes()
+    return frozenset(names.union(snapshot.used_after(type_.name)))
 
 
 def _hidden(name: str, type_: Type, scope: Scope) -> bool:
