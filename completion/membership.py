@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 
@@ -20,11 +21,16 @@ from completion.context import Context, Place
 from completion.dataflow import infer
 from completion.request import Known, Request
 from indexing.index import Snapshot
+from indexing.installed import NotReadError
 from indexing.languages import family_of
 from indexing.resolve import TYPE_ARGUMENTS, Target
 from indexing.symbols import Definition, Kind
+from indexing.wide import read_ahead as read_packages
 
 PYTHON = "python"
+
+READING_MS = 4.0
+"""Milliseconds that a request spends on reading installed packages which nobody has read yet."""
 
 MAX_RECEIVERS = 12
 """So many receivers that may be written later on the line are looked at, the nearest first."""
@@ -44,6 +50,17 @@ _PLAIN_MODULES = frozenset(("abc", "typing", "typing_extensions"))
 """Base classes that add no attribute beyond those of every object, and where they are from."""
 
 _PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
+
+_READ = frozenset(
+    (
+        *(("pydantic", "ModelMetaclass"), ("pydantic", "BaseModel"), ("pydantic", "FieldInfo")),
+        *(("pydantic", "BaseModel.__getattr__"), ("_pytest", "MonkeyPatch")),
+    )
+)
+"""What people have read, by package: it adds nothing but names with two underscores, and answers
+to declared names alone, but where models allow extras (`_EXTRAS`)."""
+
+_EXTRAS = re.compile(rb"\bextra[\"']?\s*[:=]\s*(?:[\w.]+\.)?[\"']?allow\b")
 
 _PLAIN_DECORATORS = frozenset(
     (
@@ -76,7 +93,8 @@ _ABSTRACT = frozenset(("typing", "enum", "types", "collections.abc"))
 _MAKING = ("__getattr__", "__getattribute__")
 _METACLASS = re.compile(rb"\bmetaclass\s*=\s*([\w.]+)")
 _SET = re.compile(
-    rb"\bsetattr\(\s*\w+\s*,\s*(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote))?"
+    rb"(?<!def )(?<!\.)\bsetattr\(\s*(?P<object>\w+)\s*,\s*"
+    rb"(?:(?P<quote>[\"'])(?P<name>\w+)(?P=quote)|(?P<private>f[\"']_\w)|(?P<variable>\w+)\s*,)?"
     rb"|\b(?:self|cls)\.__dict__(?:\.update\b|\[|\s*=)|\bvars\((?:self|cls)\)|\blocals\(\)\s*\["
 )
 _RESTORING = re.compile(
@@ -84,9 +102,22 @@ _RESTORING = re.compile(
 )
 """``__setstate__`` gives a copy what the original had."""
 
+_HANDED_ON = rb"\b__(?:new|init|prepare)__\([^()]*\b%s\b[^()]*\)"
+_NAMES_READ = (
+    rb"\b%s(?:\[[\"']\w+[\"']\]|\.(?:get|items|keys|values)\()|\bin %s\b|\b%s\[\w+\](?!\s*=[^=])"
+)
+"""What a metaclass does with the names of a class: handing them on, reading, writing some."""
+
 _STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
-_COMPARED = r"\b{0}\s*==\s*[\"'](\w+)[\"']"
+_HELD = re.compile(rb"\s*self(?:\.\w+)+\s*")
+_MODULE_MADE = re.compile(
+    rb"\bglobals\(\)(?:\[[^\]\n]*\]\s*=[^=]|\.update\b)|\bsys\.modules\[__name__\]|^exec\(",
+    re.MULTILINE,
+)
+"""How a module gets names that its text does not show, or becomes something else."""
+
+_COMPARED = r"\b{0}\s*(?:==\s*[\"']\w+[\"']|in\s*[(\[{{](?:\s*[\"']\w+[\"']\s*,?)+\s*[)\]}}])"
 _RAISED = r"AttributeError\([^)\n]*(?:\)|$)|\{{{0}(?:!r)?\}}"
 
 
@@ -95,34 +126,58 @@ def known_members(request: Request, context: Context, snapshot: Snapshot) -> Kno
     if family_of(request.path) != PYTHON or context.place in _UNKNOWN_PLACES:
         return Known()
     scope = scope_at(context, request.path, snapshot)
+    with _reading_little(snapshot):
+        return _known(request, context, scope)
+
+
+def _known(request: Request, context: Context, scope: Scope) -> Known:
     made = (context.self_name,) if _makes_attributes(context) else ()
     here = None
     making = not context.before and context.receiver in made
     if context.place is Place.MEMBER and context.receiver and not making:
-        here = _members_of_source(context.receiver, scope)
+        here = members_of_source(context.receiver, scope)
     receivers = {}
     for receiver in _receivers(request.text, context):
-        if (names := _members_of_source(receiver, scope)) is not None:
+        if (names := members_of_source(receiver, scope)) is not None:
             receivers[receiver] = tuple(sorted(names))
     return Known(None if here is None else tuple(sorted(here)), receivers, made)
 
 
 def read_ahead(path: str, snapshot: Snapshot) -> None:
-    """Read the modules of the standard library that the file ``path`` imports."""
+    """Read the modules of the standard library that the file ``path`` imports, and packages."""
     if family_of(path) != PYTHON:
         return
-    for target in snapshot.bindings(path).values():
-        if target.path is None:
-            standard_library.members(target.module, "", instance=False)
+    imported = [target for target in snapshot.bindings(path).values() if target.path is None]
+    for target in imported:
+        standard_library.members(target.module, "", instance=False)
+    if snapshot.packages is not None:
+        read_packages(snapshot.packages, imported)
 
 
 def _makes_attributes(context: Context) -> bool:
     return bool(context.self_name) and context.qualname.rpartition(".")[2] in _MAKING_ATTRIBUTES
 
 
-def _members_of_source(receiver: str, scope: Scope) -> frozenset[str] | None:
-    type_ = infer(receiver, replace(scope, fuel=Fuel()))  # one may not take what others need
-    return None if type_ is None else all_members(type_, scope)
+def members_of_source(receiver: str, scope: Scope) -> frozenset[str] | None:
+    """The names of all that can follow a dot behind ``receiver``; None where more may exist."""
+    # one may not take what others need
+    wide = replace(scope, snapshot=scope.snapshot.wide, fuel=Fuel())
+    try:
+        with _reading_little(scope.snapshot):
+            type_ = infer(receiver, wide)
+            return None if type_ is None else all_members(type_, wide)
+    except NotReadError:
+        return None
+
+
+@contextmanager
+def _reading_little(snapshot: Snapshot) -> Iterator[None]:
+    """Read so much of installed packages as a request may wait for; it may be nested."""
+    if snapshot.packages is None:
+        yield
+    else:
+        with snapshot.packages.within(READING_MS):
+            yield
 
 
 def _receivers(text: bytes, context: Context) -> Iterator[str]:
@@ -140,10 +195,11 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     """The names of all that can follow a dot behind ``type_``; None where more may exist."""
     if type_.among or family_of(scope.path) != PYTHON:
         return None
-    if not type_.local:
-        return _named_outright(type_, scope)
-    if type_.role is Role.FUNCTION:
+    if type_.role is Role.FUNCTION and type_.local:
         return None
+    outside = scope.snapshot.outside(type_.target)
+    if outside.path is None:
+        return _of_library(replace(type_, target=outside), type_.target, scope)
     if type_.role is Role.MODULE:
         return _of_module(type_.target, scope.snapshot)
     own = _of_class(type_.target, type_.role, scope.snapshot)
@@ -151,6 +207,20 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
         return None
     names = {each.name for each in members_of(type_, scope)} | own
     return frozenset(name for name in names if not _hidden(name, type_, scope))
+
+
+def _of_library(type_: Type, stub: Target, scope: Scope) -> frozenset[str] | None:
+    """Of what the standard library defines; ``stub`` is where its stub says more, if anywhere."""
+    snapshot = scope.snapshot
+    if type_.role is not Role.MODULE:
+        # what a stub calls open is open, even if the running interpreter does not show it
+        is_open = any(snapshot.lookup(stub, name) is not None for name in _MAKING)
+        return None if is_open else _named_outright(type_, scope)
+    if stub.path is None or type_.target.module not in standard_library.DIFFERENT:
+        return _named_outright(type_, scope)
+    names = {each.name for each in snapshot.members(stub)}  # of all systems
+    names |= standard_library.names(type_.target.module) | standard_library.module_attributes()
+    return frozenset(names.union(snapshot.used_after(type_.name)))
 
 
 def _hidden(name: str, type_: Type, scope: Scope) -> bool:
@@ -191,7 +261,7 @@ def _of_module(target: Target, snapshot: Snapshot) -> frozenset[str] | None:
     if symbols is None or path.endswith("/"):  # a namespace package may go on elsewhere
         return None
     made = _made_by_name(target, snapshot)
-    if made is None:
+    if made is None or _MODULE_MADE.search(source(snapshot, path)):
         return None
     for imported in symbols.imports:
         if imported.name == "*" and snapshot.resolve(path, imported).path is None:
@@ -218,17 +288,18 @@ def _made_by_name(module: Target, snapshot: Snapshot) -> frozenset[str] | None:
     rest = re.sub(_RAISED.format(name), "", re.sub(_COMPARED.format(name), "", body))
     if start >= end or "AttributeError" not in body or re.search(rf"\b{name}\b", rest):
         return None
-    return frozenset(re.findall(_COMPARED.format(name), body))
+    compared = re.findall(_COMPARED.format(name), body)
+    return frozenset(word for each in compared for word in re.findall(r"[\"'](\w+)[\"']", each))
 
 
 def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] | None:
     """What its classes have beyond what the index lists; None where that is not known."""
-    if any(snapshot.lookup(target, name) is not None for name in _MAKING):
+    if any(_answers(target, name, snapshot) for name in _MAKING):
         return None
     names = set(_GENERATED).union(dir(object), dir(type) if role is Role.CLASS else ())
     for owner in snapshot.mro(target):
         definition = snapshot.definition(owner)
-        if owner.path is None:
+        if snapshot.outside(owner).path is None:
             continue  # judged by the class that inherits from it
         if definition is None or definition.kind is not Kind.CLASS:
             return None
@@ -240,14 +311,34 @@ def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] 
     return frozenset(names)
 
 
+def _answers(target: Target, name: str, snapshot: Snapshot) -> bool:
+    """Whether the class's method ``name`` may answer to names that nobody defines."""
+    found = snapshot.lookup(target, name)
+    if found is None:
+        return False
+    if not _was_read(found):
+        return True
+    own = (each for each in snapshot.mro(target) if each.path and not _was_read(each))
+    classes = ((each, snapshot.definition(each)) for each in own)
+    texts = (
+        source(snapshot, each.path or "")[slice(*definition.span)]
+        for each, definition in classes
+        if definition is not None
+    )
+    return any(_EXTRAS.search(text) for text in texts)
+
+
+def _was_read(target: Target) -> bool:
+    return (target.module.partition(".")[0], target.qualname) in _READ
+
+
 def _hand_made(definition: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
     """The attributes that the class's own text sets, on whatever; None where it sets any."""
     added = [_added_by(each, owner, snapshot) for each in definition.decorators]
     start, end = definition.span
-    metaclass, by_name = _read(source(snapshot, owner.path or "")[start:end])
-    if metaclass and not _plain_metaclass(metaclass, owner, snapshot):
-        return None
-    found = [*added, by_name]
+    text = source(snapshot, owner.path or "")[start:end]
+    metaclass, by_name = _read(_SET.sub(b"", text) if _was_read(owner) else text)
+    found = [*added, by_name, _made_by_metaclass(metaclass, owner, snapshot)]
     known = [each for each in found if each is not None]
     return frozenset().union(*known) if len(known) == len(found) else None
 
@@ -276,22 +367,79 @@ def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
     head = text.find(b":\n")
     metaclass = _METACLASS.search(text, 0, head if head >= 0 else len(text))
     found = list(_SET.finditer(_RESTORING.sub(b"", text)))
-    by_name = [match["name"] for match in found if match["name"] is not None]
-    whole = len(by_name) == len(found)
+    whole = all(match["name"] or _sets_known(match, text) for match in found)
+    by_name = [match["name"] for match in found if match["name"]]
     by_name += [match[1] for match in _STORED.finditer(text)]
     names = frozenset(name.decode("utf-8", "replace") for name in by_name) if whole else None
     return metaclass[1].decode() if metaclass else "", names
 
 
-def _plain_metaclass(name: str, owner: Target, snapshot: Snapshot) -> bool:
-    """Whether it makes classes like any other: it does nothing while a class is made."""
-    if _last(name) in _PLAIN_METACLASSES:
+def _is_another(name: bytes | None, text: bytes) -> bool:
+    """Whether ``name`` stands for another object: a parameter, or one that an attribute holds."""
+    if not name or name in (b"self", b"cls"):
+        return False
+    if re.search(rb"\b(?:for|as)\s+[^:\n]*\b%s\b" % name, text):
+        return False
+    bound = re.findall(rb"\b%s\s*(?::[^=\n]+)?=(?!=)([^\n]*)" % name, text)
+    if bound:
+        return all(_HELD.fullmatch(value) for value in bound)
+    return re.search(rb"\bdef\s+\w+\([^()]*,\s*%s\b" % name, text) is not None
+
+
+def _sets_known(match: re.Match[bytes], text: bytes) -> bool:
+    """Whether ``setattr`` sets what exists already, or what has a private name that is made up."""
+    if match["private"] or _is_another(match["object"], text):
         return True
+    name = match["variable"]
+    if not name:
+        return False
+    read = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_" % ((re.escape(name),) * 2)
+    return re.search(read, text) is not None
+
+
+def _made_by_metaclass(name: str, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """What the metaclass puts into the classes that it makes; None where that is not known."""
+    if not name or _last(name) in _PLAIN_METACLASSES:
+        return frozenset()
     found = snapshot.expression(owner.path or "", owner.qualname.rpartition(".")[0], name)
     if found is None or found.path is None:
-        return False
-    making = ("__new__", "__init__", "__prepare__", *_MAKING)
-    return all(snapshot.lookup(found, each) is None for each in making)
+        return None
+    if _was_read(found):
+        return frozenset()
+    if any(snapshot.lookup(found, each) is not None for each in _MAKING):
+        return None
+    names: set[str] = set()
+    for method in ("__new__", "__init__", "__prepare__"):
+        made = snapshot.lookup(found, method)
+        definition = None if made is None else snapshot.definition(made)
+        if made is None:
+            continue
+        put = None if definition is None else _put_in(definition, made, snapshot)
+        if put is None:
+            return None
+        names |= put
+    return frozenset(names)
+
+
+def _put_in(method: Definition, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
+    """The names that a metaclass's method writes; None where it hands the class's names on.
+
+    Of the names it is given it may read any, and write those that it spells out.
+    """
+    start, end = method.span
+    text = source(snapshot, owner.path or "")[method.name_span[1] : end]
+    parameters = [each.name for each in method.parameters if not each.prefix]
+    body = text.partition(b":\n")[2]
+    if start >= end or not body or len(parameters) < 4 or _SET.search(body):
+        return None
+    given = re.escape(parameters[3].encode())
+    rest = re.sub(_HANDED_ON % given, b"", body)
+    rest = re.sub(_NAMES_READ % (given, given, given), b"", rest)
+    if re.search(rb"\b%s\b" % given, rest):
+        return None
+    spelled = re.findall(rb"\b%s\[[\"'](\w+)[\"']\]" % given, body)
+    spelled += [match[1] for match in _STORED.finditer(body)]
+    return frozenset(name.decode("utf-8", "replace") for name in spelled)
 
 
 def _inherited(
@@ -302,6 +450,7 @@ def _inherited(
     for text in definition.bases:
         dotted = TYPE_ARGUMENTS.sub("", text).strip()
         found = snapshot.expression(owner.path or "", definition.container, dotted)
+        found = None if found is None else snapshot.outside(found)
         if found is not None and found.path is not None:
             base = snapshot.definition(found)
             if base is None or base.kind is not Kind.CLASS:  # made by a call, or another name
@@ -322,6 +471,8 @@ def _of_base(dotted: str, found: Target | None, role: Role) -> frozenset[str] | 
         return frozenset()
     if last == "NamedTuple":
         return frozenset((*dir(tuple), *_TUPLE_EXTRAS))
+    if last == "TypedDict":
+        return frozenset(dir(dict))
     if found is None or found.module == "builtins":
         return _outside(Target(None, dotted, "builtins"), role)
     return _outside(found, role)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from completion.annotations import Scope
 from completion.context import Context, source_of
-from completion.dataflow import infer
-from completion.membership import all_members
+from completion.membership import members_of_source
 from completion.request import Prompt
 from completion.tokens import Lexeme, Token, primary_start, scan
 
@@ -35,6 +34,7 @@ def _is_wrong(tokens: tuple[Token, ...], index: int, scope: Scope) -> bool:
     if tokens[index + 1 : index + 2] and tokens[index + 1].text == b"=":
         return False  # an assignment may make a new attribute
     first = primary_start(tokens, index - 2)
-    receiver = None if first is None else infer(source_of(tokens[first : index - 1]), scope)
-    names = None if receiver is None else all_members(receiver, scope)
+    if first is None:
+        return False
+    names = members_of_source(source_of(tokens[first : index - 1]), scope)
     return names is not None and tokens[index].text.decode("utf-8", "replace") not in names

@@ -23,7 +23,7 @@ _NOT_IMPORTED = frozenset(
 )
 """Modules that do something when they are imported, or that bring much along."""
 
-_DIFFERENT = frozenset(("select", "socket", "signal", "errno", "termios", "resource", "ssl"))
+DIFFERENT = frozenset(("select", "socket", "signal", "errno", "termios", "resource", "ssl"))
 """Modules whose names differ from system to system in ways that nobody lists."""
 
 _ELSEWHERE = {
@@ -38,6 +38,9 @@ _ELSEWHERE = {
     "time": "tzset pthread_getcpuclockid",
 }
 """Names that some modules have on other systems only (https://docs.python.org/3/library)."""
+
+_ANSWERING = frozenset(("_local", "super", "GenericAlias", "module", "weakproxy", "xmlparser"))
+"""Classes written in C that find attributes elsewhere."""
 
 _OF_MODULES = frozenset(
     (
@@ -87,7 +90,7 @@ def _imported(name: str) -> ModuleType | None:
 
 
 def _module_members(module: ModuleType) -> frozenset[str] | None:
-    if "__getattr__" in vars(module) or module.__name__ in _DIFFERENT:
+    if "__getattr__" in vars(module) or module.__name__ in DIFFERENT:
         return None
     elsewhere = _ELSEWHERE.get(module.__name__, "").split()
     inner = (each.name for each in pkgutil.iter_modules(getattr(module, "__path__", ())))
@@ -98,7 +101,7 @@ def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
     names: set[str] = set()
     for base in cls.__mro__:
         own = vars(base)
-        if base is not object and not {"__getattr__", "__getattribute__"}.isdisjoint(own):
+        if base is not object and ("__getattr__" in own or _answers_itself(base)):
             return None
         names |= own.keys()
         if base.__module__ != "builtins":
@@ -107,6 +110,20 @@ def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
                 return None
             names |= assigned
     return frozenset(names if instance else names | set(dir(type(cls))) | set(dir(type)))
+
+
+def _answers_itself(cls: type) -> bool:
+    """Whether the class looks attributes up in its own way; most written in C say they do."""
+    own = vars(cls).get("__getattribute__")
+    written_in_c = isinstance(own, type(object.__getattribute__))
+    return own is not None and (not written_in_c or cls.__name__ in _ANSWERING)
+
+
+@cache
+def names(module: str) -> frozenset[str]:
+    """What the module holds on this system; nothing where it cannot be imported."""
+    found = _imported(module)
+    return frozenset() if found is None else frozenset(vars(found))
 
 
 @cache
