@@ -227,7 +227,20 @@ def _once(
 
 def _class_names(type_: Type, snapshot: Snapshot) -> frozenset[str] | None:
     own = _of_class(type_.target, type_.role, snapshot)
-    return None if own is None else own.union(m.name for m in snapshot.members(type_.target))
+    if own is None:
+        return None
+    return own.union((m.name for m in snapshot.members(type_.target)), _astray(type_, snapshot))
+
+
+def _astray(type_: Type, snapshot: Snapshot) -> Iterator[str]:
+    """Methods behind a line that is being written, which for the parser end up in no class."""
+    tree, symbols = snapshot.tree(type_.target.path or ""), None
+    if tree is not None and tree.root_node.has_error:
+        symbols = snapshot.symbols(type_.target.path or "")
+    for each in symbols.definitions if symbols is not None else ():
+        first = each.parameters[0].name if each.parameters else ""
+        if each.kind is Kind.FUNCTION and first in ("self", "cls"):
+            yield each.name
 
 
 def _of_library(type_: Type, stub: Target, scope: Scope) -> frozenset[str] | None:
@@ -254,7 +267,7 @@ def _hidden(name: str, type_: Type, scope: Scope) -> bool:
 def _named_outright(type_: Type, scope: Scope) -> frozenset[str] | None:
     """Of what the repository does not define; what it uses of a module is there, whoever has it."""
     if type_.role is Role.INSTANCE or type_.target.module == "builtins":
-        abstract = type_.target.module in _ABSTRACT
+        abstract = type_.target.module in _ABSTRACT or type_.is_builtin("BaseException")
         return None if abstract else _outside(type_.target, type_.role)
     if type_.receiver is not None:
         return None
