@@ -237,7 +237,8 @@ def test_methods_behind_a_line_that_is_being_written(tmp_path: Path) -> None:
     text = (
         "class A:\n    def run(self, items):\n        if items:\n            pass\n        else:\n"
         f"            x = self.{CURSOR}\n            for each in [1]:\n"
-        "                if not each:\n                    continue\n        return x\n\n    def later(self):\n        return 1\n"
+        "                if not each:\n                    continue\n        return x\n\n"
+        "    def later(self):\n        return 1\n"
     )
     found = here(text, tmp_path)
     assert found is not None
