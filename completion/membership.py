@@ -8,15 +8,15 @@ metaclass or decorator that may add attributes, ``setattr``, a star import from 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from completion import builtin_types, standard_library
 from completion.annotations import Fuel, Role, Scope, Type
 from completion.bodies import source
-from completion.candidates import members_of, scope_at
+from completion.candidates import scope_at
 from completion.context import Context, Place
 from completion.dataflow import infer
 from completion.request import Known, Request
@@ -138,7 +138,8 @@ def _known(request: Request, context: Context, scope: Scope) -> Known:
         here = members_of_source(context.receiver, scope)
     receivers = {}
     for receiver in _receivers(request.text, context):
-        if (names := members_of_source(receiver, scope)) is not None:
+        asked = here is not None and receiver == context.receiver
+        if (names := here if asked else members_of_source(receiver, scope)) is not None:
             receivers[receiver] = tuple(sorted(names))
     return Known(None if here is None else tuple(sorted(here)), receivers, made)
 
@@ -200,13 +201,46 @@ def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     outside = scope.snapshot.outside(type_.target)
     if outside.path is None:
         return _of_library(replace(type_, target=outside), type_.target, scope)
+    snapshot = scope.snapshot
     if type_.role is Role.MODULE:
-        return _of_module(type_.target, scope.snapshot)
-    own = _of_class(type_.target, type_.role, scope.snapshot)
+        module = type_.target
+        return _once("module", module, snapshot, lambda: _of_module(module, snapshot))
+    key = ("class", type_.role)
+    own = _once(key, type_.target, snapshot, lambda: _class_names(type_, snapshot))
     if own is None:
         return None
-    names = {each.name for each in members_of(type_, scope)} | own
-    return frozenset(name for name in names if not _hidden(name, type_, scope))
+    return frozenset(name for name in own if not _hidden(name, type_, scope))
+
+
+def _once(
+    what: Hashable, target: Target, snapshot: Snapshot, read: Callable[[], frozenset[str] | None]
+) -> frozenset[str] | None:
+    """What ``read`` gives; of what a package defines it is remembered as long as the package is."""
+    packages = snapshot.packages
+    if packages is None or not packages.owns(target.path or ""):
+        return read()
+    key = (what, target)
+    if key not in packages.remembered:
+        packages.remembered[key] = read()
+    return packages.remembered[key]
+
+
+def _class_names(type_: Type, snapshot: Snapshot) -> frozenset[str] | None:
+    own = _of_class(type_.target, type_.role, snapshot)
+    if own is None:
+        return None
+    return own.union((m.name for m in snapshot.members(type_.target)), _astray(type_, snapshot))
+
+
+def _astray(type_: Type, snapshot: Snapshot) -> Iterator[str]:
+    """Methods behind a line that is being written, which for the parser end up in no class."""
+    tree, symbols = snapshot.tree(type_.target.path or ""), None
+    if tree is not None and tree.root_node.has_error:
+        symbols = snapshot.symbols(type_.target.path or "")
+    for each in symbols.definitions if symbols is not None else ():
+        first = each.parameters[0].name if each.parameters else ""
+        if each.kind is Kind.FUNCTION and first in ("self", "cls"):
+            yield each.name
 
 
 def _of_library(type_: Type, stub: Target, scope: Scope) -> frozenset[str] | None:
@@ -233,7 +267,7 @@ def _hidden(name: str, type_: Type, scope: Scope) -> bool:
 def _named_outright(type_: Type, scope: Scope) -> frozenset[str] | None:
     """Of what the repository does not define; what it uses of a module is there, whoever has it."""
     if type_.role is Role.INSTANCE or type_.target.module == "builtins":
-        abstract = type_.target.module in _ABSTRACT
+        abstract = type_.target.module in _ABSTRACT or type_.is_builtin("BaseException")
         return None if abstract else _outside(type_.target, type_.role)
     if type_.receiver is not None:
         return None
@@ -303,12 +337,22 @@ def _of_class(target: Target, role: Role, snapshot: Snapshot) -> frozenset[str] 
             continue  # judged by the class that inherits from it
         if definition is None or definition.kind is not Kind.CLASS:
             return None
-        found = _hand_made(definition, owner, snapshot)
-        inherited = _inherited(definition, owner, role, snapshot)
-        if found is None or inherited is None:
+        brought = _once(
+            ("own", role), owner, snapshot, partial(_brought, definition, owner, role, snapshot)
+        )
+        if brought is None:
             return None
-        names |= found | inherited
+        names |= brought
     return frozenset(names)
+
+
+def _brought(
+    definition: Definition, owner: Target, role: Role, snapshot: Snapshot
+) -> frozenset[str] | None:
+    """What one class sets by hand, and what its bases outside the repository bring."""
+    found = _hand_made(definition, owner, snapshot)
+    inherited = None if found is None else _inherited(definition, owner, role, snapshot)
+    return None if found is None or inherited is None else found | inherited
 
 
 def _answers(target: Target, name: str, snapshot: Snapshot) -> bool:

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
@@ -69,6 +69,8 @@ class Installed:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self.generation = 0
+        self.remembered: dict[Hashable, frozenset[str] | None] = {}
+        """What was worked out from these packages alone; forgotten with them."""
 
     def owns(self, path: str) -> bool:
         """Whether ``path`` is a file or folder of these packages."""
@@ -197,7 +199,7 @@ class Installed:
         stamp = self._stamped()
         if stamp != self._stamp:
             self._stamp = stamp
-            self._listed, self._found, self._symbols = {}, {}, {}
+            self._listed, self._found, self._symbols, self.remembered = {}, {}, {}, {}
             self._read_bytes = 0
             self.generation += 1
 

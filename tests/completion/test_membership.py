@@ -230,3 +230,22 @@ def test_self_in_a_method(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["import os.‸", "from os import ‸", "'self.‸'", "# self.‸"])
 def test_places_where_nothing_is_said(text: str, tmp_path: Path) -> None:
     assert known(f"import os\nos.x\n{text}\n", tmp_path) == Known()
+
+
+def test_methods_behind_a_line_that_is_being_written(tmp_path: Path) -> None:
+    """The parser takes them for functions inside the broken statement."""
+    text = (
+        "class A:\n    def run(self, items):\n        if items:\n            pass\n        else:\n"
+        f"            x = self.{CURSOR}\n            for each in [1]:\n"
+        "                if not each:\n                    continue\n        return x\n\n"
+        "    def later(self):\n        return 1\n"
+    )
+    found = here(text, tmp_path)
+    assert found is not None
+    assert {"run", "later"} <= found
+
+
+def test_a_caught_base_exception_may_be_any(tmp_path: Path) -> None:
+    text = f"def f():\n    try:\n        g()\n    except BaseException as e:\n        e.{CURSOR}\n"
+    assert here(text, tmp_path) is None
+    assert here(text.replace("BaseException", "KeyError"), tmp_path) is not None
