@@ -356,6 +356,11 @@ class Snapshot:
             return b""
 
     @property
+    def disk(self) -> object:
+        """What is on disk as one value: the same as long as that did not change."""
+        return self._disk
+
+    @property
     def open_paths(self) -> Collection[str]:
         """The files that are open buffers."""
         return self._buffers.keys()
