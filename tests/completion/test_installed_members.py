@@ -149,6 +149,10 @@ def test_a_lazy_module_that_lists_its_names(tmp_path: Path) -> None:
          "        setattr(self, name, not old)\n", True),
         ("def keep(self, name):\n        setattr(self, f'_kept_{name}', 1)\n", True),
         ("def fill(self):\n        held = self.part\n        setattr(held, self.key, 1)\n", True),
+        ("def bind(self, name):\n        if name not in self.fields:\n            raise KeyError\n"
+         "        setattr(self, name, 1)\n", True),
+        ("def fill(self, key):\n        part = Part(self)\n        setattr(part, key, 1)\n", True),
+        ("def fill(self, key):\n        part = Base()\n        setattr(part, key, 1)\n", False),
         ("def fill(self, key):\n        setattr(self, key, 1)\n", False),
         ("def fill(self, key):\n        new = type(self)()\n        setattr(new, key, 1)\n", False),
     ],
