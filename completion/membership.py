@@ -54,11 +54,15 @@ _PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
 _READ = frozenset(
     (
         *(("pydantic", "ModelMetaclass"), ("pydantic", "BaseModel"), ("pydantic", "FieldInfo")),
-        *(("pydantic", "BaseModel.__getattr__"), ("_pytest", "MonkeyPatch")),
+        *(
+            ("pydantic", "BaseModel.__getattr__"),
+            ("_pytest", "MonkeyPatch"),
+            ("textual", "DOMNode"),
+        ),
     )
 )
-"""What people have read, by package: it adds nothing but names with two underscores, and answers
-to declared names alone, but where models allow extras (`_EXTRAS`)."""
+"""What people have read, by package: it sets nothing but private names and declared ones, and
+answers to declared names alone, but where models allow extras (`_EXTRAS`)."""
 
 _EXTRAS = re.compile(rb"\bextra[\"']?\s*[:=]\s*(?:[\w.]+\.)?[\"']?allow\b")
 
@@ -110,7 +114,7 @@ _NAMES_READ = (
 
 _STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
-_CHECKED = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_|\bif\s+%s\s+not\s+in\s+self\.\w+:"
+_CHECKED = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_"
 _HELD = re.compile(rb"\w+(?:\.\w+)+[ \t]*")
 _MADE = re.compile(rb"((?:\w+\.)*[A-Z]\w*)\(")
 _CLASS = re.compile(rb"\bclass\s+(\w+)")
@@ -444,12 +448,12 @@ def _is_held(value: bytes, own: bytes) -> bool:
 def _sets_known(match: re.Match[bytes], text: bytes) -> bool:
     """Whether ``setattr`` sets what exists already, or what has a private name that is made up.
 
-    That exists which is read first, or looked for in a table of what is declared.
+    That exists which is read first.
     """
     if match["private"] or _is_another(match["object"], text):
         return True
     name = match["variable"]
-    return bool(name) and re.search(_CHECKED % ((re.escape(name),) * 3), text) is not None
+    return bool(name) and re.search(_CHECKED % ((re.escape(name),) * 2), text) is not None
 
 
 def _made_by_metaclass(name: str, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:
