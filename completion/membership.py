@@ -54,11 +54,15 @@ _PLAIN_METACLASSES = frozenset(("ABCMeta", "EnumMeta", "EnumType", "type"))
 _READ = frozenset(
     (
         *(("pydantic", "ModelMetaclass"), ("pydantic", "BaseModel"), ("pydantic", "FieldInfo")),
-        *(("pydantic", "BaseModel.__getattr__"), ("_pytest", "MonkeyPatch")),
+        *(
+            ("pydantic", "BaseModel.__getattr__"),
+            ("_pytest", "MonkeyPatch"),
+            ("textual", "DOMNode"),
+        ),
     )
 )
-"""What people have read, by package: it adds nothing but names with two underscores, and answers
-to declared names alone, but where models allow extras (`_EXTRAS`)."""
+"""What people have read, by package: it sets nothing but private names and declared ones, and
+answers to declared names alone, but where models allow extras (`_EXTRAS`)."""
 
 _EXTRAS = re.compile(rb"\bextra[\"']?\s*[:=]\s*(?:[\w.]+\.)?[\"']?allow\b")
 
@@ -110,7 +114,10 @@ _NAMES_READ = (
 
 _STORED = re.compile(rb"\.([\w\x80-\xff]+)(?:\s*:[^=\n]+)?\s*=(?!=)")
 _WRAPPING = re.compile(rb"\bsetattr\b|\bclass\s+\w|\btype\(|\bupdate_wrapper\b|\bmake_dataclass\b")
-_HELD = re.compile(rb"\s*self(?:\.\w+)+\s*")
+_CHECKED = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_"
+_HELD = re.compile(rb"\w+(?:\.\w+)+[ \t]*")
+_MADE = re.compile(rb"((?:\w+\.)*[A-Z]\w*)\(")
+_CLASS = re.compile(rb"\bclass\s+(\w+)")
 _MODULE_MADE = re.compile(
     rb"\bglobals\(\)(?:\[[^\]\n]*\]\s*=[^=]|\.update\b)|\bsys\.modules\[__name__\]|^exec\(",
     re.MULTILINE,
@@ -419,26 +426,34 @@ def _read(text: bytes) -> tuple[str, frozenset[str] | None]:
 
 
 def _is_another(name: bytes | None, text: bytes) -> bool:
-    """Whether ``name`` stands for another object: a parameter, or one that an attribute holds."""
+    """Whether ``name`` stands for another object: a parameter, one that an attribute holds, or one
+    that another class makes."""
     if not name or name in (b"self", b"cls"):
         return False
-    if re.search(rb"\b(?:for|as)\s+[^:\n]*\b%s\b" % name, text):
+    if re.search(rb"\bas\s+%s\b|\bfor\s+[^:\n]*?\b%s\b[^:\n]*?\bin\b" % (name, name), text):
         return False
-    bound = re.findall(rb"\b%s\s*(?::[^=\n]+)?=(?!=)([^\n]*)" % name, text)
+    own = _CLASS.search(text)
+    bound = re.findall(rb"\b%s\s*(?::[^=\n]+)?=(?!=)[ \t]*([^\n]*)" % name, text)
     if bound:
-        return all(_HELD.fullmatch(value) for value in bound)
+        return all(_is_held(value, own[1] if own else b"") for value in bound)
     return re.search(rb"\bdef\s+\w+\([^()]*,\s*%s\b" % name, text) is not None
 
 
+def _is_held(value: bytes, own: bytes) -> bool:
+    """Whether ``value`` is an attribute, or the beginning of a call of a class that is not own."""
+    made = _MADE.match(value)
+    return _HELD.fullmatch(value) is not None or (made is not None and made[1] != own)
+
+
 def _sets_known(match: re.Match[bytes], text: bytes) -> bool:
-    """Whether ``setattr`` sets what exists already, or what has a private name that is made up."""
+    """Whether ``setattr`` sets what exists already, or what has a private name that is made up.
+
+    That exists which is read first.
+    """
     if match["private"] or _is_another(match["object"], text):
         return True
     name = match["variable"]
-    if not name:
-        return False
-    read = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_" % ((re.escape(name),) * 2)
-    return re.search(read, text) is not None
+    return bool(name) and re.search(_CHECKED % ((re.escape(name),) * 2), text) is not None
 
 
 def _made_by_metaclass(name: str, owner: Target, snapshot: Snapshot) -> frozenset[str] | None:

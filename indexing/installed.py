@@ -38,6 +38,9 @@ MOST_BYTES = 48 << 20
 BYTES_PER_MS = 1_000
 """How fast a file is read at least."""
 
+GRACE_S = 0.02
+"""So long after its time for reading has ended a request may go on with what has been read."""
+
 log = logging.getLogger(__name__)
 
 
@@ -151,6 +154,9 @@ class Installed:
 
     def symbols(self, path: str) -> FileSymbols | None:
         """What a file says; None where it cannot be read. Raises NotReadError."""
+        late = self._deadline is not None and time.perf_counter() > self._deadline + GRACE_S
+        if late and not self._is_reader():
+            raise NotReadError(path)  # what was found out until now is remembered
         try:
             return self._symbols[path]
         except KeyError:
@@ -165,13 +171,17 @@ class Installed:
         return self._keep(path)
 
     def _fits(self, path: str, deadline: float) -> bool:
-        if threading.current_thread() is self._thread:
+        if self._is_reader():
             return True
         try:
             size = Path(path).stat().st_size
         except OSError:
             return True
         return time.perf_counter() + size / BYTES_PER_MS / 1000 < deadline
+
+    def _is_reader(self) -> bool:
+        """Whether this is the reading thread, which has time."""
+        return threading.current_thread() is self._thread
 
     def _keep(self, path: str) -> FileSymbols | None:
         if path not in self._symbols:

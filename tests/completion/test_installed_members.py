@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from completion import membership
 from completion.languages import language_for
 from completion.membership import known_members, read_ahead
 from completion.request import Request
@@ -13,6 +14,12 @@ from indexing.index import Index
 from tests.completion.workspace import CURSOR
 
 WAIT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a request has time for is not what these tests are about."""
+    monkeypatch.setattr(membership, "READING_MS", 60_000.0)
 
 
 def here(text: str, folder: Path, name: str = "m.py", **packages: str) -> frozenset[str] | None:
@@ -149,6 +156,8 @@ def test_a_lazy_module_that_lists_its_names(tmp_path: Path) -> None:
          "        setattr(self, name, not old)\n", True),
         ("def keep(self, name):\n        setattr(self, f'_kept_{name}', 1)\n", True),
         ("def fill(self):\n        held = self.part\n        setattr(held, self.key, 1)\n", True),
+        ("def fill(self, key):\n        part = Part(self)\n        setattr(part, key, 1)\n", True),
+        ("def fill(self, key):\n        part = Base()\n        setattr(part, key, 1)\n", False),
         ("def fill(self, key):\n        setattr(self, key, 1)\n", False),
         ("def fill(self, key):\n        new = type(self)()\n        setattr(new, key, 1)\n", False),
     ],
