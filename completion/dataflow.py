@@ -109,8 +109,19 @@ def _of_file(target: Target, scope: Scope, receiver: Type | None) -> Type | None
     inner = scope.at(target, receiver)
     if kind is Kind.PROPERTY:
         return _returned(definitions[0], inner)
-    known = [_attribute_value(each, inner) for each in definitions[:MAX_ASSIGNMENTS]]
-    return one_of(first_known(known), (each for each in known if each is not None))
+    looked_at = definitions[:MAX_ASSIGNMENTS]
+    known = [_attribute_value(each, inner) for each in looked_at]
+    chosen = one_of(first_known(known), _said(looked_at, known))
+    more = len(definitions) > MAX_ASSIGNMENTS and not definitions[0].annotation
+    return replace(chosen, among=True) if chosen is not None and more else chosen
+
+
+def _said(found: Sequence[Definition], types: Sequence[Type | None]) -> list[Type | None]:
+    """The types that count: those of annotations if there are any, else all but ``None``'s."""
+    pairs = list(zip(found, types, strict=True))
+    if any(each.annotation for each in found):
+        return [type_ for each, type_ in pairs if each.annotation]
+    return [type_ for each, type_ in pairs if each.value != "None"]
 
 
 # Expressions

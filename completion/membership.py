@@ -14,12 +14,14 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 from completion import builtin_types, standard_library
-from completion.annotations import Fuel, Role, Scope, Type
+from completion.annotations import Fuel, Role, Scope, Tie, Type
 from completion.bodies import source
 from completion.candidates import scope_at
 from completion.context import Context, Place
 from completion.dataflow import infer
 from completion.request import Known, Request
+from completion.settled import fixed_names, holds_here, holds_later, is_settled, reached
+from completion.stores import Stores, calls_setter, everywhere, is_dynamic, stores, subclasses
 from indexing.index import Snapshot
 from indexing.installed import NotReadError
 from indexing.languages import family_of
@@ -31,6 +33,9 @@ PYTHON = "python"
 
 READING_MS = 4.0
 """Milliseconds that a request spends on reading installed packages which nobody has read yet."""
+
+STORES_MS = 4.0
+"""Milliseconds of reading what the repository's files store, where nobody has yet."""
 
 MAX_RECEIVERS = 12
 """So many receivers that may be written later on the line are looked at, the nearest first."""
@@ -118,12 +123,6 @@ _CHECKED = rb"\bgetattr\(\s*\w+\s*,\s*%s\s*\)|\b%s\s*=\s*f[\"']_"
 _HELD = re.compile(rb"\w+(?:\.\w+)+[ \t]*")
 _MADE = re.compile(rb"((?:\w+\.)*[A-Z]\w*)\(")
 _CLASS = re.compile(rb"\bclass\s+(\w+)")
-_MODULE_MADE = re.compile(
-    rb"\bglobals\(\)(?:\[[^\]\n]*\]\s*=[^=]|\.update\b)|\bsys\.modules\[__name__\]|^exec\(",
-    re.MULTILINE,
-)
-"""How a module gets names that its text does not show, or becomes something else."""
-
 _COMPARED = r"\b{0}\s*(?:==\s*[\"']\w+[\"']|in\s*[(\[{{](?:\s*[\"']\w+[\"']\s*,?)+\s*[)\]}}])"
 _RAISED = r"AttributeError\([^)\n]*(?:\)|$)|\{{{0}(?:!r)?\}}"
 
@@ -139,16 +138,22 @@ def known_members(request: Request, context: Context, snapshot: Snapshot) -> Kno
 
 def _known(request: Request, context: Context, scope: Scope) -> Known:
     made = (context.self_name,) if _makes_attributes(context) else ()
-    here = None
+    here, fixed = None, fixed_names(context, scope)
     making = not context.before and context.receiver in made
-    if context.place is Place.MEMBER and context.receiver and not making:
+    asking = context.place is Place.MEMBER and bool(context.receiver) and not making
+    if asking and holds_here(context.receiver, request, context, fixed):
         here = members_of_source(context.receiver, scope)
     receivers = {}
     for receiver in _receivers(request.text, context):
         asked = here is not None and receiver == context.receiver
+        if not asked and not holds_later(receiver, request, context):
+            continue
         if (names := here if asked else members_of_source(receiver, scope)) is not None:
             receivers[receiver] = tuple(sorted(names))
-    return Known(None if here is None else tuple(sorted(here)), receivers, made)
+    told = None if here is None else tuple(sorted(here))
+    return Known(
+        told, receivers, made, tuple(sorted(fixed & {r.partition(".")[0] for r in receivers}))
+    )
 
 
 def read_ahead(path: str, snapshot: Snapshot) -> None:
@@ -156,6 +161,7 @@ def read_ahead(path: str, snapshot: Snapshot) -> None:
     if family_of(path) != PYTHON:
         return
     imported = [target for target in snapshot.bindings(path).values() if target.path is None]
+    everywhere(snapshot, STORES_MS)
     for target in imported:
         standard_library.members(target.module, "", instance=False)
     if snapshot.packages is not None:
@@ -172,7 +178,7 @@ def members_of_source(receiver: str, scope: Scope) -> frozenset[str] | None:
     wide = replace(scope, snapshot=scope.snapshot.wide, fuel=Fuel())
     try:
         with _reading_little(scope.snapshot):
-            type_ = infer(receiver, wide)
+            type_ = infer(receiver, wide) if _may_be_told(receiver, wide) else None
             return None if type_ is None else all_members(type_, wide)
     except NotReadError:
         return None
@@ -199,16 +205,81 @@ def _receivers(text: bytes, context: Context) -> Iterator[str]:
     yield from found
 
 
+def _may_be_told(receiver: str, scope: Scope) -> bool:
+    """Whether the receiver is one thing, which no code stores names on that nobody sees."""
+    every = everywhere(scope.snapshot, STORES_MS)
+    if every is None or not is_settled(receiver, scope):
+        return False
+    parts = {name.rpartition(".")[2] for name in reached(receiver)} - {scope.self_name}
+    return every.objects.isdisjoint(parts)
+
+
 def all_members(type_: Type, scope: Scope) -> frozenset[str] | None:
     """The names of all that can follow a dot behind ``type_``; None where more may exist."""
     if type_.among or family_of(scope.path) != PYTHON:
         return None
+    every = everywhere(scope.snapshot, STORES_MS)
+    own = None if every is None else _own_members(type_, scope, every)
+    if own is None or every is None:
+        return None
+    below = _of_subclasses(type_, scope, every)
+    return None if below is None else own.union(below, every.names)
+
+
+def _of_subclasses(type_: Type, scope: Scope, every: Stores) -> frozenset[str] | None:
+    """What classes of the repository add that inherit from the class; None: not known.
+
+    A value said to be of a class may be of one of them, ``self`` too; one just made is not.
+    """
+    if type_.role not in (Role.INSTANCE, Role.CLASS) or type_.how is Tie.CONSTRUCTED:
+        return frozenset()
+    found = subclasses(type_.name, every)
+    if found is None:
+        return None
+    names: set[str] = set()
+    for path, name in found:
+        symbols = scope.snapshot.symbols(path)
+        same = [d for d in symbols.definitions if d.name == name] if symbols else []
+        for each in same:
+            if each.kind is Kind.CLASS:
+                target = Target(path, each.qualname, scope.snapshot.module_name(path))
+                own = _own_members(Type(type_.role, target), scope, every)
+                if own is None:
+                    return None
+                names |= own
+    return frozenset(names)
+
+
+def _is_shown(target: Target, snapshot: Snapshot, every: Stores) -> bool:
+    """Whether text shows the names of all that is stored on the module, or class and its bases."""
+    owners = snapshot.mro(target) if target.qualname else (target,)
+    local = [owner for owner in owners if snapshot.outside(owner).path is not None]
+    return all(_was_read(owner) or _shows(owner, snapshot, every) for owner in local)
+
+
+def _shows(owner: Target, snapshot: Snapshot, every: Stores) -> bool:
+    path = owner.path or ""
+    text = source(snapshot, path)
+    if path not in snapshot.paths:  # a package's classes are judged one by one
+        return bool(owner.qualname) or not is_dynamic(text)
+    if stores(text).dynamic or (owner.qualname or owner.module).rpartition(".")[2] in every.objects:
+        return False
+    definition = snapshot.definition(owner)
+    if definition is None or definition.kind is not Kind.CLASS:
+        return True
+    return not calls_setter(text[slice(*definition.span)], every.setters)
+
+
+def _own_members(type_: Type, scope: Scope, every: Stores) -> frozenset[str] | None:
+    """The same without what is stored elsewhere, and without subclasses."""
     if type_.role is Role.FUNCTION and type_.local:
         return None
     outside = scope.snapshot.outside(type_.target)
     if outside.path is None:
         return _of_library(replace(type_, target=outside), type_.target, scope)
     snapshot = scope.snapshot
+    if not _is_shown(type_.target, snapshot, every):
+        return None
     if type_.role is Role.MODULE:
         module = type_.target
         return _once("module", module, snapshot, lambda: _of_module(module, snapshot))
@@ -302,12 +373,13 @@ def _of_module(target: Target, snapshot: Snapshot) -> frozenset[str] | None:
     if symbols is None or path.endswith("/"):  # a namespace package may go on elsewhere
         return None
     made = _made_by_name(target, snapshot)
-    if made is None or _MODULE_MADE.search(source(snapshot, path)):
+    if made is None:
         return None
     for imported in symbols.imports:
         if imported.name == "*" and snapshot.resolve(path, imported).path is None:
             return None
     names = {member.name for member in snapshot.members(target)}
+    names |= stores(source(snapshot, path)).bound
     return standard_library.module_attributes().union(names, made, snapshot.bindings(path))
 
 

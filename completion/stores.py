@@ -147,7 +147,7 @@ def stores(text: bytes) -> Stores:
         bound=_words(name for each in pieces for name in each.bound),
         dynamic=bool(dynamic),
         objects=_words(stored_on for _, stored_on in dynamic if stored_on),
-        setters=_words(function for function, _ in dynamic if function),
+        setters=_words(each for each, _ in dynamic if each and not each.startswith(b"__")),
         bases=tuple(_named(base for each in pieces for base in _under_all_names(each, aliases))),
     )
 
@@ -201,7 +201,7 @@ def is_dynamic(text: bytes) -> bool:
 def calls_setter(text: bytes, setters: frozenset[str]) -> bool:
     """Whether the text calls one of ``setters``, or is decorated with one."""
     called = {match[1].decode() for match in _CALLED.finditer(text) if b"def" not in match[0]}
-    decorated = {each.decode() for each in re.findall(rb"^[ \t]*@(?:\w+\.)*(\w+)", text, re.M)}
+    decorated = {each.decode() for each in re.findall(rb"^[ \t]*@(\w+)\b(?!\.)", text, re.M)}
     return not setters.isdisjoint(called | decorated)
 
 

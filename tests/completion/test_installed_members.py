@@ -113,7 +113,6 @@ def test_what_may_have_more_is_not_known(source: str, tmp_path: Path) -> None:
     "source",
     [
         "from somewhere import *\n",
-        "globals()['made'] = 1\n",
         "for name in names:\n    globals()[name] = 1\n",
         "import sys\nsys.modules[__name__] = Other()\n",
         "def __getattr__(name):\n    return load(name)\n",
