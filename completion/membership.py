@@ -163,7 +163,7 @@ def read_ahead(path: str, snapshot: Snapshot) -> None:
     imported = [target for target in snapshot.bindings(path).values() if target.path is None]
     everywhere(snapshot, STORES_MS)
     for target in imported:
-        standard_library.members(target.module, "", instance=False)
+        standard_library.read_ahead(target.module)
     if snapshot.packages is not None:
         read_packages(snapshot.packages, imported)
 

@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from completion import engine
+from completion import engine, standard_library
 from completion.annotations import Role, Scope, Type
 from completion.candidates import scope_at
 from completion.context import Context, Place
@@ -106,6 +106,7 @@ def _look(index: Index, title: str, cut: Cut, files: Mapping[str, bytes]) -> Rec
         started = time.perf_counter()
         here = known_members(request, context, snapshot).here
         took.append(1000 * (time.perf_counter() - started))
+        standard_library.wait(READING_S)
         if snapshot.packages is not None:
             snapshot.packages.wait(READING_S)
     cause = KNOWN if here is not None else why(request, context, snapshot)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from completion import membership
+from completion import membership, standard_library
 from completion.languages import language_for
 from completion.membership import known_members, read_ahead
 from completion.request import Request
@@ -40,6 +40,7 @@ def here(text: str, folder: Path, name: str = "m.py", **packages: str) -> frozen
         read_ahead(name, snapshot)
         found = known_members(request, context, snapshot).here
         snapshot.packages.wait(WAIT_S)
+        standard_library.wait(WAIT_S)
     return None if found is None else frozenset(found)
 
 
