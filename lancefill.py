@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -988,24 +988,40 @@ def confidence(
 @ITEMS
 @WEIGHTS
 @DEADLINE
+@click.option(
+    "--with-dependencies",
+    is_flag=True,
+    help="Install what each repository declares (wheels, once, into the cache folder), to be read.",
+)
+@click.option(
+    "--why",
+    is_flag=True,
+    help="Without a model: how often a receiver's members are known, and why the others are not.",
+)
 @one_line()
 def members(
     names: tuple[str, ...], role: str, count: int, seed: int, items: Path | None,
-    weights: Path | None, deadline_ms: int | None,
+    weights: Path | None, deadline_ms: int | None, with_dependencies: bool, why: bool,
 ) -> None:  # fmt: skip
     """Does ghost text behind a dot name members that exist?
 
     With and without holding it to the members that are known; how often they are known.
     """
-    from evaluation import apirun, report
+    from evaluation import apirun, dependencies, receivers, report
     from evaluation import members as dots
     from evaluation.headless import AbsentModelError
 
     console = report.console()
     found = apirun.sources(names, role)
+    packages = dependencies.declared if with_dependencies else dependencies.nothing_installed
+    written: Sequence[object]
     try:
-        result, written = dots.run(found, console, count, seed, _deadline(deadline_ms), weights)
-    except AbsentModelError as error:
+        if why:
+            result, written = receivers.run(found, console, count, seed, packages)
+        else:
+            chosen = _deadline(deadline_ms)
+            result, written = dots.run(found, console, count, seed, chosen, weights, packages)
+    except (AbsentModelError, dependencies.DependenciesError) as error:
         raise Problem(str(error)) from error
     if items is not None:
         report.write_jsonl(items, written)

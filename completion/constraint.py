@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from completion.filters import Around, around_cursor, misfit
 from completion.model.tokenizer import Tokenizer
-from completion.model.types import START, State, advance
+from completion.model.types import START, STATE_IDS, State, advance
+from completion.rebinding import BINDERS, open_to_for, rebound
 from completion.request import Known
 
 LOOKED_AT = 512
@@ -38,6 +39,7 @@ _DEEP = re.compile(rb"\.[\w\x80-\xff]+\.")
 _LAST_WORD = re.compile(rb"[\w\x80-\xff]*\Z")
 _NO_CODE = re.compile(rb"[\"'#]")
 _CLOSERS = frozenset(b")]}")
+_STATEMENTS_END = frozenset(STATE_IDS[f"newline {each}"] for each in ("block", "plain", "start"))
 
 Mask = NDArray[np.bool_]
 Names = frozenset[bytes]
@@ -95,14 +97,18 @@ class Constraint:
 
     ``here`` are the members that can stand at the cursor, None where they are not known;
     ``receivers`` those behind dots that are still to be written, by the source before the dot;
-    ``made``: receivers that a statement may begin with in order to make them a new attribute.
+    ``made``: receivers that a statement may begin with in order to make them a new attribute;
+    ``fixed``: names that nothing on the line binds anew. Of other receivers nothing is known
+    where a comprehension, a ``lambda`` or what is written may have bound them to something else.
     """
 
     before: bytes
     here: Names | None = None
     receivers: Mapping[bytes, Names] = field(default_factory=dict)
     made: Names = frozenset()
+    fixed: Names = frozenset()
     _rows: dict[object, Mask | None] = field(default_factory=dict, compare=False, repr=False)
+    _begun: dict[bytes, tuple[int, State]] = field(default_factory=dict, compare=False, repr=False)
 
     def spot(self, written: bytes) -> Spot | None:
         """The place behind ``written``, if only known members can stand there."""
@@ -113,7 +119,36 @@ class Constraint:
         names = self.receivers.get(receiver)
         if not names or _IMPORT.match(line) or (receiver in self.made and not line.strip()):
             return None
+        if self._may_mean_another(receiver, written, len(chain)):
+            return None
         return Spot(names, typed)
+
+    def _may_mean_another(self, receiver: bytes, written: bytes, length: int) -> bool:
+        """Whether the receiver, in the last ``length`` bytes, may be another than at the cursor."""
+        code = self._statement(written, length)
+        if rebound(receiver, code):
+            return True
+        root = receiver.partition(b".")[0]
+        return root not in self.fixed and any(open_to_for(code))
+
+    def _statement(self, written: bytes, length: int) -> bytes:
+        """The statement at the cursor and what is written, without the last ``length`` bytes."""
+        code = self.before[self._start()[0] :] + written
+        return code[: len(code) - length]
+
+    def _start(self) -> tuple[int, State]:
+        """Where the statement at the cursor begins, and the state at the cursor."""
+        found = self._begun.get(self.before)
+        if found is None:
+            state, pieces = advance(START, self.before)
+            ends = (at for at, piece in pieces if piece in _STATEMENTS_END)
+            found = self._begun[self.before] = max(ends, default=0), state
+        return found
+
+    def _is_code(self, written: bytes) -> bool:
+        """Whether code, not a string or comment, goes on behind ``written``."""
+        state = advance(self._start()[1], written)[0]
+        return not (state.literal or state.outer or state.pending[-1:] in (b"'", b'"'))
 
     def _at_cursor(self, written: bytes) -> bool:
         """Whether ``written`` still spells the identifier at the cursor, whose names are known."""
@@ -128,10 +163,12 @@ class Constraint:
         return text[line:begin], text[begin:]
 
     def permits(self, written: bytes, data: bytes) -> bool:
-        """Whether ``data`` may follow what is ``written`` in code; nothing: whether it may end.
+        """Whether ``data`` may follow what is ``written``; nothing: whether it may end.
 
-        A string or comment that ``data`` opens is not looked into.
+        Strings and comments are not looked into.
         """
+        if not (self._at_cursor(written) or self._is_code(written)):
+            return True
         if not data:
             spot = self.spot(written)
             return spot is None or spot.typed in spot.names
@@ -142,6 +179,13 @@ class Constraint:
             if _NO_CODE.match(data, at):
                 return True
         return True
+
+    def _bound_by(self, written: bytes, length: int) -> tuple[tuple[bool, ...], bytes]:
+        """All that `_may_mean_another` may read of the text, and of what is written next."""
+        code = self._statement(written, length)
+        roots = (receiver.partition(b".")[0] for receiver in self.receivers)
+        matters = BINDERS.search(code) is not None or any(root in code for root in roots)
+        return open_to_for(code), code if matters else b""
 
     def whole(self, written: bytes) -> bytes:
         """``written`` without the beginning of a name behind which none of those known goes on."""
@@ -156,10 +200,11 @@ class Constraint:
         ``code``: ``written`` does not end in a string or comment, where all is allowed.
         """
         at_cursor = self._at_cursor(written)
-        if not (code or at_cursor):
+        if not (at_cursor or (code and self._is_code(written))):
             return None
         line, chain = self._end(written)
-        key = (at_cursor, chain, bool(_IMPORT.match(line)), not line.strip())
+        place = (bool(_IMPORT.match(line)), not line.strip())
+        key = (at_cursor, chain, place, self._bound_by(written, len(chain)))
         if key not in self._rows:
             if len(self._rows) >= ROWS_KEPT:
                 self._rows.clear()
@@ -232,7 +277,7 @@ def constraint(before: str, known: Known) -> Constraint | None:
         return None
     names = {receiver.encode(): _bytes(each) for receiver, each in known.receivers.items()}
     here = None if known.here is None else _bytes(known.here)
-    return Constraint(before.encode(), here, names, _bytes(known.made))
+    return Constraint(before.encode(), here, names, _bytes(known.made), _bytes(known.fixed))
 
 
 def _bytes(names: Sequence[str]) -> Names:

@@ -88,6 +88,14 @@ def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Typ
     """What a definition found by name resolution is when it is used in an expression."""
     if target.path is None:
         return foreign(target)
+    found = _of_file(target, scope, receiver)
+    outside = scope.snapshot.outside(target)
+    if found is None and receiver is None and outside.path is None:
+        return foreign(outside)  # a stub does not always say
+    return found
+
+
+def _of_file(target: Target, scope: Scope, receiver: Type | None) -> Type | None:
     if not target.qualname:
         return Type(Role.MODULE, target)
     definitions = definitions_of(scope.snapshot, target)
@@ -101,8 +109,19 @@ def of_target(target: Target, scope: Scope, receiver: Type | None = None) -> Typ
     inner = scope.at(target, receiver)
     if kind is Kind.PROPERTY:
         return _returned(definitions[0], inner)
-    known = [_attribute_value(each, inner) for each in definitions[:MAX_ASSIGNMENTS]]
-    return one_of(first_known(known), (each for each in known if each is not None))
+    looked_at = definitions[:MAX_ASSIGNMENTS]
+    known = [_attribute_value(each, inner) for each in looked_at]
+    chosen = one_of(first_known(known), _said(looked_at, known))
+    more = len(definitions) > MAX_ASSIGNMENTS and not definitions[0].annotation
+    return replace(chosen, among=True) if chosen is not None and more else chosen
+
+
+def _said(found: Sequence[Definition], types: Sequence[Type | None]) -> list[Type | None]:
+    """The types that count: those of annotations if there are any, else all but ``None``'s."""
+    pairs = list(zip(found, types, strict=True))
+    if any(each.annotation for each in found):
+        return [type_ for each, type_ in pairs if each.annotation]
+    return [type_ for each, type_ in pairs if each.value != "None"]
 
 
 # Expressions
@@ -157,20 +176,37 @@ def of_binding(binding: Binding, scope: Scope) -> Type | None:
         return known_by(annotated(binding.annotation, scope), Tie.NARROWED)
     if binding.how is How.PARAMETER:
         return _parameter(binding, scope)
+    if binding.how is How.DEFINED:
+        return _nested_class(binding, scope)
     if binding.how is How.ASSIGNED and binding.annotation:
         return annotated(binding.annotation, scope)
     value = infer(binding.expression, scope) if binding.expression else None
-    if value is None or binding.how is How.DEFINED:
-        return None
+    return None if value is None else _bound_from(value, binding, scope)
+
+
+def _bound_from(value: Type, binding: Binding, scope: Scope) -> Type | None:
+    """What a name is bound to by what is iterated, entered, caught or assigned."""
     if binding.how is How.CAUGHT:
         return instance_of(_element(value, scope) or value)
+    found: Type | None = value
     if binding.how is How.ELEMENT:
-        value = _element(value, scope)
+        found = _element(value, scope)
     elif binding.how is How.ENTERED:
-        value = _entered(value, scope)
-    if binding.index is not None and value is not None:
-        return _unpacked(value, binding.index, scope)
-    return value
+        found = _entered(value, scope)
+    if binding.index is not None and found is not None:
+        return _unpacked(found, binding.index, scope)
+    return found
+
+
+def _nested_class(binding: Binding, scope: Scope) -> Type | None:
+    """The class that a ``class`` statement inside a function defines."""
+    symbols = scope.snapshot.symbols(scope.path)
+    for each in symbols.definitions if symbols is not None else ():
+        start, end = each.span
+        if each.name == binding.name and each.kind is Kind.CLASS and start <= binding.offset < end:
+            module = scope.snapshot.module_name(scope.path)
+            return Type(Role.CLASS, Target(scope.path, each.qualname, module))
+    return None
 
 
 def _parameter(binding: Binding, scope: Scope) -> Type | None:
@@ -253,7 +289,30 @@ def _result(function: Type, arguments: Sequence[ast.expr], scope: Scope) -> Type
     definition = definitions[0]
     inner = scope.at(function.target, function.receiver)
     passed = _type_variable_argument(definition, arguments, scope)
+    if passed is None and "overload" in _last_parts(definition.decorators):
+        return _overloaded(definition, inner)
     return passed or _returned(definition, inner)
+
+
+def _overloaded(definition: Definition, inner: Scope) -> Type | None:
+    """What an overloaded function returns, marked where that depends on its arguments."""
+    symbols = inner.snapshot.symbols(inner.path)
+    every = symbols.definitions if symbols is not None else ()
+    same = [o for o in every if (o.name, o.container) == (definition.name, definition.container)]
+    given = {each.returns: each for each in same if each.returns}
+    types = [_returned(each, inner) for each in list(given.values())[:MAX_ASSIGNMENTS]]
+    chosen = _returned(definition, inner)
+    return chosen and replace(chosen, among=_differ(types, len(given)))
+
+
+def _differ(types: Sequence[Type | None], count: int) -> bool:
+    """Whether the types are of several classes, or more than were looked at."""
+    kinds = {None if each is None else (each.role, each.target) for each in types}
+    return len(kinds) > 1 or count > len(types) or any(each.among for each in types if each)
+
+
+def _last_parts(decorators: Sequence[str]) -> list[str]:
+    return [each.partition("(")[0].rpartition(".")[2] for each in decorators]
 
 
 def _type_variable_argument(
@@ -303,8 +362,7 @@ def _from_notation(node: ast.expr, receiver: Type | None) -> Type | None:
 
 def _returned(definition: Definition, inner: Scope) -> Type | None:
     found = _said_or_read(definition, inner)
-    names = (each.partition("(")[0].rpartition(".")[2] for each in definition.decorators)
-    opaque = any(name not in _TRANSPARENT for name in names)
+    opaque = any(name not in _TRANSPARENT for name in _last_parts(definition.decorators))
     return replace(found, among=True) if found is not None and opaque else found
 
 

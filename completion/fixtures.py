@@ -8,11 +8,19 @@ from pathlib import PurePosixPath
 
 from completion.annotations import Scope
 from indexing.languages import family_of
-from indexing.resolve import Target
-from indexing.symbols import Definition, Kind
+from indexing.resolve import NO_SPAN, Target
+from indexing.symbols import Definition, Import, Kind
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py\Z")
 _NAMED = re.compile(r"\bname\s*=\s*['\"](\w+)['\"]")
+
+_PYTEST = {
+    **dict.fromkeys(("tmp_path", "tmp_path_factory"), "_pytest.tmpdir"),
+    **dict.fromkeys(("capsys", "capfd", "capsysbinary", "capfdbinary"), "_pytest.capture"),
+    **{"monkeypatch": "_pytest.monkeypatch", "caplog": "_pytest.logging"},
+    **{"recwarn": "_pytest.recwarn", "pytester": "_pytest.pytester"},
+}
+"""The fixtures of pytest itself that most tests use, and the modules that define them."""
 
 MAX_ELSEWHERE = 8
 """So many definitions of the name are looked at beyond the folders above: plugins of the tests."""
@@ -27,7 +35,15 @@ def fixture(name: str, scope: Scope) -> Target | None:
     if not _TEST_FILE.search(scope.path):
         return None
     nearest = (target for target in _near(name, scope) if _gives(target, name, scope))
-    return next(nearest, None) or _elsewhere(name, scope)
+    return next(nearest, None) or _elsewhere(name, scope) or _of_pytest(name, scope)
+
+
+def _of_pytest(name: str, scope: Scope) -> Target | None:
+    """A fixture that pytest itself brings, where its source is at hand."""
+    if name not in _PYTEST:
+        return None
+    found = scope.snapshot.resolve(scope.path, Import(_PYTEST[name], name, name, 0, NO_SPAN))
+    return found if found.path is not None and _gives(found, name, scope) else None
 
 
 def _near(name: str, scope: Scope) -> Iterator[Target]:

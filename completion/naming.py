@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from completion.annotations import Scope
 from completion.context import Context, source_of
-from completion.dataflow import infer
-from completion.membership import all_members
+from completion.membership import members_of_source
+from completion.rebinding import rebound
 from completion.request import Prompt
+from completion.settled import fixed_names
 from completion.tokens import Lexeme, Token, primary_start, scan
 
 
@@ -21,11 +22,30 @@ def known_part(text: str, asked: Prompt, context: Context, scope: Scope) -> tupl
     code = before + text.encode()
     begin = max(0, len(before) - (context.offset - context.statement))
     tokens = scan(code, begin, len(code)).tokens
+    fixed = fixed_names(context, scope)
     for index, token in enumerate(tokens):
-        if token.end > len(before) and _is_wrong(tokens, index, scope):
+        if token.end <= len(before) or _may_mean_another(code[begin:], tokens, index, fixed):
+            continue
+        if _is_wrong(tokens, index, scope):
             kept = code[len(before) : max(len(before), tokens[index - 1].start)]
             return kept.decode("utf-8", "ignore"), token.text.decode("utf-8", "replace")
     return text, ""
+
+
+def _may_mean_another(
+    written: bytes, tokens: tuple[Token, ...], index: int, fixed: frozenset[str]
+) -> bool:
+    """Whether the receiver before the token may be bound to something else in what is ``written``.
+
+    That is in a comprehension, a ``lambda``, or by an assignment.
+    """
+    first = primary_start(tokens, index - 2) if index >= 2 else None
+    if first is None:
+        return False
+    root = tokens[first].text
+    bound = rebound(source_of(tokens[first : index - 1]).encode(), written)
+    comprehended = any(token.text == b"for" for token in tokens)
+    return bound or (comprehended and root.decode("utf-8", "replace") not in fixed)
 
 
 def _is_wrong(tokens: tuple[Token, ...], index: int, scope: Scope) -> bool:
@@ -35,6 +55,7 @@ def _is_wrong(tokens: tuple[Token, ...], index: int, scope: Scope) -> bool:
     if tokens[index + 1 : index + 2] and tokens[index + 1].text == b"=":
         return False  # an assignment may make a new attribute
     first = primary_start(tokens, index - 2)
-    receiver = None if first is None else infer(source_of(tokens[first : index - 1]), scope)
-    names = None if receiver is None else all_members(receiver, scope)
+    if first is None:
+        return False
+    names = members_of_source(source_of(tokens[first : index - 1]), scope)
     return names is not None and tokens[index].text.decode("utf-8", "replace") not in names

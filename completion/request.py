@@ -227,12 +227,14 @@ class Known:
 
     ``here`` are those that can stand at the cursor, None where they are not known; ``receivers``
     those behind later dots, by the source before the dot; ``made`` names the receivers that a
-    statement may begin with in order to make them a new attribute.
+    statement may begin with in order to make them a new attribute. ``fixed`` are names that no
+    comprehension or ``lambda`` binds anew: ``self``, ``cls``, imported ones.
     """
 
     here: Sequence[str] | None = None
     receivers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     made: Sequence[str] = ()
+    fixed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

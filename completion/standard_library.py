@@ -1,19 +1,33 @@
 """What modules and classes of the standard library offer, read from the running interpreter.
 
 As :mod:`completion.builtin_types` reads built-in types: exact for this interpreter, and no helper
-process is asked. What is read is remembered, so a module is imported once; ``engine.prepare`` does
-it for the modules of a file that was just opened.
+process is asked. What is read is remembered, so a module is imported once.
+
+Importing takes time, so a thread does it: what nobody has read yet is not known, and known soon.
+Only what lies where the interpreter keeps its standard library is imported; a file of the same
+name in the workspace is never run.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import pkgutil
 import re
 import sys
+import sysconfig
+import threading
+from collections import deque
 from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
+
+from indexing.installed import NotReadError
+
+log = logging.getLogger(__name__)
 
 _NOT_IMPORTED = frozenset(
     (
@@ -23,7 +37,7 @@ _NOT_IMPORTED = frozenset(
 )
 """Modules that do something when they are imported, or that bring much along."""
 
-_DIFFERENT = frozenset(("select", "socket", "signal", "errno", "termios", "resource", "ssl"))
+DIFFERENT = frozenset(("select", "socket", "signal", "errno", "termios", "resource", "ssl"))
 """Modules whose names differ from system to system in ways that nobody lists."""
 
 _ELSEWHERE = {
@@ -38,6 +52,9 @@ _ELSEWHERE = {
     "time": "tzset pthread_getcpuclockid",
 }
 """Names that some modules have on other systems only (https://docs.python.org/3/library)."""
+
+_ANSWERING = frozenset(("_local", "super", "GenericAlias", "module", "weakproxy", "xmlparser"))
+"""Classes written in C that find attributes elsewhere."""
 
 _OF_MODULES = frozenset(
     (
@@ -55,13 +72,82 @@ def module_attributes() -> frozenset[str]:
 _STORED = re.compile(r"\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)")
 
 
-@cache
+_Key = tuple[str, str, bool]
+_found: dict[_Key, frozenset[str] | None] = {}
+
+
+class _Reader:
+    """A thread that works off what it is asked, and ends when there is nothing left."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._jobs: deque[_Key] = deque()
+        self._asked: set[_Key] = set()
+        self._thread: threading.Thread | None = None
+
+    def soon(self, key: _Key) -> None:
+        """Read ``key``, once."""
+        with self._changed:
+            if key in self._asked:
+                return
+            self._asked.add(key)
+            self._jobs.append(key)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="library", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._jobs:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return
+                key = self._jobs.popleft()
+            try:
+                _found[key] = _read(*key)
+            except Exception:
+                log.exception("a module of the standard library cannot be read: %s", key[0])
+                _found[key] = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until all is read; False where that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._thread is None, seconds)
+
+
+_reader = _Reader()
+
+
+def wait(seconds: float) -> bool:
+    """Wait until all that was asked for is read; False where that takes longer."""
+    return _reader.wait(seconds)
+
+
 def members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | None:
+    """`read_members` where that was read already.
+
+    Else it raises NotReadError, and a thread reads it.
+    """
+    key = (module, qualname, instance)
+    if key not in _found:
+        _reader.soon(key)
+        raise NotReadError(module)
+    return _found[key]
+
+
+def read_ahead(module: str) -> None:
+    """Let the thread import a module."""
+    _reader.soon((module, "", False))
+
+
+def read_members(module: str, qualname: str, *, instance: bool) -> frozenset[str] | None:
     """All attributes of a module (``qualname`` empty), of a class or module in it, or of instances.
 
-    None where that is not known for certain: no such module or class, or one that makes up
-    attributes when they are asked for. For instances the attributes that any code of the class's
-    module assigns to anything count too, so the answer holds more than there is, never less.
+    Imports the module. None where that is not known for certain: no such module or class, or one
+    that makes up attributes when they are asked for. For instances the attributes that any code of
+    the class's module assigns to anything count too, so the answer holds more than there is, never
+    less.
     """
     found = _imported(module)
     if found is None:
@@ -81,13 +167,38 @@ def _imported(name: str) -> ModuleType | None:
     if top not in sys.stdlib_module_names or top in _NOT_IMPORTED or name.endswith("__main__"):
         return None
     try:
-        return importlib.import_module(name)
+        found = importlib.import_module(name) if _is_from_library(find_spec(top)) else None
     except Exception:  # noqa: BLE001  a module of another system, or one that is switched off here
         return None
+    return found if found is not None and _is_from_library(found.__spec__) else None
+
+
+def _is_from_library(spec: ModuleSpec | None) -> bool:
+    """Whether a module comes with the interpreter, and does not just have the name of one."""
+    if spec is None or spec.origin is None:
+        return False
+    if spec.origin in ("built-in", "frozen"):
+        return True
+    origin = Path(spec.origin).resolve()
+    if _INSTALLED.intersection(origin.parts):
+        return False
+    return any(origin.is_relative_to(folder) for folder in _folders())
+
+
+_INSTALLED = frozenset(("site-packages", "dist-packages"))
+
+
+@cache
+def _folders() -> tuple[Path, ...]:
+    """Where the interpreter keeps its standard library."""
+    paths = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+    found = [Path(path).resolve() for path in paths if path]
+    compiled = sysconfig.get_config_var("DESTSHARED")
+    return (*found, Path(compiled).resolve()) if compiled else tuple(found)
 
 
 def _module_members(module: ModuleType) -> frozenset[str] | None:
-    if "__getattr__" in vars(module) or module.__name__ in _DIFFERENT:
+    if "__getattr__" in vars(module) or module.__name__ in DIFFERENT:
         return None
     elsewhere = _ELSEWHERE.get(module.__name__, "").split()
     inner = (each.name for each in pkgutil.iter_modules(getattr(module, "__path__", ())))
@@ -98,7 +209,7 @@ def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
     names: set[str] = set()
     for base in cls.__mro__:
         own = vars(base)
-        if base is not object and not {"__getattr__", "__getattribute__"}.isdisjoint(own):
+        if base is not object and ("__getattr__" in own or _answers_itself(base)):
             return None
         names |= own.keys()
         if base.__module__ != "builtins":
@@ -107,6 +218,33 @@ def _class_members(cls: type, instance: bool) -> frozenset[str] | None:
                 return None
             names |= assigned
     return frozenset(names if instance else names | set(dir(type(cls))) | set(dir(type)))
+
+
+def _answers_itself(cls: type) -> bool:
+    """Whether the class looks attributes up in its own way; most written in C say they do."""
+    own = vars(cls).get("__getattribute__")
+    written_in_c = isinstance(own, type(object.__getattribute__))
+    return own is not None and (not written_in_c or cls.__name__ in _ANSWERING)
+
+
+_held: dict[str, frozenset[str]] = {}
+
+
+def names(module: str) -> frozenset[str]:
+    """What the module holds on this system, nothing where it cannot be imported.
+
+    Raises NotReadError as `members` does.
+    """
+    if module not in _held:
+        _reader.soon((module, "", False))
+        raise NotReadError(module)
+    return _held[module]
+
+
+def _read(module: str, qualname: str, instance: bool) -> frozenset[str] | None:
+    found = _imported(module)
+    _held[module] = frozenset() if found is None else frozenset(vars(found))
+    return read_members(module, qualname, instance=instance)
 
 
 @cache

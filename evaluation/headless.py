@@ -71,13 +71,20 @@ class Running:
     model: Model | None
     library: Library
 
-    async def within(self, root: Path, cache: Path | None) -> Headless:
-        """Index ``root`` as far as its files changed, and complete there."""
+    async def within(
+        self, root: Path, cache: Path | None, packages: tuple[Path, ...] = ()
+    ) -> Headless:
+        """Index ``root`` as far as its files changed, and complete there.
+
+        ``packages``: folders with installed packages, before those of the root's environment.
+        """
         with contextlib.suppress(BusyError):  # an editor's server keeps the index up to date
             await asyncio.to_thread(build, root, cache)
         environment = find(root, self.settings.interpreter, trusted=True)
         helpers = FolderHelpers(root, environment, self.model, self.library)
-        return Headless(Index.open(root, cache), helpers, options(self.settings, snippets=False))
+        index = Index.open(root, cache)
+        index.use_packages((*packages, *environment.packages))
+        return Headless(index, helpers, options(self.settings, snippets=False))
 
 
 @asynccontextmanager
@@ -113,10 +120,11 @@ async def opened(
     settings: Settings | None = None,
     weights: Path | None = None,
     in_use: bool = False,
+    packages: tuple[Path, ...] = (),
 ) -> AsyncIterator[Headless]:
     """Start the helpers, wait for the model, index ``root`` as far as its files changed."""
     async with running(settings or Settings(), weights, in_use=in_use) as started:
-        yield await started.within(root, cache)
+        yield await started.within(root, cache, packages)
 
 
 def workspace_of(file: Path) -> Path:

@@ -26,7 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from completion import engine
+from completion import engine, standard_library
 from completion.context import Context
 from completion.engine import Helpers
 from completion.languages import language_for
@@ -44,6 +44,7 @@ from evaluation import cuts, report
 from evaluation.answers import WORD, after_cursor, name_right
 from evaluation.apieval import Source
 from evaluation.cuts import Cut, Place
+from evaluation.dependencies import READING_S, Packages, nothing_installed
 from evaluation.headless import Headless, opened
 from evaluation.statistics import mean, rate, spread
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
@@ -141,8 +142,11 @@ def run(
     seed: int,
     settings: Settings,
     weights: Path | None = None,
+    packages: Packages = nothing_installed,
 ) -> tuple[dict[str, Any], list[Dotted]]:
     """Evaluate ``count`` dots of each repository; print, and return figures and items.
+
+    ``packages`` gives the folders of a repository's installed packages.
 
     Raises AbsentModelError where ``weights``, the folder of another model, cannot be loaded.
     """
@@ -153,7 +157,8 @@ def run(
         total = len(ARMS) * sum(len(each) for _, each in sampled)
         task = progress.add_task("writing", total=total)
         for source, each in sampled:
-            written += write_all(source, each, settings, lambda: progress.advance(task), weights)
+            done, folders = (lambda: progress.advance(task)), packages(source.root)
+            written += write_all(source, each, settings, done, weights, folders)
     console.print(_table(written))
     console.print(report.machine_line(facts), style="dim", highlight=False)
     return result(written, seed) | {"machine": facts}, written
@@ -165,13 +170,14 @@ def write_all(
     settings: Settings,
     done: Callable[[], None],
     weights: Path | None = None,
+    packages: tuple[Path, ...] = (),
 ) -> list[Dotted]:
     """Ask both arms at every cut of a repository, in copies that do not hold the answers."""
     written: list[Dotted] = []
     for number, one_round in enumerate(rounds(sampled, lambda cut: cut)):
         arms = ARMS if number % 2 else ARMS[::-1]  # the first one finds nothing warm
         with cut_copy(source.root, one_round) as workspace:
-            asking = _Asking(source.title, workspace, settings, done, weights)
+            asking = _Asking(source.title, workspace, settings, done, weights, packages)
             written += asyncio.run(asking.all(one_round, arms))
     return written
 
@@ -185,11 +191,16 @@ class _Asking:
     settings: Settings
     done: Callable[[], None]
     weights: Path | None
+    packages: tuple[Path, ...] = ()
 
     async def all(self, sampled: Sequence[Cut], arms: Sequence[str]) -> list[Dotted]:
         root, cache, written = self.workspace.root, self.workspace.cache, []
         async with opened(
-            root, cache=cache, settings=self.settings, weights=self.weights
+            root,
+            cache=cache,
+            settings=self.settings,
+            weights=self.weights,
+            packages=self.packages,
         ) as headless:
             # Arm by arm, so that no arm finds the prompt of the same cut in the model's cache.
             for arm, cut in itertools.product(arms, sampled):
@@ -206,6 +217,10 @@ async def _write(headless: Headless, title: str, arm: str, cut: Cut, data: bytes
     snapshot = headless.index.snapshot()
     engine.prepare(cut.path, data, snapshot)  # as the server does when a file is opened
     context = language_for(cut.path).read(data, cut.offset, snapshot.tree(cut.path))
+    known_members(request, context, snapshot)  # what it has no time to read is read by a thread
+    standard_library.wait(READING_S)
+    if snapshot.packages is not None:
+        snapshot.packages.wait(READING_S)
     started = time.perf_counter()
     here = known_members(request, context, snapshot).here
     known_ms = 1000 * (time.perf_counter() - started)

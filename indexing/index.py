@@ -6,6 +6,7 @@ any thread may keep as long as it likes; it decodes lazily what it is asked for.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -24,8 +25,9 @@ from indexing.apis import FILE_NAME as APIS_FILE
 from indexing.apis import Read
 from indexing.extract import Outline, outline, symbols
 from indexing.files import MAX_FILE_BYTES, is_minified
+from indexing.installed import Installed, installed
 from indexing.languages import Language, Piece, family_of, language_of
-from indexing.layouts import Layouts
+from indexing.layouts import Layouts, Symbols
 from indexing.modules import PACKAGE_FILES
 from indexing.ngram_file import FILE_NAME as NGRAM_FILE
 from indexing.ngram_file import BrokenNgramsError
@@ -34,6 +36,7 @@ from indexing.resolve import NO_SPAN, Located, Member, Memo, Resolver, Target
 from indexing.symbols import Definition, FileSymbols, Import, last_part
 from indexing.system import is_file
 from indexing.uses import Counts, changed, count_packed, count_rows
+from indexing.wide import Wide
 
 DECODED_FILES = 1024
 """How many files' symbols are kept decoded: about 30 MB on sympy."""
@@ -265,7 +268,7 @@ class Snapshot:
 
     def __init__(
         self, root: Path, generation: int, disk: Disk, buffers: Mapping[str, Buffer],
-        layouts: Layouts, memo: Memo, ngrams: Ngrams,
+        layouts: Layouts, memo: Memo, ngrams: Ngrams, wide: Wide | None = None,
     ) -> None:  # fmt: skip
         self.root = root
         self.generation = generation
@@ -273,8 +276,10 @@ class Snapshot:
         self._buffers = buffers
         self._ngrams = ngrams
         # not self.symbols: a circle would keep the view open until the garbage is collected
-        self._symbols = partial(_symbols, disk, buffers)
+        self._symbols: Symbols = partial(_symbols, disk, buffers)
         self._resolver = Resolver(layouts, self._symbols, memo)
+        self._wide = wide
+        self._is_wide = False
         files = disk.view.files
         self._hidden = {files[path] for path in buffers if path in files}
 
@@ -282,6 +287,33 @@ class Snapshot:
     def paths(self) -> frozenset[str]:
         """Every indexed file, on disk or open."""
         return self._resolver.layouts.paths
+
+    @property
+    def packages(self) -> Installed | None:
+        """The installed packages that `wide` sees."""
+        return None if self._wide is None else self._wide.packages
+
+    @cached_property
+    def wide(self) -> Snapshot:
+        """The same with the installed packages in it: their files have absolute paths.
+
+        Without packages this snapshot itself. What is asked of the other may raise NotReadError.
+        """
+        if self._wide is None or self._is_wide:
+            return self
+        wide = copy.copy(self)
+        packages, narrow = self._wide.packages, self._symbols
+        wide._symbols = lambda path: packages.symbols(path) if packages.owns(path) else narrow(path)
+        layouts = self._resolver.layouts.widened(packages)
+        wide._resolver = Resolver(layouts, wide._symbols, self._wide.current())
+        wide._is_wide = True
+        return wide
+
+    def outside(self, target: Target) -> Target:
+        """``target``; what a stub of the standard library defines as nothing of any file."""
+        if self._wide is None or not self._wide.packages.is_stub(target.path or ""):
+            return target
+        return replace(target, path=None)
 
     # Files ----------------------------------------------------------------------------------------
 
@@ -322,6 +354,11 @@ class Snapshot:
             return (self.root / path).read_bytes()
         except OSError:
             return b""
+
+    @property
+    def disk(self) -> object:
+        """What is on disk as one value: the same as long as that did not change."""
+        return self._disk
 
     @property
     def open_paths(self) -> Collection[str]:
@@ -537,6 +574,7 @@ class Index:
         self._generation = 0
         self._snapshot: Snapshot | None = None
         self._memo = Memo()
+        self._wide: Wide | None = None
         self._prefix = package_prefix(root)
         self._identity: tuple[int, int] | None = None
         self._watch: store.Watch | None = None
@@ -640,8 +678,14 @@ class Index:
                 self._layouts,
                 self._memo,
                 self._ngrams,
+                self._wide,
             )
         return self._snapshot
+
+    def use_packages(self, folders: tuple[Path, ...]) -> None:
+        """Let `Snapshot.wide` see what is installed in ``folders``, those of an environment."""
+        self._wide = Wide(installed(folders))
+        self._reset(keep_memo=True)
 
     def _reset(self, *, keep_memo: bool = False, keep_layouts: bool = True) -> None:
         self._generation += 1
@@ -651,6 +695,7 @@ class Index:
         decoded = set(map(id, self._decoded.values()))
         kept = {path: each for path, each in self._memo.tables.items() if id(each[0]) in decoded}
         self._memo = Memo(tables=kept)  # they depend on nothing but their file
+        self._wide = None if self._wide is None else self._wide.kept()
         paths = frozenset(self._disk.view.files) | self._buffers.keys()
         # those of another state of the store would keep its view open
         if not keep_layouts or paths != self._layouts.paths:

@@ -7,11 +7,13 @@ others.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from indexing.installed import Installed, WideModules
 from indexing.java_modules import JavaModules, folders_by_name
 from indexing.javascript_modules import JavaScriptModules
 from indexing.languages import family_of
@@ -68,7 +70,8 @@ class Layouts:
         self._families: dict[str, set[str]] = {}
         for path in paths:
             self._families.setdefault(family_of(path), set()).add(path)
-        self._python = Modules(self._of("python"), prefix, imported)
+        self._modules = Modules(self._of("python"), prefix, imported)
+        self._python: Layout = self._modules
 
     def _of(self, family: str) -> frozenset[str]:
         return frozenset(self._families.get(family, ()))
@@ -77,6 +80,12 @@ class Layouts:
     def is_mixed(self) -> bool:
         """Whether there are files of more than one family."""
         return len(self._families) > 1
+
+    def widened(self, packages: Installed) -> Layouts:
+        """The same, with installed packages behind the repository's own modules."""
+        wide = copy.copy(self)
+        wide._python = WideModules(self._modules, packages)
+        return wide
 
     @cached_property
     def _java(self) -> Mapping[str, tuple[str, ...]]:

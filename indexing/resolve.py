@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from indexing.languages import family_of
 from indexing.languages.javascript_references import DEFAULT, EXPORT
@@ -19,6 +21,8 @@ _NAME = r"(?:[^\W\d]|\$)(?:\w|\$)*"
 DOTTED = re.compile(rf"{_NAME}(?:\s*\.\s*{_NAME})*\Z")
 TYPE_ARGUMENTS = re.compile(r"[\[<].*", re.DOTALL)
 NO_SPAN = (0, 0)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +341,8 @@ class Resolver:
         known = self._memo.aliases.get(target)
         if known is None:
             self._memo.aliases[target] = target  # the answer inside a cycle
-            known = self._memo.aliases[target] = self._chase(target)
+            with _kept_out(self._memo.aliases, target):
+                known = self._memo.aliases[target] = self._chase(target)
         return known
 
     def _chase(self, target: Target) -> Target:
@@ -395,7 +400,8 @@ class Resolver:
         known = self._memo.orders.get(target)
         if known is None:
             self._memo.orders[target] = (target,)  # the answer while its own bases are looked up
-            known = _c3(target, self.bases, frozenset()) or _depth_first(target, self.bases)
+            with _kept_out(self._memo.orders, target):
+                known = _c3(target, self.bases, frozenset()) or _depth_first(target, self.bases)
             self._memo.orders[target] = known
         return known
 
@@ -460,6 +466,16 @@ class Resolver:
             passed_on.pop(DEFAULT, None)
             found = passed_on | found
         return found
+
+
+@contextmanager
+def _kept_out(memo: dict[Target, T], target: Target) -> Iterator[None]:
+    """Take a preliminary answer out of ``memo`` again where the real one is not reached."""
+    try:
+        yield
+    except BaseException:
+        memo.pop(target, None)
+        raise
 
 
 Bases = Callable[[Target], tuple[Target, ...]]

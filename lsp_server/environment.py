@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from indexing.system import is_file, is_folder
 
 _FOLDERS = (".venv", "venv")
 _EXECUTABLES = ("bin/python", "Scripts/python.exe")
+_NUMBER = re.compile(r"python3\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,15 @@ class Environment:
     interpreter: Path | None
     found_by: str
     import_roots: tuple[Path, ...]
+
+    @property
+    def packages(self) -> tuple[Path, ...]:
+        """The folders with the interpreter's installed packages; nothing is run to find them."""
+        if self.interpreter is None:
+            return ()
+        prefix = self.interpreter.parent.parent
+        found = [prefix / "Lib" / "site-packages", *_versions(prefix / "lib")]
+        return tuple(folder for folder in found if is_folder(folder))
 
 
 def find(
@@ -52,3 +63,11 @@ def _executable(folder: Path) -> Path | None:
     """The Python of a virtual environment."""
     candidates = (folder / name for name in _EXECUTABLES)
     return next((path for path in candidates if is_file(path)), None)
+
+
+def _versions(folder: Path) -> Iterator[Path]:
+    """The packages of the newest Python in an environment's ``lib``."""
+    found = {name: _NUMBER.fullmatch(name.name) for name in folder.glob("python3.*")}
+    numbers = {path: int(match[1]) for path, match in found.items() if match}
+    if numbers:
+        yield max(numbers, key=numbers.__getitem__) / "site-packages"

@@ -64,10 +64,15 @@ class Folder:
     def __init__(self, root: Path, index: Index, surroundings: Environment) -> None:
         self.root = root
         self.index = index
-        self.environment = surroundings
+        self.surround(surroundings)
         self.indexer: Helper | None = None
         self.progress: Mapping[str, Any] = {}
         self.told_skipped: set[tuple[str, str]] = set()
+
+    def surround(self, surroundings: Environment) -> None:
+        """The Python that the folder is written for is this one now."""
+        self.environment = surroundings
+        self.index.use_packages(surroundings.packages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,8 +362,9 @@ class Session:
                 folder.indexer = None
         if before.interpreter != settings.interpreter:
             for folder in self._folders:
-                folder.environment = environment.find(
-                    folder.root, settings.interpreter, trusted=self.editor.trusted
+                trusted = self.editor.trusted
+                folder.surround(
+                    environment.find(folder.root, settings.interpreter, trusted=trusted)
                 )
         await stop_all(outdated)
         if self._started:

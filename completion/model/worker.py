@@ -302,11 +302,11 @@ def _rules(params: Mapping[str, Any], layout: Layout) -> Rules:
     """What the request says may be written. Raises ValueError where it is no such thing."""
     told = params.get("known", {})
     if not isinstance(told, dict) or not set(told) <= {each.name for each in fields(Known)}:
-        raise ValueError("known must be an object of here, receivers and made")
+        raise ValueError("known must be an object of here, receivers, made and fixed")
     known = Known(**told)
     if not isinstance(known.receivers, dict):
         raise ValueError("the known receivers must be an object of lists")
-    lists = [known.here or (), known.made, *known.receivers.values()]
+    lists = [known.here or (), known.made, known.fixed, *known.receivers.values()]
     for names in lists:
         if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
             raise ValueError("known must hold lists of names")

@@ -33,7 +33,7 @@ TOY = toy_model(TOKENIZER)
 
 
 def held(before: str, here: Sequence[str] | None = NAMES, made: Sequence[str] = ()) -> Constraint:
-    found = constraint(before, Known(here, RECEIVERS, made))
+    found = constraint(before, Known(here, RECEIVERS, made, ("self", "mod")))
     assert found is not None
     return found
 
@@ -121,6 +121,38 @@ def test_where_attributes_are_made() -> None:
     assert making.permits(b"self.", b"new")
     assert not making.permits(b"self.new = self.", b"new")
     assert not held("    ", None).permits(b"self.", b"new")
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "allowed"),
+    [
+        ("q = [", "p.", True),  # ``for p in ps]`` may follow
+        ("q = f(", "p.", True),
+        ("q = f(a, ", "p.", False),  # no comprehension any more
+        ("q = f(k=", "p.", False),
+        ("q = a[", "p.", False),
+        ("q = [f(a, ", "p.", True),
+        ("q = map(", "lambda p: p.", True),
+        ("q = map(lambda p: ", "p.", True),
+        ("q = [a for p in ps if ", "p.", True),
+        ("q = ", "1\np = Q()\np.", True),
+        ("with f() as p: ", "p.", True),
+        ("(p := f()) and ", "p.", True),
+        ("q = ", "p.", False),
+        ("q = [", "fixed.", False),
+        ("q = [a for fixed in b if ", "fixed.", True),
+        ("print('", "p.", True),
+        ("q = 1  # ", "p.", True),
+        ("", "print('p.", True),
+        ("", "'p' + p.", False),
+    ],
+)
+def test_a_receiver_that_may_be_another(before: str, written: str, allowed: bool) -> None:
+    names = {"p": ("x",), "fixed": ("x",)}
+    found = constraint(f"p = P()\n{before}", Known(None, names, (), ("fixed",)))
+    assert found is not None
+    assert found.permits(written.encode(), b"name") is allowed
+    assert found.permits(written.encode(), b"x")
 
 
 def test_in_strings_all_is_allowed_but_at_the_cursor() -> None:
@@ -250,7 +282,8 @@ def test_where_no_member_fits_the_text_ends() -> None:
 
 
 def test_a_later_dot_behind_which_nothing_exists() -> None:
-    text, stop = scripted("x = ", "ab(self.x)", "\n", Known(None, {"self": ("ü",), "mod": ()}))
+    known = Known(None, {"self": ("ü",), "mod": ()}, (), ("self", "mod"))
+    text, stop = scripted("x = ", "ab(self.x)", "\n", known)
     assert not text.startswith("ab(self.x")
     assert stop in (NOTHING_FITS, "unsure", "length", "end", "line")
 

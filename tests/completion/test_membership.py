@@ -23,7 +23,28 @@ def known(text: str, folder: Path, **others: str) -> Known:
     request, snapshot = asked(files, "m.py", folder)
     tree = snapshot.tree("m.py")
     context = language_for("m.py").read(request.text, request.offset, tree)
-    return known_members(request, context, snapshot)
+    for _ in range(4):  # what nobody has read yet is read by a thread
+        found = known_members(request, context, snapshot)
+        standard_library.wait(30)
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = A()\na.extra = 3\na.‸",
+        "A.extra = 4\nA().‸",
+        "a = A()\nif hasattr(a, 'extra'):\n    a.‸",
+    ],
+)
+def test_what_is_stored_from_elsewhere_counts(text: str, tmp_path: Path) -> None:
+    found = here(f"class A:\n    x = 1\n\n\n{text}\n", tmp_path)
+    assert found is not None
+    assert {"extra", "x"} <= found
+
+
+def test_setattr_outside_of_the_class_is_not_known(tmp_path: Path) -> None:
+    assert here("class A: ...\n\n\nsetattr(A, n, 1)\nA().‸\n", tmp_path) is None
 
 
 def here(text: str, folder: Path, **others: str) -> frozenset[str] | None:
@@ -189,18 +210,20 @@ def test_modules_of_the_standard_library(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["antigravity", "this", "no_such_module", "__main__", "select"])
 def test_modules_that_are_not_asked(name: str) -> None:
-    assert standard_library.members(name, "", instance=False) is None
+    assert standard_library.read_members(name, "", instance=False) is None
 
 
 def test_classes_of_the_standard_library() -> None:
-    found = standard_library.members("threading", "Thread", instance=True)
+    found = standard_library.read_members("threading", "Thread", instance=True)
     assert found is not None
     assert {"start", "_target", "name"} <= found  # ``_target`` is set in ``__init__``
-    on_class = standard_library.members("threading", "Thread", instance=False)
+    on_class = standard_library.read_members("threading", "Thread", instance=False)
     assert on_class is not None
     assert {"mro", "start"} <= on_class
-    assert standard_library.members("threading", "no_such", instance=True) is None
-    assert standard_library.members("unittest.mock", "Mock", instance=True) is None  # __getattr__
+    assert standard_library.read_members("threading", "no_such", instance=True) is None
+    assert (
+        standard_library.read_members("unittest.mock", "Mock", instance=True) is None
+    )  # __getattr__
 
 
 def test_later_receivers_are_those_nearby(tmp_path: Path) -> None:
@@ -230,3 +253,22 @@ def test_self_in_a_method(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["import os.‸", "from os import ‸", "'self.‸'", "# self.‸"])
 def test_places_where_nothing_is_said(text: str, tmp_path: Path) -> None:
     assert known(f"import os\nos.x\n{text}\n", tmp_path) == Known()
+
+
+def test_methods_behind_a_line_that_is_being_written(tmp_path: Path) -> None:
+    """The parser takes them for functions inside the broken statement."""
+    text = (
+        "class A:\n    def run(self, items):\n        if items:\n            pass\n        else:\n"
+        f"            x = self.{CURSOR}\n            for each in [1]:\n"
+        "                if not each:\n                    continue\n        return x\n\n"
+        "    def later(self):\n        return 1\n"
+    )
+    found = here(text, tmp_path)
+    assert found is not None
+    assert {"run", "later"} <= found
+
+
+def test_a_caught_base_exception_may_be_any(tmp_path: Path) -> None:
+    text = f"def f():\n    try:\n        g()\n    except BaseException as e:\n        e.{CURSOR}\n"
+    assert here(text, tmp_path) is None
+    assert here(text.replace("BaseException", "KeyError"), tmp_path) is not None

@@ -64,3 +64,13 @@ def test_a_virtual_environment_that_is_shut_is_none(
     variables = {"VIRTUAL_ENV": str(tmp_path / "active")}
     assert find(tmp_path, "", trusted=True, variables=variables).interpreter == active
     assert "names no Python" in find(tmp_path, str(own), trusted=True, variables={}).found_by
+
+
+def test_packages_lie_beside_the_interpreter(tmp_path: Path) -> None:
+    venv(tmp_path / ".venv")
+    assert find(tmp_path, "", trusted=True, variables={}).packages == ()
+    for version in ("python3.9", "python3.12", "python3-config"):
+        (tmp_path / ".venv" / "lib" / version / "site-packages").mkdir(parents=True)
+    newest = tmp_path / ".venv" / "lib" / "python3.12" / "site-packages"
+    assert find(tmp_path, "", trusted=True, variables={}).packages == (newest,)
+    assert find(tmp_path, "", trusted=False, variables={}).packages == ()
