@@ -160,10 +160,13 @@ class Canonical:
         self.cover = lru_cache(maxsize=min(COVERS_KEPT, 4 * rows))(self._make_cover)
 
     @classmethod
-    @lru_cache(maxsize=4)
     def of(cls, spelling: Spelling) -> Canonical:
         """The rules of a tokenizer, whose states mean the same to all who ask here."""
-        return cls(spelling)
+        if "rules" not in spelling.known:
+            spelling.known["rules"] = cls(spelling)
+        rules = spelling.known["rules"]
+        assert isinstance(rules, Canonical), "nothing else is kept under that name"
+        return rules
 
     def follow(self, state: int, last: int, token: int) -> int:
         """The state behind ``token``, where ``last`` stood before it; DEAD where it may not."""

@@ -56,6 +56,8 @@ class Spelling:
     whole_first: bool = False
     fallback: frozenset[int] = field(default_factory=frozenset)
     texts: frozenset[int] = field(default_factory=frozenset)
+    known: dict[str, object] = field(default_factory=dict)
+    """What was worked out from it, kept as long as it is."""
 
 
 class Vocabulary:
