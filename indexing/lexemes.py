@@ -76,7 +76,7 @@ def _triple(quote: bytes) -> bytes:
 
 PYTHON = Syntax(
     comment=rb"#[^\r\n]*+",
-    string=rb"[rRbBfFuUtT]{0,2}+(?:"
+    string=rb"(?:[rR][bBfFtT]?+|[bBfFtT][rR]?+|[uU])?+(?:"
     + rb"|".join((_triple(b'"'), _triple(b"'"), _quoted(b'"'), _quoted(b"'")))
     + rb")",
 )

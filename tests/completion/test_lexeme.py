@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from completion.lexeme import Kind, scan, spelling
+from completion.lexeme import _STRING_PREFIXES, Kind, scan, spelling
 from evaluation.codefill.lexing import raw_lexemes
 
 FILES = sorted(Path(click.__file__).parent.glob("*.py"))
@@ -87,3 +87,16 @@ def test_examples(text: bytes, kind: Kind, end: int) -> None:
 
 def test_a_line_break_inside_brackets_is_a_blank() -> None:
     assert scan(b"\n  x,", inside=True) == (3, 4, Kind.WORD, False)
+
+
+@pytest.mark.parametrize("prefix", [b"bb", b"uu", b"ff", b"rr", b"fu", b"bf", b"tu"])
+def test_two_letters_that_are_no_string_prefix_are_a_word(prefix: bytes) -> None:
+    found = scan(prefix + b"'a'", inside=False)
+    assert (found.end, found.kind, found.open) == (2, Kind.WORD, False)
+
+
+@pytest.mark.parametrize("prefix", [b"", *sorted(_STRING_PREFIXES), b"Rb", b"bR", b"U", b"TR"])
+def test_string_prefixes_belong_to_the_string(prefix: bytes) -> None:
+    text = prefix + b"'a'"
+    found = scan(text, inside=False)
+    assert (found.begin, found.end, found.kind) == (0, len(text), Kind.STRING)
