@@ -62,7 +62,8 @@ class Context:
     token before the identifier or its receiver. ``called``: a ``(`` follows already;
     ``reference``: the dot is Java's ``::``, which takes instance methods from the class.
     ``keys`` is the call that an object literal is passed to, where one of its keys may begin; its
-    ``keywords`` are the keys above.
+    ``keywords`` are the keys above. ``looped``: the statement stands in a loop, so that what is
+    written below it may run before it.
     """
 
     place: Place
@@ -84,6 +85,7 @@ class Context:
     called: bool = False
     reference: bool = False
     keys: Call | None = None
+    looped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
     range(0x80, 0x100)
 )
 _DEF = re.compile(rb"(?:async[ \t]+)?def[ \t]+([^\W\d][\w\x80-\xff]*)")
+_LOOP = re.compile(rb"(?:async[ \t]+)?for\b|while\b")
 _CLASS = re.compile(rb"class[ \t]+([^\W\d][\w\x80-\xff]*)")
 _FIRST_PARAMETER = re.compile(rb"[^(]*\(\s*([A-Za-z_]\w*)\s*[,)]")
 _STATEMENT_ONLY = re.compile(rb"(?:async[ \t]+)?(?:def|class|with|while|try)\b")
@@ -164,6 +167,7 @@ def read(text: bytes, offset: int, tree: Tree | None = None) -> Context:
         starts_statement=not scanned.tokens,
         called=text[end:].lstrip(b" \t")[:1] == b"(",
         reference=False,
+        looped=any(_LOOP.match(header.text) for header in headers),
         keys=None,
         **_nesting(text, headers),
     )

@@ -20,9 +20,7 @@ MOST_BINDINGS = 8
 """A name that is bound more often above the cursor is not known."""
 
 _CHAIN = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_LOOP = re.compile(rb"^[ \t]*(?:async[ \t]+)?(?:for|while)\b", re.MULTILINE)
 _TOP_LEVEL = re.compile(rb"^(?=[^\s#)\]}])", re.MULTILINE)
-_INSIDE = tuple(bytes((each,)) for each in b" \t\r\n#)]}")
 _OWN = ("self", "cls")
 
 
@@ -72,14 +70,10 @@ def holds_here(receiver: str, request: Request, context: Context, fixed: frozens
 
 
 def holds_later(receiver: str, request: Request, context: Context) -> bool:
-    """Whether a loop around the cursor assigns the receiver below."""
-    text = request.text
-    above = text.rfind(b"\n", 0, context.start)
-    while above >= 0 and text[above + 1 : above + 2] in _INSIDE:
-        above = text.rfind(b"\n", 0, above)
-    block = above + 1
-    if not _LOOP.search(text, block, context.start):
+    """Whether no loop around the cursor assigns the receiver below."""
+    if not context.looped:
         return True
+    text = request.text
     end = _TOP_LEVEL.search(text, context.start)
     below = text[context.end : end.start() if end else len(text)]
     return not rebound(receiver.encode(), below)

@@ -31,6 +31,9 @@ MOST_SUBCLASSES = 6
 KEPT_FILES = 8192
 """Of so many versions of files it is remembered what they store."""
 
+KEPT_TEXTS = 64
+"""Of so many whole texts, which are kept with it."""
+
 KEPT_PIECES = 4096
 """Of so many functions of open files."""
 
@@ -134,6 +137,7 @@ class Stores:
     subclasses: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=KEPT_TEXTS)
 def stores(text: bytes) -> Stores:
     """What the text of one Python file stores; ``subclasses`` is left empty."""
     loose = _LOOSE_SELF.search(text) is not None
@@ -192,7 +196,7 @@ def _under_all_names(
             yield each, name
 
 
-@lru_cache(maxsize=KEPT_FILES)
+@lru_cache(maxsize=KEPT_TEXTS)
 def is_dynamic(text: bytes) -> bool:
     """Whether the text stores names that it does not show."""
     return next(_dynamic(text), None) is not None
@@ -200,9 +204,14 @@ def is_dynamic(text: bytes) -> bool:
 
 def calls_setter(text: bytes, setters: frozenset[str]) -> bool:
     """Whether the text calls one of ``setters``, or is decorated with one."""
+    return not setters.isdisjoint(_called(text))
+
+
+@lru_cache(maxsize=KEPT_PIECES)
+def _called(text: bytes) -> frozenset[str]:
     called = {match[1].decode() for match in _CALLED.finditer(text) if b"def" not in match[0]}
     decorated = {each.decode() for each in re.findall(rb"^[ \t]*@(\w+)\b(?!\.)", text, re.M)}
-    return not setters.isdisjoint(called | decorated)
+    return frozenset(called | decorated)
 
 
 def _words(found: Iterable[bytes]) -> frozenset[str]:
@@ -296,14 +305,19 @@ class _Reading:
         self._whole: Stores | None = None
 
     def within(self, milliseconds: float) -> Stores | None:
-        """All of it; None where that takes longer: then a thread goes on with it."""
+        """All of it; None where that takes longer: a thread goes on, and nobody waits again."""
         deadline = time.perf_counter() + milliseconds / 1000
-        while self._whole is None and time.perf_counter() < deadline:
+        while self._whole is None and self._thread is None and time.perf_counter() < deadline:
             self._step()
         if self._whole is None and self._thread is None:
             self._thread = threading.Thread(target=self._rest, name="stores", daemon=True)
             self._thread.start()
         return self._whole
+
+    def wait(self, seconds: float) -> None:
+        """Until the thread has read everything, if there is one."""
+        if self._thread is not None:
+            self._thread.join(seconds)
 
     def _rest(self) -> None:
         while self._whole is None:
@@ -352,6 +366,13 @@ def everywhere(snapshot: Snapshot, milliseconds: float) -> Stores | None:
     if on_disk is None:
         return None
     return _with_open(on_disk, snapshot)
+
+
+def wait(snapshot: Snapshot, seconds: float) -> None:
+    """Until what `everywhere` left to a thread is read; a request never does."""
+    reading = _readings.get(snapshot.disk)
+    if reading is not None:
+        reading.wait(seconds)
 
 
 _latest: tuple[object, Stores, Stores] | None = None

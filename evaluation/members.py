@@ -26,7 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from completion import engine, standard_library
+from completion import engine, standard_library, stores
 from completion.context import Context
 from completion.engine import Helpers
 from completion.languages import language_for
@@ -219,6 +219,7 @@ async def _write(headless: Headless, title: str, arm: str, cut: Cut, data: bytes
     context = language_for(cut.path).read(data, cut.offset, snapshot.tree(cut.path))
     known_members(request, context, snapshot)  # what it has no time to read is read by a thread
     standard_library.wait(READING_S)
+    stores.wait(snapshot, READING_S)
     if snapshot.packages is not None:
         snapshot.packages.wait(READING_S)
     started = time.perf_counter()

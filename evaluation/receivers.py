@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from completion import engine, standard_library
+from completion import engine, standard_library, stores
 from completion.annotations import Role, Scope, Type
 from completion.candidates import scope_at
 from completion.context import Context, Place
@@ -97,6 +97,7 @@ def _look(index: Index, title: str, cut: Cut, files: Mapping[str, bytes]) -> Rec
     index.update(cut.path, data)
     snapshot = index.snapshot()
     engine.prepare(cut.path, data, snapshot)
+    stores.wait(snapshot, READING_S)
     if snapshot.packages is not None:
         snapshot.packages.wait(READING_S)
     request = Request(cut.path, data, cut.offset, automatic=True)
@@ -107,6 +108,7 @@ def _look(index: Index, title: str, cut: Cut, files: Mapping[str, bytes]) -> Rec
         here = known_members(request, context, snapshot).here
         took.append(1000 * (time.perf_counter() - started))
         standard_library.wait(READING_S)
+        stores.wait(snapshot, READING_S)
         if snapshot.packages is not None:
             snapshot.packages.wait(READING_S)
     cause = KNOWN if here is not None else why(request, context, snapshot)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from completion import standard_library
+from completion import standard_library, stores
 from completion.languages import language_for
 from completion.membership import known_members
 from completion.request import Known
@@ -26,6 +27,7 @@ def known(text: str, folder: Path, **others: str) -> Known:
     for _ in range(4):  # what nobody has read yet is read by a thread
         found = known_members(request, context, snapshot)
         standard_library.wait(30)
+        stores.wait(snapshot, 30)
     return found
 
 
@@ -35,6 +37,12 @@ def known(text: str, folder: Path, **others: str) -> Known:
         "a = A()\na.extra = 3\na.‸",
         "A.extra = 4\nA().‸",
         "a = A()\nif hasattr(a, 'extra'):\n    a.‸",
+        "a = A()\nfor a.extra in (): ...\na.‸",
+        "a = A()\nwith open('x') as a.extra: ...\na.‸",
+        "a = A()\n[*a.extra, b] = 1, 2\na.‸",
+        "a = A()\na.extra: int = 1\na.‸",
+        "a = A()\na.extra += 1\na.‸",
+        "a = A()\nsetattr(a, 'extra', 1)\na.‸",
     ],
 )
 def test_what_is_stored_from_elsewhere_counts(text: str, tmp_path: Path) -> None:
@@ -45,6 +53,62 @@ def test_what_is_stored_from_elsewhere_counts(text: str, tmp_path: Path) -> None
 
 def test_setattr_outside_of_the_class_is_not_known(tmp_path: Path) -> None:
     assert here("class A: ...\n\n\nsetattr(A, n, 1)\nA().‸\n", tmp_path) is None
+
+
+def test_a_value_may_be_of_a_subclass(tmp_path: Path) -> None:
+    text = "class A:\n    x = 1\n\n\nclass B(A):\n    y = 2\n\n\nclass C(B):\n    z = 3\n\n\n"
+    assert here(f"{text}def f(a: A):\n    a.‸\n", tmp_path / "1") >= {"x", "y", "z"}
+    assert "y" not in here(f"{text}A().‸\n", tmp_path / "2")  # one just made is not
+    mixin = text.replace("    x = 1\n", "    x = 1\n    def m(self):\n        self.‸\n")
+    assert here(mixin, tmp_path / "3") >= {"x", "y", "z"}
+
+
+def test_a_class_with_very_many_subclasses_is_not_known(tmp_path: Path) -> None:
+    many = "".join(f"class B{number}(A): ...\n" for number in range(stores.MOST_SUBCLASSES + 1))
+    assert here(f"class A: ...\n{many}\n\ndef f(a: A):\n    a.‸\n", tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("loop", "is_known"),
+    [
+        ("while c:\n        p.‸\n        p = Q()", False),
+        ("for c in ():\n        if c:\n            p.‸\n        p = Q()", False),
+        ("if c:\n        p.‸\n    p = Q()", True),  # what is below runs later
+        ("for c in (): ...\n    p.‸\n    p = Q()", True),
+    ],
+)
+def test_a_loop_may_assign_below(loop: str, is_known: bool, tmp_path: Path) -> None:
+    text = f"class P:\n    x = 1\n\n\nclass Q: ...\n\n\ndef f(c):\n    p = P()\n    {loop}\n"
+    assert (here(text, tmp_path) is not None) == is_known
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "globals()['extra'] = 1",
+        "globals().update(read())",
+        "import sys\nsys.modules[__name__] = make()",
+        "exec(read())",
+        "def f():\n    global extra\n    extra = 1",
+        "if (extra := 3): ...",
+        "for extra in (): ...",
+        "with open('x') as extra: ...",
+    ],
+)
+def test_what_a_module_binds_otherwise_is_not_ruled_out(text: str, tmp_path: Path) -> None:
+    found = here("import other\nother.‸\n", tmp_path, other=f"made = 1\n{text}\n")
+    assert found is None or "extra" in found
+
+
+def test_a_module_of_the_workspace_is_not_run_for_one_of_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('run')\n")
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    standard_library.read_ahead("colorsys")
+    standard_library.wait(30)
+    assert "colorsys" not in sys.modules
 
 
 def here(text: str, folder: Path, **others: str) -> frozenset[str] | None:
