@@ -26,12 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from completion import engine
-from completion.context import Context
 from completion.engine import Helpers
 from completion.request import (
     Code,
     GhostOptions,
-    LibraryAnswer,
     Prompt,
     RawGhost,
     Reason,
@@ -50,6 +48,7 @@ from evaluation.answers import (
 from evaluation.apieval import Source
 from evaluation.cuts import Cut, Place
 from evaluation.headless import Headless, opened
+from evaluation.passing import Passing
 from evaluation.statistics import rate, spread
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
@@ -59,26 +58,8 @@ INSIDE = frozenset((Place.NAME, Place.TOKEN))
 THRESHOLDS = tuple(tenth / 10 for tenth in range(10))
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAlone:
+class ModelAlone(Passing):
     """The helpers with one difference: the model is told of no n-gram and no names."""
-
-    helpers: Helpers
-
-    async def library(self, request: Request, context: Context, budget_ms: float) -> LibraryAnswer:
-        """Pass on."""
-        return await self.helpers.library(request, context, budget_ms)
-
-    async def scores(
-        self,
-        request: Request,
-        prompt: Prompt,
-        names: Sequence[str],
-        budget_ms: float,
-        adapter: str | None = None,
-    ) -> Sequence[float] | Reason:
-        """Pass on."""
-        return await self.helpers.scores(request, prompt, names, budget_ms, adapter)
 
     async def ghost(
         self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float

@@ -27,14 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from completion import engine, standard_library, stores
-from completion.context import Context
-from completion.engine import Helpers
 from completion.languages import language_for
 from completion.membership import known_members
 from completion.request import (
     GhostOptions,
     Known,
-    LibraryAnswer,
     Prompt,
     RawGhost,
     Reason,
@@ -46,6 +43,7 @@ from evaluation.apieval import Source
 from evaluation.cuts import Cut, Place
 from evaluation.dependencies import READING_S, Packages, nothing_installed
 from evaluation.headless import Headless, opened
+from evaluation.passing import Passing
 from evaluation.statistics import mean, rate, spread
 from evaluation.workspaces import Workspace, cut_copy, read_sources, rounds
 from lsp_server.settings import Settings
@@ -54,28 +52,12 @@ HELD, FREE = ARMS = ("held", "not held")
 
 
 @dataclass(slots=True)
-class Recording:
+class Recording(Passing):
     """The helpers, and what the model wrote last; ``held``: it is told of the known members."""
 
-    helpers: Helpers
-    held: bool
+    held: bool = True
     text: str = ""
     stop: str = ""
-
-    async def library(self, request: Request, context: Context, budget_ms: float) -> LibraryAnswer:
-        """Pass on."""
-        return await self.helpers.library(request, context, budget_ms)
-
-    async def scores(
-        self,
-        request: Request,
-        prompt: Prompt,
-        names: Sequence[str],
-        budget_ms: float,
-        adapter: str | None = None,
-    ) -> Sequence[float] | Reason:
-        """Pass on."""
-        return await self.helpers.scores(request, prompt, names, budget_ms, adapter)
 
     async def ghost(
         self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
