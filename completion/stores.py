@@ -28,6 +28,9 @@ PYTHON = "python"
 MOST_SUBCLASSES = 6
 """A class with more subclasses in the repository is not known: nobody reads all of them."""
 
+RESTING = 3.0
+"""How much longer than it reads the thread leaves the interpreter to others: popups first."""
+
 KEPT_FILES = 8192
 """Of so many versions of files it is remembered what they store."""
 
@@ -321,8 +324,9 @@ class _Reading:
 
     def _rest(self) -> None:
         while self._whole is None:
+            started = time.perf_counter()
             self._step()
-            time.sleep(0.001)  # others may want the interpreter
+            time.sleep(RESTING * (time.perf_counter() - started))
 
     def _step(self) -> None:
         with self._lock:
