@@ -33,6 +33,9 @@ CHUNK = 128
 BRANCHES = 4
 """Leaves that go on side by side."""
 
+ROUNDS = 4
+"""How often the next so many are looked at where the rules leave nothing behind the last ones."""
+
 BRANCH_STEPS = 3
 """The most tokens of a branch, its leaf included, until its pre-token counts as finished."""
 
@@ -213,18 +216,36 @@ def append(
 
 
 def _best_branch(tree: TokenTree, every: Boundary, writing: _Writing) -> _Draft:
-    """The likeliest of the likeliest leaves, once each has finished its pre-token."""
+    """The likeliest of the likeliest leaves, once each has finished its pre-token.
+
+    Where the rules leave nothing behind any of them, the next ones are looked at: the beginning of
+    a name may have no canonical way to go on.
+    """
     here = tree.places[every.end].syntax
     found = writing.rules.leaves(every, tree.model.tokenizer, here)
     if found is None:
         return _Draft(every.end, stop=NOTHING_FITS)
     row = at_cursor(found, here, writing.partner)
-    best = row.log_probs.topk(min(BRANCHES, len(row.log_probs)))
+    best = row.log_probs.topk(min(BRANCHES * ROUNDS, len(row.log_probs))).indices.tolist()
+    draft = _Draft(every.end, stop=NOTHING_FITS)
+    for begin in range(0, len(best), BRANCHES):
+        likeliest = [at for at in best[begin : begin + BRANCHES] if row.log_probs[at] > -math.inf]
+        if not likeliest or (begin and writing.interrupted()):
+            break
+        draft = _best_of(tree, found, row, likeliest, writing)
+        if draft.stop != NOTHING_FITS:
+            break
+    return draft
+
+
+def _best_of(
+    tree: TokenTree, found: Boundary, row: Mixed, likeliest: Sequence[int], writing: _Writing
+) -> _Draft:
+    """The best draft that begins with one of some leaves, ``likeliest`` of ``row``."""
+    here = tree.places[found.end].syntax
     drafts: list[_Draft] = []
     steps: list[_Step] = []
-    for log_prob, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        if log_prob == -math.inf:
-            break
+    for index in likeliest:
         draft, token = _Draft(int(found.nodes[index])), int(found.tokens[index])
         if _take(writing, draft, here, token, (row, index), found.overlap[draft.node]):
             steps.append((draft, token))

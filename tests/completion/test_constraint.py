@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from completion import decoding
 from completion.boundary import boundary
 from completion.constraint import Constraint, Vocabulary, closed, constraint, vocabulary_of
 from completion.decoding import Session, write
@@ -274,6 +276,15 @@ def scripted(prefix: str, middle: str, suffix: str, known: Known | None = None) 
 def test_a_member_that_exists_is_written() -> None:
     known = Known(("ab", "abc"), {"self": ("b",)})
     assert scripted("x.", "abc(self.b)", "\n", known) == ("abc(self.b)", "end")
+
+
+def test_the_next_leaves_are_tried_behind_a_dead_end() -> None:
+    """It wants "ac"; of "ab", the one member, it takes "a", which has no canonical way to go on."""
+    dead = TOKENIZER.encode("a")
+    assert dead[0] not in TOKENIZER.encode("ab")
+    with mock.patch.object(decoding, "BRANCHES", 1):
+        text, _ = scripted("x.", "ac", "\n", Known(("ab",)))
+    assert text == "ab"
 
 
 def test_where_no_member_fits_the_text_ends() -> None:
