@@ -170,11 +170,12 @@ class Clock:
             start += took
 
 
-def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
+def prepare(path: str, text: bytes, snapshot: Snapshot, *, ghost: bool = True) -> None:
     """Do for a file that was just opened what its first popup would otherwise wait for.
 
     The words of ``text`` are read for the n-gram, what the file's imports bind is resolved, and
-    what all files share is loaded; it is kept where it is found again. Never raises.
+    what all files share is loaded; it is kept where it is found again. With ``ghost``, threads
+    begin to read what ghost text asks for. Never raises.
     """
     try:
         forest_for(Place.MEMBER)
@@ -182,7 +183,8 @@ def prepare(path: str, text: bytes, snapshot: Snapshot) -> None:
         snapshot.bindings(path)
         snapshot.importers("")
         snapshot.use_counts(())
-        read_ahead(path, snapshot)
+        if ghost:
+            read_ahead(path, snapshot)
         if snapshot.ngrams is not None:
             snapshot.ngrams.with_buffer(path, text)
     except Exception as error:  # noqa: BLE001  the popup will meet it again and answer

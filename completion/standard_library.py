@@ -25,6 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+from indexing import quiet
 from indexing.installed import NotReadError
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class _Reader:
                     self._changed.notify_all()
                     return
                 key = self._jobs.popleft()
+            quiet.wait()
             try:
                 _found[key] = _read(*key)
             except Exception:

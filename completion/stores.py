@@ -19,6 +19,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from completion.bodies import source
+from indexing import quiet
 from indexing.index import Snapshot
 from indexing.languages import family_of
 from indexing.parsing import decoded
@@ -27,9 +28,6 @@ PYTHON = "python"
 
 MOST_SUBCLASSES = 6
 """A class with more subclasses in the repository is not known: nobody reads all of them."""
-
-RESTING = 3.0
-"""How much longer than it reads the thread leaves the interpreter to others: popups first."""
 
 KEPT_FILES = 8192
 """Of so many versions of files it is remembered what they store."""
@@ -324,9 +322,8 @@ class _Reading:
 
     def _rest(self) -> None:
         while self._whole is None:
-            started = time.perf_counter()
+            quiet.wait()
             self._step()
-            time.sleep(RESTING * (time.perf_counter() - started))
 
     def _step(self) -> None:
         with self._lock:

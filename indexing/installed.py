@@ -24,7 +24,7 @@ from pathlib import Path
 
 import tree_sitter
 
-from indexing import parsing
+from indexing import parsing, quiet
 from indexing.extract import outline, symbols
 from indexing.files import MAX_FILE_BYTES
 from indexing.languages import language_of
@@ -185,6 +185,8 @@ class Installed:
 
     def _keep(self, path: str) -> FileSymbols | None:
         if path not in self._symbols:
+            if self._is_reader():
+                quiet.wait()
             found, size = _extracted(path)
             if self._read_bytes + size > MOST_BYTES:
                 found = None  # what is not read is not known

@@ -25,6 +25,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from completion.cardinal import trigger_characters
 from completion.request import Code, Reason
+from indexing import quiet
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
 from lsp_server import convert, editor, settings
@@ -391,5 +392,6 @@ def main() -> int:
     set_log_level(Settings())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code
     leave_garbage_to_pauses()
+    quiet.share_in_small_slices()
     server.start_io(*take_stdio())
     return 0 if server.shut_down else 1

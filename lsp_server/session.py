@@ -23,6 +23,7 @@ from lsprotocol import types
 
 from completion import engine, retrieval
 from completion.request import ApiAnswer, Code, Ghost, Popup, Reason, Request, Suggestion
+from indexing import quiet
 from indexing.cache import Place
 from indexing.files import MAX_FILE_BYTES
 from indexing.index import Index, Snapshot
@@ -170,6 +171,7 @@ class Session:
         return uri in self._documents
 
     def _take_up(self, document: Document) -> None:
+        quiet.asked()
         folder, name = self._place(document)
         if len(document.text) <= MAX_FILE_BYTES:
             folder.index.update(name, document.text)
@@ -179,7 +181,8 @@ class Session:
     def _prepare(self, document: Document) -> None:
         folder, name = self._place(document)
         if len(document.text) <= MAX_FILE_BYTES:
-            engine.prepare(name, document.text, folder.index.snapshot())
+            snapshot = folder.index.snapshot()
+            engine.prepare(name, document.text, snapshot, ghost=self.settings.ghost_text)
 
     def _place(self, document: Document) -> tuple[Folder, str]:
         folder = self._folder_of(document.uri)
@@ -329,6 +332,7 @@ class Session:
         return Question(request, document, folder)
 
     def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
+        quiet.asked()
         folder = question.folder
         helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
         chosen = options(self.settings, self.editor.snippets)
