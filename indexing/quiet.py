@@ -9,26 +9,42 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-PAUSE_S = 0.05
-"""How long nothing must have been asked: shorter than what lies between two keystrokes."""
+PAUSE_S = 0.2
+"""How long nothing must have been asked: longer than what mostly lies between two keystrokes."""
 
 SLICE_S = 0.0005
 """Seconds after which a thread at work lets another go on (CPython's own default is ten times
 that): what is waited for where a file is being read when a key is pressed."""
 
 _asked = -PAUSE_S
+_answering = 0
+# One each per process, as the interpreter is that its threads share.
 
 
 def asked() -> None:
-    """Somebody waits for an answer: the pause begins anew."""
-    global _asked  # noqa: PLW0603  the interpreter that threads share is one per process too
+    """Something was asked or typed: the pause begins anew."""
+    global _asked  # noqa: PLW0603
     _asked = time.monotonic()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """While this lasts somebody waits for an answer; the pause begins behind it."""
+    global _answering  # noqa: PLW0603
+    _answering += 1
+    try:
+        yield
+    finally:
+        _answering -= 1
+        asked()
 
 
 def wait() -> None:
     """Return once there is a pause; a thread calls it before each file."""
-    while (left := _asked + PAUSE_S - time.monotonic()) > 0:
+    while (left := PAUSE_S if _answering else _asked + PAUSE_S - time.monotonic()) > 0:
         time.sleep(left)
 
 

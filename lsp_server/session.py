@@ -249,7 +249,8 @@ class Session:
         question = self._question(uri, position, automatic=automatic)
         if isinstance(question, Reason):
             return question
-        popup = await engine.popup(*self._asked(question))
+        with quiet.answering():
+            popup = await engine.popup(*self._asked(question))
         request, unfinished = question.request, _indexing(question.folder)
         if unfinished and not popup.items:
             popup = replace(popup, reasons=(unfinished, *popup.reasons))

@@ -35,6 +35,23 @@ def test_each_request_begins_the_pause_anew(monkeypatch: pytest.MonkeyPatch) -> 
     assert slept == pytest.approx([quiet.PAUSE_S - 0.01, quiet.PAUSE_S])
 
 
+def test_an_answer_is_not_disturbed_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    answer = quiet.answering()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            answer.__exit__(None, None, None)
+            monkeypatch.setattr(quiet, "_asked", -quiet.PAUSE_S)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(quiet, "_asked", -quiet.PAUSE_S)
+    answer.__enter__()
+    quiet.wait()
+    assert slept == [quiet.PAUSE_S] * 3
+
+
 def test_a_package_is_read_ahead_in_a_pause(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
