@@ -1297,7 +1297,7 @@ def _data(folder: Path) -> Path:
 def _deadline(deadline_ms: int | None) -> Settings:
     from lsp_server.settings import Settings
 
-    return Settings() if deadline_ms is None else Settings(ghost_deadline_ms=deadline_ms)
+    return Settings() if deadline_ms is None else Settings(max_latency_ms=deadline_ms)
 
 
 def _pinned(name: str) -> tuple[Path, str]:

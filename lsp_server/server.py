@@ -13,6 +13,7 @@ import dataclasses
 import gc
 import importlib.metadata
 import logging
+import os
 import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -42,6 +43,8 @@ TRIGGERS = trigger_characters()
 """Letters trigger completion by themselves in every editor, so they need not be named."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
+LOG_LEVEL = "LANCEFILL_LOG"
+"""The environment variable for what is no setting, since nobody needs it twice."""
 ASK = "lancefill.ask"
 ASK_LIMIT, ASK_MOST = 8, 50
 """How many answers a request in plain words gets unless it says, and at the most."""
@@ -142,7 +145,6 @@ class Server(LanguageServer):
         chosen, warnings = settings.updated(self.base_settings, raw)
         for warning in warnings:
             self.warn(warning)
-        set_log_level(chosen)
         if chosen != self.session.settings:
             await self.session.apply(chosen)
 
@@ -161,7 +163,6 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
     ls.base_settings, warnings = settings.updated(Settings(), section)
     for warning in warnings:
         ls.warn(warning)
-    set_log_level(ls.base_settings)
     ls.session = Session(
         editor.from_initialize(params),
         ls.base_settings,
@@ -378,9 +379,10 @@ async def register_watchers(ls: Server) -> None:
             await ls.client_register_capability_async(types.RegistrationParams(wanted))
 
 
-def set_log_level(chosen: Settings) -> None:
-    """Log as much as the settings say."""
-    logging.getLogger().setLevel(chosen.log_level.upper())
+def log_level() -> int:
+    """How much is logged: `LOG_LEVEL` names error, warning, info or debug; else info."""
+    known = logging.getLevelNamesMapping()
+    return known.get(os.environ.get(LOG_LEVEL, "").upper(), logging.INFO)
 
 
 def main() -> int:
@@ -389,7 +391,7 @@ def main() -> int:
     Returns the exit status: 0 after ``shutdown``, 1 when the editor left without.
     """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    set_log_level(Settings())
+    logging.getLogger().setLevel(log_level())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code
     leave_garbage_to_pauses()
     quiet.share_in_small_slices()

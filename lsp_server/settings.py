@@ -57,7 +57,7 @@ class Settings:
             "The popup is sent after this time with whatever is known.", minimum=5, maximum=2000
         ),
     )
-    ghost_deadline_ms: int = _setting(
+    max_latency_ms: int = _setting(
         default=350,
         rule=Rule(
             "Ghost text that would come later than this is not shown.", minimum=20, maximum=10000
@@ -102,10 +102,6 @@ class Settings:
         default=(),
         rule=Rule("Files to leave out of the index, as .gitignore patterns."),
     )
-    log_level: str = _setting(
-        default="info",
-        rule=Rule("How much is logged.", choices=("error", "warning", "info", "debug")),
-    )
 
 
 MAX_TOKENS = 48
@@ -116,7 +112,7 @@ def options(settings: Settings, snippets: bool) -> Options:
     """What the engine is to do; ``snippets`` is whether the editor understands snippet syntax."""
     return Options(
         popup_deadline_ms=settings.popup_deadline_ms,
-        ghost_deadline_ms=settings.ghost_deadline_ms,
+        ghost_deadline_ms=settings.max_latency_ms,
         insert_call=InsertCall(settings.insert_call),
         snippets=snippets,
         auto_import=settings.auto_import,

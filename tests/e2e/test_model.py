@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 LINES = ["class Point:", "    def __init__(self, x, y):", "        self.x = x", "        self.y = "]
 CURSOR = (3, len(LINES[3]))
-PATIENT = {"ghostText": True, "minConfidence": 0.0, "ghostDeadlineMs": 10_000}
+PATIENT = {"ghostText": True, "minConfidence": 0.0, "maxLatencyMs": 10_000}
 
 JUDGED = (
     "empty",
@@ -168,7 +168,7 @@ async def test_switching_ghost_text_off_ends_the_model_process(session: Session)
 async def test_a_stopped_model_holds_up_nothing_else(
     session: Session, workspace: Path, serve: Serve
 ) -> None:
-    settings = {"ghostText": True, "ghostDeadlineMs": 100}
+    settings = {"ghostText": True, "maxLatencyMs": 100}
     async with serve(workspace, settings=settings) as other:
         other.open("point.py", "\n".join(LINES))
         await ready(other)

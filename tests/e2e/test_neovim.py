@@ -60,7 +60,7 @@ def drive(repository: Path, steps: list[dict[str, Any]]) -> Session:
             {
                 "file": "click/core.py",
                 # Slow machines too must show what they have.
-                "settings": {"ghostDeadlineMs": 10000, "popupDeadlineMs": 2000, "minConfidence": 0},
+                "settings": {"maxLatencyMs": 10000, "popupDeadlineMs": 2000, "minConfidence": 0},
                 "steps": steps,
             }
         )

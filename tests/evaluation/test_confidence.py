@@ -168,7 +168,7 @@ def test_cuts_of_both_kinds_and_no_two_in_a_line(source: Source) -> None:
 
 
 def test_items_are_read_again(source: Source, tmp_path: Path) -> None:
-    settings = Settings(ghost_deadline_ms=10_000)
+    settings = Settings(max_latency_ms=10_000)
     asked = confidence.collect([source], 4, 1, settings, Console(quiet=True))
     assert asked
     assert {one.arm for one in asked} == {ghost.SHIPPED}

@@ -151,7 +151,7 @@ def test_a_real_line_is_typed_with_the_real_engine(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_bytes(FILE)
     (tmp_path / "shelf.py").write_text("class Shelf:\n    def lift(self, by): ...\n")
     source = Source("small", tmp_path)
-    settings = Settings(ghost_deadline_ms=10_000, popup_deadline_ms=2_000)
+    settings = Settings(max_latency_ms=10_000, popup_deadline_ms=2_000)
     console = Console(quiet=True)
     result, lines = keystrokes.run([source], 1, 3, settings, console)
     (only,) = lines

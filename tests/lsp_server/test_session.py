@@ -57,7 +57,7 @@ async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared: list[str] = []
-    monkeypatch.setattr(engine, "prepare", lambda path, *_: prepared.append(path))
+    monkeypatch.setattr(engine, "prepare", lambda path, *_, **__: prepared.append(path))
     opened(session, tmp_path / "outer" / "use.py", "x = 1\n")
     opened(session, tmp_path / "elsewhere.py", "y = 1\n")
     (tmp_path / "outer" / "bird.py").write_text("class Pelican: ...\n")

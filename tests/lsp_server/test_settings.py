@@ -75,7 +75,7 @@ def test_every_default_obeys_its_own_rule_and_survives_the_round_trip() -> None:
 
 
 def test_the_engine_gets_what_the_person_chose() -> None:
-    chosen = options(Settings(insert_call="parameters", ghost_deadline_ms=99), snippets=True)
+    chosen = options(Settings(insert_call="parameters", max_latency_ms=99), snippets=True)
     assert chosen.insert_call is InsertCall.PARAMETERS
     assert chosen.ghost_deadline_ms == 99
     assert chosen.max_tokens == settings.MAX_TOKENS
