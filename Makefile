@@ -8,10 +8,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 EXTENSION := vscode-extension
 
 .DEFAULT_GOAL := help
-.PHONY: help run test eval vsix clean python neovim extension
+.PHONY: help run test e2e eval vsix clean python neovim extension
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run REPO=path/to/your/repository   the same on your own code"
 	@echo "  PYTHON=/path/to/python3.11              another interpreter (default: python3.11)"
@@ -41,6 +41,14 @@ extension: # needs Node 20.19 or later; without it the Python side is still test
 		echo "SKIPPED: the VS Code extension's checks (they need Node 20.19 or later)"; \
 	fi
 
+# The tools of the window tests (a VS Code in npm packages, Chromium from Debian) lie beside the checkout's
+# other builds; the first run takes some minutes more.
+e2e: $(VENV)/.installed vsix ## drive the extension in a real VS Code window, keep the screenshots
+	$(EXTENSION)/e2e/setup.sh $(EXTENSION)/.e2e
+	node $(EXTENSION)/e2e/window.mjs $(EXTENSION)/.e2e \
+		"$$($(BIN)/python -c 'from evaluation.repositories import fetch; print(fetch("httpx"))')" \
+		$(BIN)/lancefill $(EXTENSION)/lancefill.vsix $(EXTENSION)/.e2e/screenshots
+
 vsix: $(EXTENSION)/node_modules/.installed ## package the VS Code extension
 	npm --prefix $(EXTENSION) run --silent package
 	@echo "Now: code --install-extension $$(ls $(EXTENSION)/*.vsix)"
@@ -48,7 +56,7 @@ vsix: $(EXTENSION)/node_modules/.installed ## package the VS Code extension
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/dist $(EXTENSION)/*.vsix
+	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/dist $(EXTENSION)/.e2e $(EXTENSION)/*.vsix
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
