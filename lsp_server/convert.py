@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from lsprotocol import types
 from completion.ranking import telling
 from completion.request import Ghost, Popup, Suggestion, TextEdit
 from indexing.symbols import Kind
-from lsp_server.documents import Document, Encoding, position_at
+from lsp_server.documents import Document, Encoding, position_at, word_before
 from lsp_server.editor import Editor
 from lsp_server.markdown import from_plain
 
@@ -27,7 +26,6 @@ _KINDS = {
     "keyword": types.CompletionItemKind.Keyword,
     "parameter": types.CompletionItemKind.Variable,
 }
-_WORD = re.compile(rb"[\w\x80-\xff]*\Z")
 _SHOWN_EVIDENCE = 5
 
 
@@ -148,9 +146,15 @@ def _format(item: Suggestion) -> types.InsertTextFormat:
 
 
 def inline_list(
-    ghost: Ghost, document: Document, offset: int, editor: Editor
+    ghost: Ghost,
+    document: Document,
+    offset: int,
+    editor: Editor,
+    accepted: types.Command | None = None,
 ) -> types.InlineCompletionList:
     """The ghost text as a list of one item with an explicit range, or of none.
+
+    ``accepted`` is the command that the editor runs when the item was accepted.
 
     VS Code wants the half-typed word replaced, typed bytes included; Neovim draws a replacement
     over what follows the cursor, and gets an insertion at the cursor.
@@ -161,7 +165,8 @@ def inline_list(
     if not editor.cursor_ranges:
         edit = _from_word(edit, document, offset)
     range_ = range_of(document, edit.start, edit.end, editor.encoding)
-    return types.InlineCompletionList([types.InlineCompletionItem(edit.text, range=range_)])
+    item = types.InlineCompletionItem(edit.text, range=range_, command=accepted)
+    return types.InlineCompletionList([item])
 
 
 def _from_cursor(edit: TextEdit, document: Document, offset: int) -> TextEdit:
@@ -176,9 +181,7 @@ def _from_word(edit: TextEdit, document: Document, offset: int) -> TextEdit:
     """The same edit, started where the word at the cursor starts."""
     if edit.start != offset:
         return edit
-    word = _WORD.search(document.text, max(0, offset - 256), offset)
-    assert word is not None
-    typed = word.group().decode("utf-8", "ignore")
+    typed = word_before(document.text, offset)
     return TextEdit(offset - len(typed.encode()), edit.end, typed + edit.text)
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lsprotocol import types
 
 Encoding = types.PositionEncodingKind
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LONGEST_CHARACTER = 4
+_WORD = re.compile(rb"[\w\x80-\xff]*\Z")
+_LONGEST_WORD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Document:
     """One version of an open document.
 
     ``line_starts`` are the byte offsets at which lines begin; the first is always 0.
+    ``deleted_at`` is the byte offset at which the last change took text away, None where that
+    change did anything else.
     """
 
     uri: str
@@ -31,6 +35,7 @@ class Document:
     version: int
     text: bytes
     line_starts: tuple[int, ...]
+    deleted_at: int | None = field(default=None, compare=False)
 
 
 def opened(uri: str, language: str, version: int, text: str) -> Document:
@@ -49,14 +54,18 @@ def changed(
     encoding: Encoding,
 ) -> Document:
     """The document after the changes, in order."""
+    deleted: list[int | None] = []
     for change in changes:
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
             document = opened(document.uri, document.language, version, change.text)
+            deleted.append(None)
             continue
         start = offset_at(document, change.range.start, encoding)
         end = max(start, offset_at(document, change.range.end, encoding))
         document = _spliced(document, start, end, change.text.encode("utf-8", "replace"))
-    return replace(document, version=version)
+        deleted.append(start if end > start and not change.text else None)
+    deleted_at = deleted[-1] if deleted and None not in deleted else None
+    return replace(document, version=version, deleted_at=deleted_at)
 
 
 def offset_at(document: Document, position: types.Position, encoding: Encoding) -> int:
@@ -75,6 +84,13 @@ def position_at(document: Document, offset: int, encoding: Encoding) -> types.Po
     start = document.line_starts[line]
     head = document.text[start : min(offset, _content_end(document, line))]
     return types.Position(line, _units_in(head, encoding))
+
+
+def word_before(text: bytes, offset: int) -> str:
+    """What is typed of the word at a byte offset; at most its last `_LONGEST_WORD` bytes."""
+    word = _WORD.search(text, max(0, offset - _LONGEST_WORD), offset)
+    assert word is not None
+    return word.group().decode("utf-8", "ignore")
 
 
 def _content_end(document: Document, line: int) -> int:

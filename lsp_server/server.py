@@ -48,6 +48,8 @@ LOG_LEVEL = "LANCEFILL_LOG"
 ASK = "lancefill.ask"
 ASK_LIMIT, ASK_MOST = 8, 50
 """How many answers a request in plain words gets unless it says, and at the most."""
+ACCEPTED = "lancefill.accepted"
+"""The command that every inline item carries, so that editors tell when it was accepted."""
 Steps = Generator[Any, Any, None]
 
 
@@ -272,10 +274,45 @@ async def inline_completion(
     if isinstance(answer, Reason):
         ls.tell_reason("ghost", uri, answer)
         return types.InlineCompletionList([])
-    ghost, question = answer
+    ghost, document, offset = answer.ghost, answer.document, answer.offset
     if ghost.reason:
         ls.tell_reason("ghost", uri, ghost.reason)
-    return convert.inline_list(ghost, question.document, question.request.offset, ls.session.editor)
+    accepted = types.Command("Accepted", ACCEPTED, arguments=[answer.number])
+    return convert.inline_list(ghost, document, offset, ls.session.editor, accepted)
+
+
+@server.feature("textDocument/didShowCompletion")
+def did_show_completion(ls: Server, params: object) -> None:
+    """The editor shows ``{item}``, an inline item of ours."""
+    if (number := number_in(params)) is not None:
+        ls.session.acceptance.shown(number)
+
+
+@server.feature("textDocument/didPartiallyAcceptCompletion")
+def did_partially_accept_completion(ls: Server, params: object) -> None:
+    """The person accepted the first ``acceptedLength`` units of ``{item}``."""
+    number, length = number_in(params), getattr(params, "acceptedLength", None)
+    if number is not None and isinstance(length, int) and length > 0:
+        ls.session.acceptance.taken(number)
+
+
+@server.command(ACCEPTED)
+def accepted(ls: Server, number: Any = None) -> None:  # noqa: ANN401
+    """The person accepted the ghost text of this number, whole."""
+    if isinstance(number, int):
+        ls.session.acceptance.taken(number)
+    else:
+        log.info("%s takes the number that came with an inline item: ignored", ACCEPTED)
+
+
+def number_in(params: object) -> int | None:
+    """The number of the inline item in a notification; None, and a line in the log, without."""
+    command = getattr(getattr(params, "item", None), "command", None)
+    arguments = getattr(command, "arguments", None)
+    if isinstance(arguments, list) and arguments and isinstance(arguments[0], int):
+        return int(arguments[0])
+    log.info("a notification about ghost text names none of ours: ignored")
+    return None
 
 
 # Workspace ----------------------------------------------------------------------------------------

@@ -22,14 +22,24 @@ from typing import Any
 from lsprotocol import types
 
 from completion import engine, retrieval
-from completion.request import ApiAnswer, Code, Ghost, Popup, Reason, Request, Suggestion
+from completion.request import (
+    ApiAnswer,
+    Code,
+    Ghost,
+    Popup,
+    Reason,
+    Request,
+    Suggestion,
+    TextEdit,
+)
 from indexing import quiet
 from indexing.cache import Place
 from indexing.files import MAX_FILE_BYTES
 from indexing.index import Index, Snapshot
 from indexing.languages import language_of
-from lsp_server import documents, environment
-from lsp_server.documents import Document
+from lsp_server import acceptance, documents, environment
+from lsp_server.acceptance import Acceptance
+from lsp_server.documents import Document, word_before
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
 from lsp_server.helpers import (
@@ -44,6 +54,7 @@ from lsp_server.helpers import (
 from lsp_server.paths import name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import Settings, options
+from lsp_server.shown import Memory
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +62,9 @@ KEPT_POPUPS = 8
 """How many popups can still be resolved."""
 LOGGED_SKIPPED = 20
 """How many skipped files are named in the log at once."""
+DELETED = Reason(
+    Code.GATED, "text was just deleted here; type on, or ask for it by key to get it anyway"
+)
 READY = "ready"
 EVERYWHERE = Path(Path.cwd().anchor)
 
@@ -96,6 +110,19 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """Ghost text, or why there is none, with the text and the cursor that it is for.
+
+    ``number`` is the one that its acceptance is told by, None where there is nothing to accept.
+    """
+
+    ghost: Ghost
+    document: Document
+    offset: int
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the person should know: what is wrong, and what is being prepared, in words."""
 
@@ -126,6 +153,8 @@ class Session:
         self._documents: dict[str, Document] = {}
         self._popups: OrderedDict[int, Listed] = OrderedDict()
         self._numbers = itertools.count(1)
+        self._memory = Memory()
+        self.acceptance = Acceptance()
         self._problems: list[str] = []
         self._cache: Path | None = None
         self._folders = [self._open_folder(root) for root in editor.roots]
@@ -161,6 +190,7 @@ class Session:
     def close_document(self, uri: str) -> None:
         """The editor closed a document: the file counts again."""
         document = self._documents.pop(uri, None)
+        self._memory.forget(uri)
         if document is not None:
             folder, name = self._place(document)
             folder.index.forget(name)
@@ -275,14 +305,50 @@ class Session:
         *,
         selected: str | None,
         automatic: bool = False,
-    ) -> tuple[Ghost, Question] | Reason:
-        """The ghost text at a position, with the question that it answers."""
+    ) -> Given | Reason:
+        """The ghost text at a position; ``automatic``: nobody asked for it by hand."""
         if not self.settings.ghost_text:
             return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
+        if remembered := self._remembered(uri, position, selected, automatic=automatic):
+            return remembered
         question = self._question(uri, position, selected=selected, automatic=automatic)
         if isinstance(question, Reason):
             return question
-        return await engine.ghost(*self._asked(question)), question
+        document, offset = question.document, question.request.offset
+        if automatic and document.deleted_at == offset:
+            return DELETED
+        ghost = await engine.ghost(*self._asked(question))
+        return Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
+
+    def _remembered(
+        self, uri: str, position: types.Position, selected: str | None, *, automatic: bool
+    ) -> Given | None:
+        """The rest of what was shown and is being typed, without asking the model.
+
+        Nobody who asks by hand is given the very text that stands there already.
+        """
+        document = self._documents.get(uri)
+        if document is None:
+            return None
+        offset = documents.offset_at(document, position, self.editor.encoding)
+        given = None
+        for shown, rest in self._memory.rests(uri, document.text, offset):
+            typed = len(shown.insert) - len(rest)
+            if typed:
+                self.acceptance.taken(shown.number)
+            if given is None and (typed or automatic) and rest:
+                edit = TextEdit(offset, offset, rest.decode())
+                if extends(edit, document, selected):
+                    given = Given(Ghost(edit), document, offset, shown.number)
+        return given
+
+    def _remember(self, edit: TextEdit | None, document: Document, offset: int) -> int | None:
+        """Keep what is given now; the number that it gets."""
+        if edit is None:
+            return None
+        typed = document.text[edit.start : offset]
+        insert = edit.text.encode().removeprefix(typed)
+        return self._memory.remember(document.uri, document.text, offset, insert).number
 
     async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:
         """Everything that a request at a position leads to."""
@@ -337,6 +403,9 @@ class Session:
         folder = question.folder
         helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
         chosen = options(self.settings, self.editor.snippets)
+        share = self.acceptance.counts.share
+        sure = acceptance.threshold(chosen.min_confidence, share)
+        chosen = replace(chosen, min_confidence=sure)
         return question.request, folder.index.snapshot(), helpers, chosen
 
     # Helper processes and settings ----------------------------------------------------------------
@@ -350,6 +419,7 @@ class Session:
 
     async def stop(self) -> None:
         """End the helper processes; an index that could not be kept goes with them."""
+        self.acceptance.stop()
         await stop_all(self._helpers())
         if self._cache:
             shutil.rmtree(self._cache, ignore_errors=True)
@@ -357,6 +427,7 @@ class Session:
     async def apply(self, settings: Settings) -> None:
         """Take new settings into force; what they do not touch goes on undisturbed."""
         before, self.settings = self.settings, settings
+        self._memory.clear()
         outdated: list[Helper] = []
         if (before.ghost_text, before.device) != (settings.ghost_text, settings.device):
             outdated += [self._model.helper] if self._model else []
@@ -407,6 +478,7 @@ class Session:
             "problems": list(self.status().problems),
             "helpers": [summary(helper.health) for helper in self._helpers()],
             "model": self._model_state(),
+            "acceptance": self.acceptance.report(self.settings.min_confidence),
             "folders": [
                 {
                     "root": str(folder.root),
@@ -480,6 +552,14 @@ class Session:
             self._changed()
 
         return notified
+
+
+def extends(edit: TextEdit, document: Document, selected: str | None) -> bool:
+    """Whether an insertion goes on from the popup item that the editor previews, if it does."""
+    if selected is None:
+        return True
+    word = word_before(document.text, edit.start) + edit.text
+    return word.startswith(selected) and word != selected
 
 
 def _indexing(folder: Folder) -> Reason | None:

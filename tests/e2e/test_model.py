@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import statistics
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,12 +114,74 @@ async def judged(
 
 
 async def test_only_the_newest_request_is_worked_on(session: Session) -> None:
-    params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 2}}
+    params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 1}}
     sent = [session.client.send("textDocument/inlineCompletion", params)[1] for _ in range(10)]
     answers = await asyncio.gather(*sent)
     assert [len(answer["items"]) for answer in answers] == [0] * 9 + [1]
     told = [n.params for n in session.client.notifications if n.method == "lancefill/reason"]
     assert sum(reason["code"] == "superseded" for reason in told) >= 9
+
+
+async def test_what_is_typed_of_it_comes_back_without_the_model(session: Session) -> None:
+    session.open("through.py", "\n".join(LINES))
+    (item,) = await session.ghost("through.py", *CURSOR)
+    accepting = item["command"]
+    text = item["insertText"][CURSOR[1] - item["range"]["start"]["character"] :]
+    line = text.splitlines()[0]
+    assert line
+    session.client.notify("textDocument/didShowCompletion", {"item": item})
+    before = (await session.status())["acceptance"]
+    pid = await session.helper("model")
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        places = [*range(1, len(line)), *range(len(line) - 2, 0, -1)]  # and back, by Backspace
+        column, spent = CURSOR[1], []
+        for typed in places:
+            longer = CURSOR[1] + typed > column
+            start, end = sorted((column, CURSOR[1] + typed))
+            span = {"start": {"line": 3, "character": start}}
+            span["end"] = {"line": 3, "character": start if longer else end}
+            letter = line[typed - 1] if longer else ""
+            session.change("through.py", {"range": span, "text": letter})
+            column = CURSOR[1] + typed
+            await session.status()  # the change has been taken up: the clock counts the answer
+            begun = time.perf_counter()
+            (again,) = await session.ghost("through.py", 3, column)
+            spent.append(time.perf_counter() - begun)
+            start = again["range"]["start"]["character"]
+            assert again["insertText"][column - start :] == text[typed:]
+            assert again["range"]["end"] == {"line": 3, "character": column}
+            assert again["command"] == accepting
+        assert not spent or statistics.median(spent) < 0.05
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    after = (await session.status())["acceptance"]
+    assert after["accepted"] == before["accepted"] + bool(places)
+    session.close("through.py")
+
+
+async def test_accepting_is_counted_by_the_items_command(session: Session) -> None:
+    session.open("accepted.py", "\n".join(LINES))
+    (item,) = await session.ghost("accepted.py", *CURSOR)
+    assert item["command"]["command"] in session.capabilities["executeCommandProvider"]["commands"]
+    before = (await session.status())["acceptance"]["accepted"]
+    for _ in range(2):
+        assert await session.client.request("workspace/executeCommand", item["command"]) is None
+    assert (await session.status())["acceptance"]["accepted"] == before + 1
+    session.close("accepted.py")
+
+
+async def test_none_comes_by_itself_where_text_was_just_deleted(session: Session) -> None:
+    session.open("deleted.py", "\n".join([*LINES, "        self.zq"]))
+    span = {"start": {"line": 4, "character": 14}, "end": {"line": 4, "character": 15}}
+    session.change("deleted.py", {"range": span, "text": ""})
+    before = len(session.client.notifications)
+    assert await session.ghost("deleted.py", 4, 14) == []
+    reason = await session.reason("ghost", before)
+    assert (reason["code"], "deleted" in reason["message"]) == ("gated", True)
+    await judged(session, session.at("deleted.py", 4, 14), {"triggerKind": 1})
+    session.close("deleted.py")
 
 
 async def test_a_killed_model_costs_one_suggestion(session: Session) -> None:
@@ -126,7 +190,7 @@ async def test_a_killed_model_costs_one_suggestion(session: Session) -> None:
     assert pid
     before = len(session.client.notifications)
     os.kill(pid, signal.SIGSTOP)
-    params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 2}}
+    params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 1}}
     _, answer = session.client.send("textDocument/inlineCompletion", params)
     await session.status()  # by now the request has been passed on
     os.kill(pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -85,7 +86,8 @@ async def test_capabilities(session: Session) -> None:
     assert offered["inlineCompletionProvider"] == {}
     assert offered["textDocumentSync"]["change"] == 2
     assert offered["workspace"]["workspaceFolders"]["supported"] is True
-    assert offered["executeCommandProvider"]["commands"] == ["lancefill.ask"]
+    commands = offered["executeCommandProvider"]["commands"]
+    assert sorted(commands) == ["lancefill.accepted", "lancefill.ask"]
 
 
 async def test_popup_in_our_order(session: Session) -> None:
@@ -190,6 +192,40 @@ async def test_explain_tells_everything(session: Session) -> None:
     assert told["context"]["receiver"] == "c"
     assert told["popup"]["items"][0]["evidence"]
     assert told["ghost"]["reason"]
+
+
+async def test_what_editors_tell_of_ghost_text_may_be_anything(session: Session) -> None:
+    item = {"insertText": "x", "command": {"command": "lancefill.accepted", "arguments": [7]}}
+    rude: list[Any] = [
+        None,
+        [],
+        {},
+        {"item": None},
+        {"item": 3, "acceptedLength": "x"},
+        {"item": {"insertText": "x"}, "acceptedLength": 2},
+        {"item": {"command": {"arguments": []}}, "acceptedLength": 2},
+        {"item": {"command": {"arguments": [{"id": 7}]}}, "acceptedLength": 2},
+        {"item": item, "acceptedLength": 0},
+        {"item": item},
+    ]
+    before = (await session.status())["acceptance"]
+    for params in rude:
+        session.client.notify("textDocument/didPartiallyAcceptCompletion", params)
+    for params in rude[:-2]:
+        session.client.notify("textDocument/didShowCompletion", params)
+    for arguments in ([], ["x"], [None]):
+        wrong = {"command": "lancefill.accepted", "arguments": arguments}
+        with contextlib.suppress(ResponseError):
+            await session.client.request("workspace/executeCommand", wrong)
+    assert (await session.status())["acceptance"] == before
+    session.client.notify("textDocument/didShowCompletion", {"item": item})
+    taken = {"item": item, "acceptedLength": 1}
+    session.client.notify("textDocument/didPartiallyAcceptCompletion", taken)
+    whole = {"command": "lancefill.accepted", "arguments": [7]}
+    assert await session.client.request("workspace/executeCommand", whole) is None
+    after = (await session.status())["acceptance"]
+    assert after["shown"] == before["shown"] + 1
+    assert after["accepted"] == before["accepted"] + 1
 
 
 async def test_every_request_gets_an_answer(session: Session) -> None:

@@ -139,3 +139,35 @@ def test_a_lone_surrogate_keeps_every_position_after_it() -> None:
 
 def test_the_exported_encoding_is_the_protocols() -> None:
     assert documents.Encoding is Encoding
+
+
+@pytest.mark.parametrize(
+    ("edits", "deleted_at"),
+    [
+        ([(2, 3, "")], 2),
+        ([(4, 5, ""), (1, 3, "")], 1),
+        ([(2, 3, ""), (2, 2, "x")], None),
+        ([(2, 3, "x")], None),
+        ([(2, 2, "x")], None),
+        ([(2, 2, "")], None),
+        ([], None),
+    ],
+)
+def test_where_a_change_only_deleted_is_known(
+    edits: list[tuple[int, int, str]], deleted_at: int | None
+) -> None:
+    document = opened("u", "python", 1, "abcdef")
+    changes = [
+        types.TextDocumentContentChangePartial(
+            types.Range(types.Position(0, start), types.Position(0, end)), text
+        )
+        for start, end, text in edits
+    ]
+    after = changed(document, 2, changes, Encoding.Utf8)
+    assert after.deleted_at == deleted_at
+    whole = types.TextDocumentContentChangeWholeDocument("abc")
+    assert changed(document, 2, [*changes, whole], Encoding.Utf8).deleted_at is None
+    typed = types.TextDocumentContentChangePartial(
+        types.Range(types.Position(0, 0), types.Position(0, 0)), "x"
+    )
+    assert changed(after, 3, [typed], Encoding.Utf8).deleted_at is None

@@ -1,0 +1,197 @@
+"""When a session asks the model for ghost text, and when it knows the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+
+from completion import engine
+from completion.request import Code, Ghost, Reason, Request, TextEdit
+from lsp_server import editor as editors
+from lsp_server.session import DELETED, Given, Session
+from lsp_server.settings import Settings
+
+Typist = Callable[[str], "Typing"]
+
+
+class Typing:
+    """A one-line document whose cursor is at its end, and a model that always writes the same."""
+
+    def __init__(self, session: Session, uri: str, text: str) -> None:
+        self.session, self.uri, self.text = session, uri, text
+        self.asked: list[Request] = []
+        session.open_document(types.TextDocumentItem(uri, "python", 1, text))
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        self.text = self.text[:start] + text + self.text[end:]
+        span = types.Range(types.Position(0, start), types.Position(0, end))
+        change = types.TextDocumentContentChangePartial(span, text)
+        self.session.change_document(self.uri, 2, [change])
+
+    def type(self, text: str) -> None:
+        self.replace(len(self.text), len(self.text), text)
+
+    def backspace(self) -> None:
+        self.replace(len(self.text) - 1, len(self.text), "")
+
+    async def given(self, selected: str | None = None, *, automatic: bool = True) -> Given | Reason:
+        end = types.Position(0, len(self.text))
+        return await self.session.ghost(self.uri, end, selected=selected, automatic=automatic)
+
+    async def rest(self, selected: str | None = None, *, automatic: bool = True) -> str:
+        given = await self.given(selected, automatic=automatic)
+        assert isinstance(given, Given)
+        edit = given.ghost.edit
+        assert edit is not None
+        assert edit.end == given.offset
+        return edit.text
+
+
+@pytest.fixture
+def typist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typist:
+    monkeypatch.setenv("LANCEFILL_CACHE", str(tmp_path / "cache"))
+    params = types.InitializeParams(types.ClientCapabilities())
+    editor = editors.from_initialize(params)
+    session = Session(editor, Settings(), changed=lambda: None, progressed=lambda *_: None)
+
+    def start(text: str) -> Typing:
+        typing = Typing(session, (tmp_path / "a.py").as_uri(), text)
+
+        async def ghost(request: Request, *_: object) -> Ghost:
+            typing.asked.append(request)
+            start = request.offset
+            if request.selected is None:
+                return Ghost(TextEdit(start, start, "send(data)"))
+            return Ghost(TextEdit(start, start, request.selected + "(data)"))
+
+        monkeypatch.setattr(engine, "ghost", ghost)
+        return typing
+
+    return start
+
+
+async def test_what_is_typed_of_it_is_not_asked_for_again(typist: Typist) -> None:
+    typing = typist("x = c.")
+    first = await typing.given()
+    assert isinstance(first, Given)
+    for number in range(1, len("send(data)")):
+        typing.type("send(data)"[number - 1])
+        assert await typing.rest() == "send(data)"[number:]
+        again = await typing.given()
+        assert isinstance(again, Given)
+        assert again.number == first.number
+    assert len(typing.asked) == 1
+    typing.type(")")
+    await typing.given()
+    assert len(typing.asked) == 2
+
+
+async def test_backspace_gives_the_longer_rest_and_a_wrong_letter_asks(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    typing.type("se")
+    assert await typing.rest() == "nd(data)"
+    typing.backspace()
+    assert await typing.rest() == "end(data)"
+    assert len(typing.asked) == 1
+    typing.type("a")
+    await typing.given()
+    assert len(typing.asked) == 2
+
+
+async def test_a_change_elsewhere_asks(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    typing.type("s")
+    typing.replace(0, 1, "y")
+    await typing.given()
+    assert len(typing.asked) == 2
+
+
+async def test_the_popups_selected_item_must_be_extended(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    typing.type("s")
+    assert await typing.rest(selected="send") == "end(data)"
+    assert len(typing.asked) == 1
+    assert await typing.rest(selected="settle") == "settle(data)"
+    assert await typing.rest(selected="send(data)") == "send(data)(data)"
+    assert [request.selected for request in typing.asked[1:]] == ["settle", "send(data)"]
+
+
+async def test_by_hand_the_same_text_is_asked_for_anew(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.rest()
+    await typing.rest()
+    assert len(typing.asked) == 1
+    await typing.rest(automatic=False)
+    assert len(typing.asked) == 2
+
+
+async def test_nothing_comes_by_itself_where_text_was_just_deleted(typist: Typist) -> None:
+    typing = typist("x = c.sk")
+    typing.backspace()
+    assert await typing.given() == DELETED
+    assert DELETED.code is Code.GATED
+    assert typing.asked == []
+    await typing.rest(automatic=False)
+    typing.type("a")
+    await typing.rest()
+    assert len(typing.asked) == 2
+    typing.replace(0, 1, "")  # elsewhere: the cursor has not touched that place
+    await typing.rest()
+    assert len(typing.asked) == 3
+
+
+async def test_other_settings_and_a_closed_document_forget(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    await typing.session.apply(Settings(min_confidence=0.9))
+    await typing.given()
+    assert len(typing.asked) == 2
+    typing.session.close_document(typing.uri)
+    typing = typist(typing.text)
+    await typing.given()
+    assert len(typing.asked) == 1
+    await typing.session.apply(Settings(ghost_text=False))
+    silent = await typing.given()
+    assert isinstance(silent, Reason)
+    assert silent.code is Code.DISABLED
+
+
+async def test_typing_through_counts_as_accepted_in_part(typist: Typist) -> None:
+    typing = typist("x = c.")
+    given = await typing.given()
+    assert isinstance(given, Given)
+    assert given.number is not None
+    acceptance = typing.session.acceptance
+    acceptance.shown(given.number)
+    await typing.given()
+    assert acceptance.counts.taken == 0
+    typing.type("send(data)")  # at once, as by an editor that does not run the item's command
+    await typing.given()
+    assert (acceptance.counts.taken, acceptance.counts.accepted) == (1, 1)
+    assert typing.session.report()["acceptance"] == acceptance.report(Settings().min_confidence)
+
+
+async def test_the_share_of_accepted_texts_moves_the_threshold(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing = typist("x = c.")
+    chosen: list[float] = []
+
+    async def ghost(
+        _request: Request, _snapshot: object, _helpers: object, options: engine.Options
+    ) -> Ghost:
+        chosen.append(options.min_confidence)
+        return Ghost(None)
+
+    monkeypatch.setattr(engine, "ghost", ghost)
+    await typing.given()
+    for number in range(100):
+        typing.session.acceptance.shown(number)
+    await typing.given()
+    assert chosen == [Settings().min_confidence, pytest.approx(Settings().min_confidence + 0.3)]
