@@ -1,0 +1,197 @@
+-- Starts the language server and keeps what it says of itself.
+--
+--   require('lancefill').setup{}       -- Neovim 0.7 and later
+--   vim.lsp.enable('lancefill')        -- 0.11 and later; setup{} is not needed then
+
+local clients = require('lancefill.client')
+
+local M = {}
+
+M.defaults = {
+  cmd = { 'lancefill', 'serve', '--stdio' },
+  filetypes = {
+    'python', 'java', 'javascript', 'javascriptreact', 'typescript', 'typescriptreact',
+  },
+  root_markers = { 'pyproject.toml', 'setup.py', '.git' },
+  settings = { lancefill = vim.empty_dict() },
+  capabilities = {},
+  -- Popups on <C-x><C-o>; switch off where a completion plugin asks the server itself.
+  omnifunc = true,
+  -- Our ghost text: on where Neovim has none of its own. `keys` is `true` or a table over the defaults.
+  ghost = { enabled = vim.lsp.inline_completion == nil, debounce_ms = 75, keys = false },
+}
+
+M.options = M.defaults
+
+-- Words of one client's server: { status = {kind, message, busy}, reason = {feature, code, message} }.
+local said = {}
+
+-- An inherited PYTHONPATH may name folders that are called as ours are; empty is as good as unset.
+local ENVIRONMENT = { PYTHONPATH = '', PYTHONHOME = '', PYTHONUTF8 = '1' }
+
+-- Reasons that are the way of typing, not worth a word.
+local PASSING = { superseded = true, cancelled = true }
+
+-- Neovim shows nothing of it by itself, and says so in its log: it is ours to keep.
+local handlers = {
+  didChangeStatus = function(_, status, context)
+    M.said_by(context.client_id).status = status
+    vim.cmd('redrawstatus')
+  end,
+  ['lancefill/reason'] = function(_, reason, context)
+    if not PASSING[reason.code] then
+      M.said_by(context.client_id).reason = reason
+    end
+  end,
+}
+
+function M.said_by(id)
+  said[id] = said[id] or {}
+  return said[id]
+end
+
+-- What `vim.lsp.config` and `vim.lsp.start` want.
+function M.client_config()
+  local options = M.options
+  local capabilities = vim.lsp.protocol.make_client_capabilities()
+  capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  return {
+    name = clients.NAME,
+    cmd = options.cmd,
+    cmd_env = ENVIRONMENT,
+    filetypes = options.filetypes,
+    root_markers = options.root_markers,
+    settings = options.settings,
+    capabilities = vim.tbl_deep_extend('force', capabilities, options.capabilities),
+    handlers = handlers,
+    on_exit = function(_, _, id)
+      said[id] = nil
+    end,
+  }
+end
+
+local function exists(path)
+  return vim.loop.fs_stat(path) ~= nil
+end
+
+-- `path`'s folder and those above it, nearest first.
+local function folders(path)
+  local found, folder = {}, vim.fn.fnamemodify(path, ':h')
+  while folder ~= found[#found] do
+    table.insert(found, folder)
+    folder = vim.fn.fnamemodify(folder, ':h')
+  end
+  return found
+end
+
+-- The workspace of a file: the nearest folder with the first marker that any has, else the current
+-- folder where the file is in it, else the file's own. Never the home folder for want of better.
+function M.root(path)
+  local above = folders(path)
+  for _, marker in ipairs(M.options.root_markers) do
+    for _, folder in ipairs(above) do
+      if exists(folder .. '/' .. marker) then
+        return folder
+      end
+    end
+  end
+  local current = vim.fn.getcwd()
+  local is_home = current == vim.loop.os_homedir()
+  return not is_home and vim.tbl_contains(above, current) and current or above[1]
+end
+
+local told_missing = false
+
+local function can_start()
+  local program = M.options.cmd[1]
+  if vim.fn.executable(program) == 1 then
+    return true
+  end
+  if not told_missing then
+    told_missing = true
+    local message = 'Lancefill: "%s" is not executable; give setup{ cmd = … } its full path'
+    vim.notify(message:format(program), vim.log.levels.WARN)
+  end
+  return false
+end
+
+-- Serve a buffer, where it shows a file in a language that Lancefill reads.
+function M.attach(buffer)
+  local path = vim.api.nvim_buf_get_name(buffer)
+  local wanted = vim.tbl_contains(M.options.filetypes, vim.bo[buffer].filetype)
+  if not wanted or path == '' or path:find('^%a+://') or vim.bo[buffer].buftype ~= '' then
+    return
+  end
+  if can_start() then
+    local config = vim.tbl_extend('force', M.client_config(), { root_dir = M.root(path) })
+    clients.start(config, buffer)
+    if M.options.omnifunc then
+      vim.bo[buffer].omnifunc = 'v:lua.vim.lsp.omnifunc'
+    end
+  end
+end
+
+local function attach_all()
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) then
+      M.attach(buffer)
+    end
+  end
+end
+
+function M.setup(options)
+  M.options = vim.tbl_deep_extend('force', M.defaults, options or {})
+  local group = vim.api.nvim_create_augroup('lancefill', {})
+  vim.api.nvim_create_autocmd('FileType', {
+    group = group,
+    callback = function(event)
+      M.attach(event.buf)
+    end,
+  })
+  if M.options.ghost.enabled then
+    require('lancefill.ghost').enable(M.options.ghost)
+  end
+  attach_all()
+end
+
+-- End all servers, and start them again for the buffers that are open.
+function M.restart()
+  local ending = clients.all()
+  local buffers = {}
+  for _, client in ipairs(ending) do
+    vim.list_extend(buffers, vim.lsp.get_buffers_by_client_id(client.id))
+    clients.stop(client)
+  end
+  local ended = vim.wait(5000, function()
+    return #clients.all() == 0
+  end, 20)
+  if not ended then
+    for _, client in ipairs(clients.all()) do
+      vim.lsp.stop_client(client.id, true)
+    end
+  end
+  for _, buffer in ipairs(buffers) do
+    M.attach(buffer)
+  end
+end
+
+-- One line for a statusline; empty in buffers that Lancefill does not serve.
+function M.status(buffer)
+  local client = clients.all(buffer or vim.api.nvim_get_current_buf())[1]
+  if not client then
+    return ''
+  end
+  if package.loaded['lancefill.ghost'] and require('lancefill.ghost').paused() then
+    return 'Lancefill: paused'
+  end
+  local status = M.said_by(client.id).status
+  return 'Lancefill: ' .. (status and status.message or 'starting')
+end
+
+-- Why the last request ended with nothing, or nil.
+function M.reason(buffer)
+  local client = clients.all(buffer or vim.api.nvim_get_current_buf())[1]
+  return client and M.said_by(client.id).reason
+end
+
+return M

@@ -1,0 +1,83 @@
+"""A language server that says what a script tells it to; for tests of an editor's side.
+
+Usage: ``standin.py SCRIPT HEARD``. SCRIPT is JSON: the texts before the cursor on its line ->
+``{items, delay}``, the items of the answer and the seconds until it is sent. A line that the script
+does not know is answered with nothing and a ``lancefill/reason``. HEARD receives one JSON line per
+message of the editor.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SCRIPT: dict[str, dict[str, Any]] = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+HEARD = Path(sys.argv[2])
+INLINE = "textDocument/inlineCompletion"
+CAPABILITIES = {"textDocumentSync": 1, "inlineCompletionProvider": {}}
+SENDING = threading.Lock()
+
+texts: dict[str, str] = {}
+
+
+def send(message: Mapping[str, Any]) -> None:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    with SENDING:
+        sys.stdout.buffer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        sys.stdout.buffer.flush()
+
+
+def receive() -> dict[str, Any] | None:
+    length = 0
+    while header := sys.stdin.buffer.readline().strip():
+        name, _, value = header.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    return dict(json.loads(sys.stdin.buffer.read(length))) if length else None
+
+
+def before_cursor(params: Mapping[str, Any]) -> str:
+    """The cursor's line up to the cursor, whose column counts UTF-16 units."""
+    position = params["position"]
+    line = texts[params["textDocument"]["uri"]].split("\n")[position["line"]]
+    return line.encode("utf-16-le")[: 2 * position["character"]].decode("utf-16-le")
+
+
+def inline(number: int, params: Mapping[str, Any]) -> None:
+    scripted = SCRIPT.get(before_cursor(params))
+    if scripted is None:
+        uri = params["textDocument"]["uri"]
+        reason = {"feature": "ghost", "uri": uri, "code": "empty", "message": "nothing to write"}
+        send({"method": "lancefill/reason", "params": reason})
+        scripted = {"items": []}
+    answer = {"id": number, "result": {"items": scripted["items"]}}
+    threading.Timer(scripted.get("delay", 0), send, [answer]).start()
+
+
+def notified(method: str, params: Mapping[str, Any]) -> None:
+    if method == "initialized":
+        status = {"kind": "Normal", "message": "ready", "busy": False}
+        send({"method": "didChangeStatus", "params": status})
+    elif method == "textDocument/didOpen":
+        texts[params["textDocument"]["uri"]] = params["textDocument"]["text"]
+    elif method == "textDocument/didChange":
+        texts[params["textDocument"]["uri"]] = params["contentChanges"][-1]["text"]
+
+
+def main() -> None:
+    while (message := receive()) and message.get("method") != "exit":
+        with HEARD.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(message) + "\n")
+        method, number = message.get("method", ""), message.get("id")
+        if number is None:
+            notified(method, message.get("params") or {})
+        elif method == INLINE:
+            inline(number, message["params"])
+        elif method:
+            result = {"capabilities": CAPABILITIES} if method == "initialize" else None
+            send({"id": number, "result": result})
+
+
+main()

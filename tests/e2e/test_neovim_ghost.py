@@ -1,0 +1,506 @@
+"""The Neovim plugin: keys typed into Neovim, against a scripted server and the real one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "neovim"
+STANDIN = Path(__file__).with_name("standin.py")
+INLINE = "textDocument/inlineCompletion"
+WAIT_S = 20.0
+QUIET_S = 0.4
+"""Longer than the debounce and a round trip: what has not come by then is not coming."""
+PARTY = "\N{PARTY POPPER}"
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(
+        shutil.which("nvim") is None,
+        reason="Neovim is not installed (Debian: apt install neovim)",
+    ),
+]
+
+SHOWN = """(function()
+  local space = vim.api.nvim_get_namespaces()['lancefill.ghost']
+  local mark = vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })[1]
+  if not mark then return { lines = {} } end
+  local function joined(chunks)
+    return table.concat(vim.tbl_map(function(chunk) return chunk[1] end, chunks))
+  end
+  local lines = { joined(mark[4].virt_text) }
+  for _, chunks in ipairs(mark[4].virt_lines or {}) do table.insert(lines, joined(chunks)) end
+  return { lines = lines }
+end)()"""
+
+COUNTED = """(function()
+  local position, wrong, compared = require('lancefill.position'), {}, 0
+  for _, line in ipairs(%s) do
+    for bytes = 0, #line do
+      local byte = line:byte(bytes + 1)
+      if not byte or byte < 0x80 or byte >= 0xC0 then
+        local utf32, utf16 = vim.str_utfindex(line, bytes)
+        local expected = { ['utf-16'] = utf16, ['utf-32'] = utf32, ['utf-8'] = bytes }
+        for encoding, units in pairs(expected) do
+          compared = compared + 1
+          local there = position.units(line, bytes, encoding)
+          local back = position.bytes(line, units, encoding)
+          if there ~= units or back ~= bytes then
+            table.insert(wrong, { line, bytes, encoding, there, back })
+          end
+        end
+      end
+    end
+  end
+  return { wrong = wrong, compared = compared }
+end)()"""
+
+
+def lua(value: object) -> str:
+    """Lists of strings, strings, numbers and booleans as Lua."""
+    if isinstance(value, list | tuple):
+        return "{" + ", ".join(map(lua, value)) + "}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"[{lua(key)}] = {lua(each)}" for key, each in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Neovim:
+    """A running Neovim, to type into."""
+
+    def __init__(self, folder: Path, file: str, options: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.socket = folder / "socket"
+        self.heard_path = folder / "heard.jsonl"
+        (folder / "init.lua").write_text(
+            f"vim.opt.runtimepath:prepend({lua(str(PLUGIN))})\n"
+            f"require('lancefill').setup({lua(options)})\n",
+            "utf-8",
+        )
+        self.arguments = ["--clean", "-n", "-u", str(folder / "init.lua"), file]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_RUNTIME_DIR": str(self.folder),
+        }
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            ["nvim", "--headless", "--listen", str(self.socket), *self.arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        until(self.socket.exists)
+        until(lambda: self.ask("require('lancefill.client').of(0) ~= nil"))
+        return process
+
+    def type(self, keys: str) -> None:
+        """As by hand: ``<CR>`` and its like are keys, ``<lt>`` is a less-than sign."""
+        self._remote("--remote-send", keys)
+
+    def ask(self, expression: str) -> Any:  # noqa: ANN401
+        """The value of a Lua expression."""
+        quoted = expression.replace("'", "''")
+        told = self._remote("--remote-expr", f"json_encode(luaeval('{quoted}'))")
+        return json.loads(told)
+
+    def _remote(self, how: str, what: str) -> str:
+        command = ["nvim", "--clean", "--headless", "--server", str(self.socket), how, what]
+        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=WAIT_S)
+        assert done.returncode == 0, done.stderr.decode()
+        # 0.7 writes the value of an expression to stderr where there is no screen.
+        return (done.stdout or done.stderr).decode()
+
+    @property
+    def text(self) -> str:
+        lines = self.ask("vim.api.nvim_buf_get_lines(0, 0, -1, true)")
+        return "\n".join(lines)
+
+    @property
+    def ghost(self) -> list[str]:
+        """The lines of ghost text, what follows the cursor included."""
+        return list(self.ask(SHOWN)["lines"])
+
+    def sees(self, *lines: str) -> None:
+        """Wait until this ghost text is shown."""
+        until(lambda: self.ghost == list(lines), lambda: f"shown: {self.ghost}")
+
+    def heard(self, method: str) -> list[dict[str, Any]]:
+        """The messages of a method that the scripted server was sent."""
+        lines = self.heard_path.read_text("utf-8").splitlines()
+        return [message for message in map(json.loads, lines) if message.get("method") == method]
+
+
+def until(happened: Callable[[], object], say: Callable[[], str] = lambda: "") -> None:
+    end = time.monotonic() + WAIT_S
+    while not happened():
+        assert time.monotonic() < end, f"not within {WAIT_S:.0f} s. {say()}"
+        time.sleep(0.02)
+
+
+Start = Callable[..., Neovim]
+
+
+def scripted(folder: Path, script: Mapping[str, Any], **ghost: object) -> dict[str, Any]:
+    """Options of the plugin that start the scripted server."""
+    full = {
+        typed: answer if isinstance(answer, dict) else {"items": [{"insertText": answer}]}
+        for typed, answer in script.items()
+    }
+    (folder / "script.json").write_text(json.dumps(full), "utf-8")
+    command = [sys.executable, str(STANDIN), str(folder / "script.json")]
+    return {
+        "cmd": [*command, str(folder / "heard.jsonl")],
+        "ghost": {"enabled": True, "debounce_ms": 20, "keys": True, **ghost},
+    }
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts Neovim on ``work.py`` with a scripted server; ends it after the test."""
+    processes = []
+
+    def starting(script: Mapping[str, Any], text: str = "") -> Neovim:
+        (tmp_path / "work.py").write_text(text, "utf-8")
+        editor = Neovim(tmp_path, "work.py", scripted(tmp_path, script))
+        processes.append(editor.start())
+        return editor
+
+    yield starting
+    for process in processes:
+        process.terminate()
+        process.wait(timeout=10)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def test_whole(start: Start) -> None:
+    editor = start({"for x in ": "range(10):"})
+    editor.type("ifor x in ")
+    editor.sees("range(10):")
+    assert editor.text == "for x in "
+    editor.type("<Tab>")
+    until(lambda: editor.text == "for x in range(10):")
+    assert editor.ghost == []
+    editor.type("!")
+    until(lambda: editor.text == "for x in range(10):!")
+
+
+def test_undo_takes_back_what_was_accepted_alone(start: Start) -> None:
+    editor = start({"for x in ": "range(10):"})
+    editor.type("ifor x in ")
+    editor.sees("range(10):")
+    editor.type("<Tab>")
+    until(lambda: editor.text == "for x in range(10):")
+    editor.type("<Esc>u")
+    until(lambda: editor.text == "for x in ")
+
+
+def test_typing_its_beginning_keeps_the_rest_and_asks_nothing(start: Start) -> None:
+    editor = start({"x = ": "first(second)"})
+    editor.type("ix = ")
+    editor.sees("first(second)")
+    asked = len(editor.heard(INLINE))
+    for typed, rest in (("fi", "rst(second)"), ("rst", "(second)"), ("(", "second)")):
+        editor.type(typed)
+        # Not waited for: it is there as soon as the key is.
+        assert editor.ghost == [rest]
+    time.sleep(QUIET_S)
+    assert len(editor.heard(INLINE)) == asked
+    assert editor.text == "x = first("
+
+
+def test_typing_something_else_takes_it_away(start: Start) -> None:
+    editor = start({"x = ": "first", "x = g": {"items": [{"insertText": "reat"}], "delay": 0.3}})
+    editor.type("ix = ")
+    editor.sees("first")
+    editor.type("g")
+    assert editor.ghost == []
+    editor.sees("reat")
+    assert editor.text == "x = g"
+
+
+def test_by_word(start: Start) -> None:
+    editor = start({"x = ": "größe.of_it(a,\n    b)"})
+    editor.type("ix = ")
+    editor.sees("größe.of_it(a,", "    b)")
+    texts = ["größe", "größe.", "größe.of_it", "größe.of_it(", "größe.of_it(a", "größe.of_it(a,"]
+    for text in (*texts, "größe.of_it(a,\n    b", "größe.of_it(a,\n    b)"):
+        assert editor.ghost != []
+        editor.type("<M-Right>")
+        until(lambda text=text: editor.text == "x = " + text, lambda: editor.text)
+    assert editor.ghost == []
+
+
+def test_by_line(start: Start) -> None:
+    editor = start({"if x:": " # why\n    one()\n\ttwo()"})
+    editor.type(":setlocal tabstop=3<CR>iif x:")
+    editor.sees(" # why", "    one()", "   two()")
+    for text in (" # why", " # why\n    one()", " # why\n    one()\n\ttwo()"):
+        editor.type("<M-Down>")
+        until(lambda text=text: editor.text == "if x:" + text, lambda: editor.text)
+
+
+def test_dismissed_until_the_next_key(start: Start) -> None:
+    editor = start({"x = ": "first", "x = f": "irst"})
+    editor.type("ix = ")
+    editor.sees("first")
+    editor.type("<C-]>")
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    editor.type("f")
+    editor.sees("irst")
+    editor.type("<Esc>")
+    until(lambda: editor.ghost == [])
+    assert editor.text == "x = f"
+
+
+def test_several_lines_in_the_middle_of_a_line(start: Start) -> None:
+    editor = start({"f(": "a,\n  b"}, text="f()\nend")
+    editor.type("0f(a")
+    editor.sees("a,", "  b)")
+    editor.type("<Tab>")
+    until(lambda: editor.text == "f(a,\n  b)\nend", lambda: editor.text)
+    editor.type("!")
+    until(lambda: editor.text == "f(a,\n  b!)\nend")
+
+
+def test_typed_through_over_a_line_break(start: Start) -> None:
+    editor = start({"f(": "a,\nb)"}, text="\nend")
+    editor.type(":setlocal indentexpr= | startinsert<CR>f(")
+    editor.sees("a,", "b)")
+    editor.type("a,<CR>")
+    editor.sees("b)")
+    editor.type("<Tab>")
+    until(lambda: editor.text == "f(a,\nb)\nend", lambda: editor.text)
+
+
+def test_columns_count_utf16_units(start: Start) -> None:
+    before = f"名 = '{PARTY}' + "
+    where = {"line": 1, "character": len(before) + 1}  # the emoji counts as two
+    replaced = {"start": {"line": 1, "character": 9}, "end": where}
+    text = f"+ '{PARTY}名'"
+    editor = start(
+        {before: {"items": [{"insertText": text, "range": replaced}]}}, text=f"# {PARTY}\n\n"
+    )
+    editor.type(f"ji{before}")
+    editor.sees(f"'{PARTY}名'")
+    (request,) = editor.heard(INLINE)[-1:]
+    assert request["params"]["position"] == where
+    editor.type("<M-Right>")
+    until(lambda: editor.text == f"# {PARTY}\n{before}'", lambda: editor.text)
+    editor.type("<Tab>")
+    until(lambda: editor.text == f"# {PARTY}\n{before}'{PARTY}名'", lambda: editor.text)
+
+
+def test_what_the_range_covers_behind_the_cursor_is_replaced(start: Start) -> None:
+    span = {"start": {"line": 0, "character": 1}, "end": {"line": 0, "character": 3}}
+    editor = start({"f(": {"items": [{"insertText": "(x)", "range": span}]}}, text="f();")
+    editor.type("0f(a")
+    editor.sees("x);")
+    editor.type("<Tab>")
+    until(lambda: editor.text == "f(x);", lambda: editor.text)
+
+
+@pytest.mark.parametrize(("keys", "text"), [("<Left>", "x = "), ("f", "x = f")])
+def test_answers_that_come_too_late_are_dropped(start: Start, keys: str, text: str) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "delay": 0.3}})
+    editor.type("ix = ")
+    until(lambda: editor.heard(INLINE))
+    editor.type(keys)
+    time.sleep(0.3 + QUIET_S)
+    assert editor.ghost == []
+    assert editor.text == text
+
+
+def test_items_are_cycled(start: Start) -> None:
+    editor = start({"x": {"items": [{"insertText": text} for text in (" = 1", " = 2", " += 3")]}})
+    editor.type("ix")
+    editor.sees(" = 1")
+    editor.type("<M-n>")
+    editor.sees(" = 2")
+    editor.type("<M-p><M-p>")
+    editor.sees(" += 3")
+    editor.type(" =")
+    editor.sees(" 1")
+    assert editor.text == "x ="
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"insertText": {"kind": "snippet", "value": "$1"}},
+        {"insertText": "other"},
+        {"insertText": "x = "},
+        {"insertText": "x = 1", "range": None},
+    ],
+    ids=["snippet", "something-else", "nothing-new", "another-line"],
+)
+def test_items_that_do_not_continue_the_line_are_not_shown(
+    start: Start, item: dict[str, Any]
+) -> None:
+    row = 1 if "range" in item else 0
+    at = {"line": row, "character": 0}, {"line": row, "character": 4}
+    item = {**item, "range": {"start": at[0], "end": at[1]}}
+    editor = start({"x = ": {"items": [item]}, "y": "es"})
+    editor.type("ix = ")
+    until(lambda: editor.heard(INLINE))
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    editor.type("<CR>y")
+    editor.sees("es")
+    assert editor.text == "x = \ny"
+
+
+def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
+    editor = start({})
+    editor.type(":setlocal noexpandtab softtabstop=0<CR>ix<Tab>y")
+    until(lambda: editor.text == "x\ty", lambda: editor.text)
+
+
+def test_status_reason_pause_and_resume(start: Start) -> None:
+    editor = start({"x = ": "first"})
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    editor.type("inothing here")
+    until(lambda: (editor.ask("require('lancefill').reason()") or {}).get("code") == "empty")
+    editor.type("<Esc>:Lancefill pause<CR>")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: paused")
+    editor.type("ccx = ")
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    editor.type("<Esc>:Lancefill resume<CR>")
+    editor.type("a")
+    editor.sees("first")
+
+
+def test_restart(start: Start) -> None:
+    editor = start({"x = ": "first"})
+    before = editor.ask("require('lancefill.client').of(0).id")
+    editor.type(":Lancefill restart<CR>")
+    until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
+    editor.type("ix = ")
+    editor.sees("first")
+
+
+def test_health_and_help(start: Start) -> None:
+    editor = start({})
+    editor.type(":checkhealth lancefill<CR>")
+    until(lambda: "drawn by lancefill.ghost" in editor.text, lambda: editor.text)
+    assert str(editor.folder) in editor.text
+    assert "failed to" not in editor.text.lower()
+
+
+def test_the_help_file_has_tags(tmp_path: Path) -> None:
+    shutil.copytree(PLUGIN / "doc", tmp_path / "doc")
+    command = ["nvim", "--headless", "--clean", "-c", f"helptags {tmp_path / 'doc'}", "-c", "qall"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
+    assert done.stderr == ""
+    tags = {line.split("\t")[0] for line in (tmp_path / "doc/tags").read_text().splitlines()}
+    assert {"lancefill.txt", ":Lancefill", "lancefill-keys", "lancefill.setup()"} <= tags
+
+
+def test_columns_as_neovim_itself_counts_them(start: Start) -> None:
+    """Every column of lines with one to four bytes per character; Neovim's own is the slow twin."""
+    editor = start({})
+    lines = ["", "abc", "größe", f"名{PARTY}e\u0301 {PARTY}{PARTY}x", "\t名"]
+    told = editor.ask(COUNTED % lua(lines))
+    assert told["wrong"] == []
+    assert told["compared"] == sum(3 * (len(line) + 1) for line in lines)
+
+
+needs_screen = pytest.mark.skipif(
+    shutil.which("tmux") is None, reason="tmux is not installed (Debian: apt install tmux)"
+)
+
+
+class Screen:
+    """A terminal of 60 columns and 12 lines, in a tmux server of its own."""
+
+    def __init__(self, editor: Neovim) -> None:
+        self.editor = editor
+        self.tmux = ["tmux", "-f", "/dev/null", "-S", str(editor.folder / "tmux")]
+        command = [*self.tmux, "-u", "new-session", "-d", "-x", "60", "-y", "12"]
+        subprocess.run(
+            [*command, "nvim", *editor.arguments, "--cmd", "set noruler noshowcmd"],
+            cwd=editor.folder,
+            env=editor.environment | {"TERM": "screen", "LC_ALL": "C.UTF-8"},
+            check=True,
+            timeout=WAIT_S,
+        )
+
+    def type(self, *keys: str) -> None:
+        """Names of keys as tmux knows them, or text."""
+        subprocess.run([*self.tmux, "send-keys", *keys], check=True, timeout=WAIT_S)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen, without blanks at the ends of lines."""
+        command = [*self.tmux, "capture-pane", "-p"]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=WAIT_S)
+        return [line.rstrip() for line in done.stdout.decode().splitlines()]
+
+    def shows(self, *lines: str) -> None:
+        """Wait until the screen begins with these lines."""
+        until(lambda: self.lines[: len(lines)] == list(lines), lambda: "\n".join(self.lines))
+
+    def close(self) -> None:
+        subprocess.run([*self.tmux, "kill-server"], check=True, timeout=WAIT_S)
+
+
+@needs_screen
+def test_on_a_real_screen(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(f"# {PARTY}\n()\nend\n", "utf-8")
+    script = {f"名{PARTY}(": f"size,\n    {PARTY}名", "x": "yz"}
+    screen = Screen(Neovim(tmp_path, "work.py", scripted(tmp_path, script)))
+    try:
+        screen.shows(f"# {PARTY}", "()", "end", "~")
+        screen.type("j0", "i", f"名{PARTY}", "Right")
+        screen.shows(f"# {PARTY}", f"名{PARTY}()", "end", "~")
+        screen.type("Escape", "a")
+        screen.shows(f"# {PARTY}", f"名{PARTY}(size,", f"    {PARTY}名)", "end", "~")
+        screen.type("si")
+        screen.shows(f"# {PARTY}", f"名{PARTY}(size,", f"    {PARTY}名)", "end", "~")
+        screen.type("Tab")
+        screen.type("!", "Escape", ":w", "Enter")
+        until(lambda: b"!" in (tmp_path / "work.py").read_bytes())
+        written = (tmp_path / "work.py").read_text("utf-8")
+        assert written == f"# {PARTY}\n名{PARTY}(size,\n    {PARTY}名!)\nend\n"
+    finally:
+        screen.close()
+
+
+def test_the_real_model_writes_into_the_buffer_what_was_shown(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("items = [1, 2, 3]\n", "utf-8")
+    patient = {"maxLatencyMs": 10000, "minConfidence": 0}
+    options = {
+        "settings": {"lancefill": patient},
+        "ghost": {"enabled": True, "debounce_ms": 75, "keys": True},
+    }
+    editor = Neovim(tmp_path, "work.py", options)
+    process = editor.start()
+    try:
+        until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+        editor.type("ofor index in ran")
+        until(lambda: editor.ghost, lambda: str(editor.ask("require('lancefill').reason()")))
+        shown = "\n".join(editor.ghost)
+        assert editor.text == "items = [1, 2, 3]\nfor index in ran"
+        editor.type("<Tab>")
+        until(lambda: editor.text == "items = [1, 2, 3]\nfor index in ran" + shown)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
