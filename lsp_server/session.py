@@ -462,6 +462,8 @@ class Session:
                 arguments = [f"--exclude={pattern}" for pattern in self.settings.exclude]
                 if self._cache:
                     arguments.append(f"--cache={self._cache}")
+                if not self.editor.watches_files:
+                    arguments.append("--watch")
                 root = str(folder.root)
                 program = module("indexer", "indexing.worker", root, *arguments, niceness=NICENESS)
                 folder.indexer = Helper(program, self._hears(folder))
@@ -474,6 +476,7 @@ class Session:
                 return  # looking for changes now and then is nothing to show
             folder.progress = params
             if params.get("phase") == READY and folder.index.refresh():
+                self._library.forget()
                 log_skipped(folder)
                 self._prepare_open(folder)
             self._progressed(folder, params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -343,6 +344,26 @@ async def test_files_that_change_on_disk_are_indexed_again(session: Session) -> 
 
     await session.until(withered)
     session.close("garden.py")
+
+
+async def test_what_no_editor_tells_is_seen_on_disk(session: Session) -> None:
+    if session.name == "vscode":
+        assert "watched for changes" not in session.log  # the editor watches
+        return
+    await session.logged("folders are watched for changes")
+    folder = session.root / "orchard"
+    folder.mkdir()
+    (folder / "tree.py").write_text("class Tree:\n    def bear(self): ...\n")
+    session.open("pick.py", "from orchard.tree import Tree\nTree().")
+
+    async def offered(name: str) -> bool:
+        return name in await session.labels("pick.py", 1, 7)
+
+    await session.until(lambda: offered("bear"))
+    (folder / "tree.py").write_text("class Tree:\n    def ripen(self): ...\n")
+    await session.until(lambda: offered("ripen"))
+    shutil.rmtree(folder)
+    session.close("pick.py")
 
 
 async def test_folders_come_and_go(session: Session, tmp_path: Path) -> None:
