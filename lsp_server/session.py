@@ -25,7 +25,7 @@ from completion import engine, retrieval
 from completion.request import ApiAnswer, Code, Ghost, Popup, Reason, Request, Suggestion
 from indexing import quiet
 from indexing.cache import Place
-from indexing.files import MAX_FILE_BYTES
+from indexing.files import MAX_FILE_BYTES, is_secret
 from indexing.index import Index, Snapshot
 from indexing.languages import language_of
 from lsp_server import documents, environment
@@ -325,6 +325,8 @@ class Session:
             message = f"the file has {size:.1f} MB; the limit is {limit:.1f} MB"
             return Reason(Code.FILE_TOO_LARGE, message)
         folder, name = self._place(document)
+        if language_of(name) is None and is_secret(name):
+            return engine.SECRET_FILE
         if language_of(name) is None:
             return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
         folder.index.refresh()

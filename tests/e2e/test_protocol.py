@@ -186,6 +186,15 @@ async def test_a_silent_answer_has_its_reason(session: Session) -> None:
     session.close("notes.md")
 
 
+async def test_a_file_that_may_hold_secrets_is_left_alone(session: Session) -> None:
+    for name in (".env", "server.pem"):
+        session.open(name, "token = 'x'\ntok")
+        before = len(session.client.notifications)
+        assert await session.popup(name, 1, 3) == []
+        assert (await session.reason("popup", before))["code"] == "secret"
+        session.close(name)
+
+
 async def test_explain_tells_everything(session: Session) -> None:
     told = await session.client.request("lancefill/explain", session.at("main.py", *END))
     assert told["context"]["receiver"] == "c"
