@@ -48,6 +48,7 @@ from completion.request import (
     TextEdit,
     Timing,
 )
+from indexing.files import is_secret
 from indexing.index import Snapshot
 from indexing.languages import family_of, language_of
 from indexing.messages import place_of
@@ -253,6 +254,7 @@ NOTHING_BEGINS = Reason(
     Code.GATED,
     "nothing to complete begins behind what is typed; ask for it by key to get it anyway",
 )
+SECRET_FILE = Reason(Code.SECRET, "a file of this name may hold secrets: the model does not see it")
 
 
 def finished(request: Request, context: Context) -> bool:
@@ -532,6 +534,8 @@ def _given_typed(
 
 def _gate(request: Request, context: Context, options: Options) -> Reason | None:
     """Why no ghost text is asked for here, if so."""
+    if is_secret(request.path):
+        return SECRET_FILE
     language = language_for(request.path)
     if not language.model:
         return Reason(Code.LANGUAGE, f"the shipped model does not read {language.name}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from completion.model.types import START, STATE_IDS, State, advance
 from completion.request import Code, Reason
+from completion.secrets import holds_secret
 
 MIN_REPEATED_LINE = 4
 """Shorter lines (``try:`` is one, ``pass`` another) may well stand twice in a row."""
@@ -70,6 +71,9 @@ def filtered(text: str, prefix: str, suffix: str) -> str | Reason:
     kept = balanced(kept, around).rstrip()
     if not kept:
         return Reason(Code.UNBALANCED, "its brackets do not fit those around the cursor")
+    line = _lines(prefix)[-1]
+    if holds_secret(line + kept, len(line)):
+        return Reason(Code.SECRET, "it holds what looks like a key or a token")
     return kept
 
 

@@ -18,6 +18,7 @@ from completion.context import Context
 from completion.dataflow import of_binding, of_target
 from completion.model.prompt import CONTEXT_LINES, format_context
 from completion.request import Prompt, Request
+from completion.secrets import masked
 from completion.signatures import declaration
 from indexing.index import Snapshot
 from indexing.symbols import Definition, Kind
@@ -99,7 +100,7 @@ def _header(request: Request, context: Context, snapshot: Snapshot) -> tuple[str
         if key not in scored or scored[key][0] < score:
             scored[key] = (score, definition)
     best = sorted(scored, key=lambda key: (-scored[key][0], key))[:CONTEXT_LINES]
-    lines = [(path, declaration(scored[path, start][1])) for path, start in sorted(best)]
+    lines = [(path, masked(declaration(scored[path, start][1]))) for path, start in sorted(best)]
     header = format_context(lines)
     while len(header.encode()) > HEADER_BYTES:
         lines.pop()

@@ -122,6 +122,7 @@ class Code(StrEnum):
     REPEATS_SUFFIX = "repeats-suffix"
     REPEATS_ABOVE = "repeats-above"
     UNBALANCED = "unbalanced-brackets"
+    SECRET = "secret"  # noqa: S105  a reason's name
     NO_CANDIDATES = "no-candidates"
     INDEXING = "indexing"
     UNKNOWN_NAME = "unknown-name"

@@ -206,6 +206,41 @@ def _walk(folder: Path, path: str, rules: Rules) -> Iterator[str]:
             yield path + entry.name
 
 
+def entered_below(root: Path, path: str) -> Iterator[str]:
+    """The folder ``path`` and those in it that a walk from ``root`` enters; none if it is not.
+
+    Only ``.gitignore`` files are asked, in a git checkout too.
+    """
+    folder, inner, rules = root, "", _rules_of(root, "", ())
+    for name in path.split("/"):
+        folder, inner = folder / name, f"{inner}{name}/"
+        if not folder.is_dir() or not _is_entered(folder) or _ignored(inner, rules):
+            return
+        rules = _rules_of(folder, inner, rules)
+    yield from _entered(folder, inner, rules)
+
+
+def _entered(folder: Path, path: str, rules: Rules) -> Iterator[str]:
+    """``path``, whose rules are among ``rules``, and the folders in it that are entered."""
+    yield path.rstrip("/")
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        inner, below = f"{path}{entry.name}/", Path(entry)
+        if not entry.is_dir(follow_symlinks=False) or not _is_entered(below):
+            continue
+        if not _ignored(inner, rules):
+            yield from _entered(below, inner, _rules_of(below, inner, rules))
+
+
+def _rules_of(folder: Path, path: str, rules: Rules) -> Rules:
+    """``rules`` and those of the folder's own ``.gitignore``, if it has one."""
+    file = folder / ".gitignore"
+    return (*rules, (path, _ignore_rules(file))) if exists(file) else rules
+
+
 @cache  # all folders are walked every few seconds: once is enough
 def _warn_of_folder(path: str, reason: str) -> None:
     log.warning("folder %s skipped: %s", path, reason)

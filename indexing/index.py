@@ -24,7 +24,7 @@ from indexing import cache, parsing, store
 from indexing.apis import FILE_NAME as APIS_FILE
 from indexing.apis import Read
 from indexing.extract import Outline, outline, symbols
-from indexing.files import MAX_FILE_BYTES, is_minified
+from indexing.files import MAX_FILE_BYTES, is_minified, is_secret
 from indexing.installed import Installed, installed
 from indexing.languages import Language, Piece, family_of, language_of
 from indexing.layouts import Layouts, Symbols
@@ -637,10 +637,11 @@ class Index:
         """The text of an open buffer: from now on it hides the file on disk.
 
         Costs what the edit touched. Files of no known language, and texts larger than a file may
-        be, are left out of the index, and so are minified ones.
+        be, are left out of the index, and so are minified ones and those that may hold secrets.
         """
         language = language_of(path)
-        if language is None or len(data) > MAX_FILE_BYTES or is_minified(path, data):
+        refused = len(data) > MAX_FILE_BYTES or is_secret(path) or is_minified(path, data)
+        if language is None or refused:
             self.forget(path)
             return
         previous = self._buffers.get(path)

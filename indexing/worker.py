@@ -1,16 +1,19 @@
 """The indexer process: keeps one workspace's store true to its files.
 
-``python -I -X utf8 -m indexing.worker ROOT [--cache DIR] [--exclude PATTERN]...``; messages on
-stdin and stdout, log on stderr. One process per workspace works, elected by a file lock that the
-system releases however the holder ends; the others wait, and tell their server when the one at work
-has written something.
+``python -I -X utf8 -m indexing.worker ROOT [--cache DIR] [--exclude PATTERN]... [--watch]``;
+messages on stdin and stdout, log on stderr. One process per workspace works, elected by a file lock
+that the system releases however the holder ends; the others wait, and tell their server when the
+one at work has written something.
 
 It looks at the named files when a ``changed`` message comes, and at all of them every few seconds,
 because not every editor tells about changes on disk; where looking is slow, less often, up to once
-a minute. The store is checked for damage when it is opened and whenever its file changed without
-our doing; a damaged one is built again. A workspace's folder that is deleted under us took the lock
-with it: it is created again, and an indexer is elected again. Being killed at any moment loses at
-most the transaction under way.
+a minute. For an editor that tells of none, ``--watch`` has the system tell (`indexing.watching`):
+here, since this process knows which folders hold indexed files and only one works per workspace.
+
+The store is checked for damage when it is opened and whenever its file changed without our doing; a
+damaged one is built again. A workspace's folder that is deleted under us took the lock with it: it
+is created again, and an indexer is elected again. Being killed at any moment loses at most the
+transaction under way.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import filelock
 import pathspec
 
 from indexing import build, cache, messages, store
+from indexing.watching import Watcher
 
 POLL_SECONDS = 5.0
 POLL_SHARE = 50
@@ -150,12 +154,18 @@ class Indexer:
     """The process at work, holding the lock."""
 
     def __init__(
-        self, root: Path, folder: Path, channel: Channel, exclude: pathspec.GitIgnoreSpec
+        self,
+        root: Path,
+        folder: Path,
+        channel: Channel,
+        exclude: pathspec.GitIgnoreSpec,
+        watcher: Watcher | None = None,
     ) -> None:
         self.root = root
         self.folder = folder
         self.channel = channel
         self.exclude = exclude
+        self.watcher = watcher
         self._writer: store.Writer | None = None
         self._file = folder / store.FILE_NAME
         self._identity: tuple[int, ...] = ()
@@ -197,6 +207,8 @@ class Indexer:
         self._identity = _identity(self._file)
         if named is None:
             self._due = time.monotonic() + poll_delay(summary.looking)
+        if self.watcher is not None and self.watcher.cover(writer.known()):
+            self._due = time.monotonic()
         self._tell_ready(summary)
         if time.monotonic() - self._counted >= NGRAM_SECONDS:
             self._counted = time.monotonic()
@@ -253,8 +265,10 @@ def run(
     exclude: pathspec.GitIgnoreSpec,
     incoming: BinaryIO,
     outgoing: BinaryIO,
+    *,
+    watch: bool = False,
 ) -> None:
-    """Serve one workspace until ``incoming`` ends."""
+    """Serve one workspace until ``incoming`` ends; ``watch``: nobody tells of changes on disk."""
     channel = Channel(outgoing)
     handlers: Mapping[str, messages.Handler] = {"changed": channel.changed}
 
@@ -270,7 +284,7 @@ def run(
         while True:
             try:
                 cache.note_use(root, place.folder)
-                work(root, place.folder, cache_folder, channel, exclude)
+                work(root, place.folder, cache_folder, channel, exclude, watch=watch)
                 log.warning("the folder of the index was deleted; creating it again")
             except OSError as error:
                 log.error("cannot index now: %s", error)
@@ -283,14 +297,19 @@ def work(
     cache_folder: Path | None,
     channel: Channel,
     exclude: pathspec.GitIgnoreSpec,
+    *,
+    watch: bool,
 ) -> None:
     """Index from when we are elected until the folder is deleted under us."""
     lock = filelock.FileLock(folder / build.LOCK_NAME)
+    watcher = Watcher(root, channel.inbox.put) if watch else None
     wait_for_lock(lock, folder, channel)
     try:
         cache.trim(cache_folder, keep=folder)
-        Indexer(root, folder, channel, exclude).run()
+        Indexer(root, folder, channel, exclude, watcher).run()
     finally:
+        if watcher is not None:
+            watcher.stop()
         lock.release()
 
 
@@ -309,12 +328,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("--cache", type=Path, default=None)
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN")
+    parser.add_argument("--watch", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     messages.end_with_parent()
     incoming, outgoing = messages.take_stdio()
     exclude = excluded(options.exclude)
-    run(options.root.absolute(), options.cache, exclude, incoming, outgoing)
+    root, cache_folder = options.root.absolute(), options.cache
+    run(root, cache_folder, exclude, incoming, outgoing, watch=options.watch)
     return 0
 
 

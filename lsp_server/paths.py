@@ -7,6 +7,8 @@ import re
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from indexing.files import is_secret
+
 _SCRIPT = (".js", ".mjs", ".cjs", ".jsx")
 _SUFFIXES = {
     "python": (".py", ".pyi"),
@@ -39,13 +41,14 @@ def name_in(root: Path | None, uri: str, language: str) -> str:
     """What a document is called inside: its path relative to ``root``, with ``/``.
 
     Documents outside the root, or in no file at all (``untitled:``, ``vscode-remote:``), get a name
-    that no file under the root has. A suffix is added where the editor's language needs one.
+    that no file under the root has. A suffix is added where the editor's language needs one, but
+    to a name that says that the file may hold secrets.
     """
     path = path_of(uri)
     relative = relative_to(path, root) if path and root else None
     name = relative or re.sub(r"[:/]+", "/", uri).strip("/")
     suffixes = _SUFFIXES.get(language)
-    if suffixes and PurePosixPath(name).suffix not in suffixes:
+    if suffixes and PurePosixPath(name).suffix not in suffixes and not is_secret(name):
         name += suffixes[0]
     return name
 

@@ -34,7 +34,7 @@ from completion.request import (
 )
 from indexing import quiet
 from indexing.cache import Place
-from indexing.files import MAX_FILE_BYTES
+from indexing.files import MAX_FILE_BYTES, is_secret
 from indexing.index import Index, Snapshot
 from indexing.languages import language_of
 from lsp_server import acceptance, documents, environment
@@ -391,6 +391,8 @@ class Session:
             message = f"the file has {size:.1f} MB; the limit is {limit:.1f} MB"
             return Reason(Code.FILE_TOO_LARGE, message)
         folder, name = self._place(document)
+        if language_of(name) is None and is_secret(name):
+            return engine.SECRET_FILE
         if language_of(name) is None:
             return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
         folder.index.refresh()
@@ -534,6 +536,8 @@ class Session:
                 arguments = [f"--exclude={pattern}" for pattern in self.settings.exclude]
                 if self._cache:
                     arguments.append(f"--cache={self._cache}")
+                if not self.editor.watches_files:
+                    arguments.append("--watch")
                 root = str(folder.root)
                 program = module("indexer", "indexing.worker", root, *arguments, niceness=NICENESS)
                 folder.indexer = Helper(program, self._hears(folder))
@@ -546,6 +550,7 @@ class Session:
                 return  # looking for changes now and then is nothing to show
             folder.progress = params
             if params.get("phase") == READY and folder.index.refresh():
+                self._library.forget()
                 log_skipped(folder)
                 self._prepare_open(folder)
             self._progressed(folder, params)

@@ -427,6 +427,49 @@ async def test_a_comment_is_answered_in_its_own_language(tmp_path: Path) -> None
 # Ghost text
 
 
+@pytest.mark.parametrize("path", ["credentials.py", ".env.py", "home/.ssh/m.py"])
+async def test_the_model_does_not_see_files_that_may_hold_secrets(
+    tmp_path: Path, path: str
+) -> None:
+    request, snapshot = asked({**FILES, path: CLIENT}, path, tmp_path)
+    model = Model("fetch(3)")
+    written = await engine.ghost(request, snapshot, model, OPTIONS)
+    assert written.reason == engine.SECRET_FILE
+    assert model.prompts == []
+    assert snapshot.symbols(path) is None
+    listed = await engine.popup(request, snapshot, SilentHelpers(), OPTIONS)
+    assert "fetch" in [each.label for each in listed.items]
+
+
+async def test_nothing_of_an_open_file_with_secrets_is_in_the_prompt_of_another(
+    tmp_path: Path,
+) -> None:
+    text = f"from {{}} import Vault\n\n\ndef f(vault: Vault):\n    vault.{CURSOR}\n"
+    body = "class Vault:\n    def unlock(self, code): ...\n"
+    for module, seen in (("depot.credentials", False), ("depot.vault", True)):
+        files = {f"{module.replace('.', '/')}.py": body, "m.py": text.format(module)}
+        request, snapshot = asked({**FILES, **files}, "m.py", tmp_path)
+        model = Model("x")
+        await engine.ghost(request, snapshot, model, OPTIONS)
+        assert ("unlock" in model.prompts[0].header) is seen
+
+
+async def test_keys_in_other_files_are_masked_in_the_prompt(tmp_path: Path) -> None:
+    vault = "class Vault:\n    def unlock(self, key='AKIAIOSFODNN7EXAMPLE'): ...\n"
+    text = f"from depot.vault import Vault\n\n\ndef f(vault: Vault):\n    vault.{CURSOR}\n"
+    request, snapshot = asked({**FILES, "depot/vault.py": vault, "m.py": text}, "m.py", tmp_path)
+    model = Model("x")
+    await engine.ghost(request, snapshot, model, OPTIONS)
+    assert "def unlock(self, key='...')" in model.prompts[0].header
+
+
+async def test_a_key_is_not_suggested(tmp_path: Path) -> None:
+    written = await ghost(CLIENT, tmp_path, Model("fetch('AKIAIOSFODNN7EXAMPLE')"))
+    assert written.edit is None
+    assert written.reason is not None
+    assert written.reason.code is Code.SECRET
+
+
 async def test_ghost_text_continues_at_the_cursor(tmp_path: Path) -> None:
     model = Model("fetch(3)")
     written = await ghost(CLIENT, tmp_path, model)

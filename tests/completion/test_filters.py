@@ -46,6 +46,15 @@ KEPT = [  # (prefix, text, suffix, what is shown)
     ("# ", "-" * 40, "\n", "-" * 40),
     ("x = [", "0, 0, 0, 0, 0, 0]", "\n", "0, 0, 0, 0, 0, 0]"),
     ("x = ", "y + self.self.self.self.self.", "\n", "y +"),
+    # what is no key, or stands there already
+    ("key = 'AKIAIOSFODNN7EXAMPLE'", " + rest", "\n", " + rest"),
+    ("key = 'AKIAIOSFODNN7EXAMPLE'\nkey", " = 1", "\n", " = 1"),
+    (
+        "x = ",
+        "'0123456789abcdefghijklmnopqrstuvwxyz'",
+        "\n",
+        "'0123456789abcdefghijklmnopqrstuvwxyz'",
+    ),
 ]
 
 DROPPED = [
@@ -60,6 +69,12 @@ DROPPED = [
     ("    self.a = a\n\n    ", "self.a = a\n    b = 1", "\n", Code.REPEATS_ABOVE),
     ("x = a", ")", "\n", Code.UNBALANCED),
     ("x = a", "(b", "\n", Code.UNBALANCED),
+    # keys and tokens
+    ("key = ", "'AKIAIOSFODNN7EXAMPLE'", "\n", Code.SECRET),
+    ("key = 'AKIA", "IOSFODNN7EXAMPLE'", "\n", Code.SECRET),
+    ("key = 'q7Zr4XbVt9Jm2", "KpLw8Nc/3HdYsGf6TuEaR+5QxW1'", "\n", Code.SECRET),
+    ("x = '", "9f86d081884c7d659a2feaa0c55ad015", "'\n", Code.SECRET),
+    ("", "f(1)\ntoken = 'ghp_q7Zr4XbVt9Jm2KpLw8Nc3HdYsGf6TuEaR5QxW'", "\n", Code.SECRET),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -185,6 +186,15 @@ async def test_a_silent_answer_has_its_reason(session: Session) -> None:
     assert await session.labels("notes.md", 1, 2) == []
     assert "markdown" in (await session.reason("popup", before))["message"]
     session.close("notes.md")
+
+
+async def test_a_file_that_may_hold_secrets_is_left_alone(session: Session) -> None:
+    for name in (".env", "server.pem"):
+        session.open(name, "token = 'x'\ntok")
+        before = len(session.client.notifications)
+        assert await session.popup(name, 1, 3) == []
+        assert (await session.reason("popup", before))["code"] == "secret"
+        session.close(name)
 
 
 async def test_explain_tells_everything(session: Session) -> None:
@@ -379,6 +389,26 @@ async def test_files_that_change_on_disk_are_indexed_again(session: Session) -> 
 
     await session.until(withered)
     session.close("garden.py")
+
+
+async def test_what_no_editor_tells_is_seen_on_disk(session: Session) -> None:
+    if session.name == "vscode":
+        assert "watched for changes" not in session.log  # the editor watches
+        return
+    await session.logged("folders are watched for changes")
+    folder = session.root / "orchard"
+    folder.mkdir()
+    (folder / "tree.py").write_text("class Tree:\n    def bear(self): ...\n")
+    session.open("pick.py", "from orchard.tree import Tree\nTree().")
+
+    async def offered(name: str) -> bool:
+        return name in await session.labels("pick.py", 1, 7)
+
+    await session.until(lambda: offered("bear"))
+    (folder / "tree.py").write_text("class Tree:\n    def ripen(self): ...\n")
+    await session.until(lambda: offered("ripen"))
+    shutil.rmtree(folder)
+    session.close("pick.py")
 
 
 async def test_folders_come_and_go(session: Session, tmp_path: Path) -> None:
