@@ -13,9 +13,11 @@ fi
 
 quiet=(--no-audit --no-fund --loglevel=error)
 mkdir -p "$folder/node" "$folder/server"
+# Without a package of their own, npm would install into the nearest one above.
+echo '{"private": true}' | tee "$folder/node/package.json" >"$folder/server/package.json"
 cd "$folder/node"
 npm install "${quiet[@]}" node@24
-ln -sfn "$(find "$PWD" -path '*/bin/node' -type f | head -1)" "$folder/node/node"
+ln -sfn "$(find "$PWD" -path '*linux*/bin/node' -type f -print -quit)" "$folder/node/node"
 export PATH="$(dirname "$(readlink -f "$folder/node/node")"):$PATH"
 
 cd "$folder/server"

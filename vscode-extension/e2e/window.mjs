@@ -20,6 +20,8 @@ const PORT = 8300 + (process.pid % 500);
 const ROW = '.suggest-widget.visible .monaco-list-row';
 const GHOST = '.ghost-text-decoration, .ghost-text-decoration-preview';
 const PATIENCE_MS = 20_000;
+const TYPED = 'httpx/_models.py'; // within the repository
+const TYPED_LENGTH = 600;
 const BROWSER = (
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync ' +
   '--disable-background-networking --disable-component-update'
@@ -50,6 +52,7 @@ const SETTINGS = {
   'editor.snippetSuggestions': 'none',
   'editor.suggest.localityBonus': false,
   'editor.suggestSelection': 'first',
+  'editor.acceptSuggestionOnEnter': 'off',
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
   'editor.inlineSuggest.enabled': true,
   'editor.autoClosingBrackets': 'never',
@@ -65,6 +68,7 @@ const CASES = {
   ghost:
     'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
   word: 'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
+  typing: '',
   killed: 'class Heron:\n    def wade(self): ...\n\nheron = Heron()\nheron',
 };
 
@@ -100,6 +104,7 @@ async function main() {
     await once('popup', page, popup);
     await once('ghost', page, ghost);
     await once('word', page, word);
+    await once('typing', page, typing);
     await once('killed', page, killed);
     await page.goto('about:blank');
   } finally {
@@ -169,6 +174,26 @@ async function word(page, file) {
   await save(page);
   const taken = read(file).slice(CASES.word.length + 1);
   assert.ok(taken.length > 0 && all.startsWith(taken), `"${taken}" of "${all}"`);
+}
+
+/** Code of the repository, typed fast and unevenly: what is on the disk is what was typed. */
+async function typing(page, file) {
+  const source = readFileSync(join(workspace, TYPED), 'utf8').replaceAll('\r\n', '\n');
+  const text = source.slice(source.indexOf('class '), source.indexOf('class ') + TYPED_LENGTH);
+  let ghosts = 0;
+  let before = false;
+  for (const [index, letter] of [...text].entries()) {
+    await page.keyboard.type(letter);
+    await page.waitForTimeout(20 + ((index * 97) % 131)); // 20 to 150 ms, the same in every run
+    const now = (await page.locator(GHOST).count()) > 0;
+    ghosts += now && !before ? 1 : 0;
+    before = now;
+  }
+  await page.keyboard.press('Escape');
+  await save(page);
+  figures.lettersTyped = text.length;
+  figures.ghostTextsShownMeanwhile = ghosts;
+  assert.equal(read(file), text);
 }
 
 async function killed(page) {
