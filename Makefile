@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 EXTENSION := vscode-extension
+BUNDLED := $(EXTENSION)/bundled
 
 .DEFAULT_GOAL := help
 .PHONY: help run test eval vsix clean python neovim extension
@@ -42,13 +43,17 @@ extension: # needs Node 20.19 or later; without it the Python side is still test
 	fi
 
 vsix: $(EXTENSION)/node_modules/.installed ## package the VS Code extension
+	@rm -rf $(BUNDLED) && mkdir $(BUNDLED) && cp constraints.txt $(BUNDLED)
+	@$(BIN)/python -c 'import hatchling' 2>/dev/null \
+		&& $(BIN)/python -m hatchling build -t wheel -d $(BUNDLED) \
+		|| echo "Without the server in it: that needs $(VENV) (make run)"
 	npm --prefix $(EXTENSION) run --silent package
 	@echo "Now: code --install-extension $$(ls $(EXTENSION)/*.vsix)"
-	@echo 'and in the settings: "lancefill.path": "$(CURDIR)/$(BIN)/lancefill"'
+	@echo 'and to use this checkout, in the settings: "lancefill.path": "$(CURDIR)/$(BIN)/lancefill"'
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/dist $(EXTENSION)/*.vsix
+	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/dist $(BUNDLED) $(EXTENSION)/*.vsix
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
