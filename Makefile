@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 EXTENSION := vscode-extension
+BUNDLED := $(EXTENSION)/bundled
 
 .DEFAULT_GOAL := help
 .PHONY: help run test e2e eval vsix clean python neovim extension
@@ -50,13 +51,17 @@ e2e: $(VENV)/.installed vsix ## drive the extension in a real VS Code window, ke
 		$(BIN)/lancefill $(EXTENSION)/lancefill.vsix $(EXTENSION)/.e2e/screenshots
 
 vsix: $(EXTENSION)/node_modules/.installed ## package the VS Code extension
+	@rm -rf $(BUNDLED) && mkdir $(BUNDLED) && cp constraints.txt $(BUNDLED)
+	@$(BIN)/python -c 'import hatchling' 2>/dev/null \
+		&& $(BIN)/python -m hatchling build -t wheel -d $(BUNDLED) \
+		|| echo "Without the server in it: that needs $(VENV) (make run)"
 	npm --prefix $(EXTENSION) run --silent package
 	@echo "Now: code --install-extension $$(ls $(EXTENSION)/*.vsix)"
-	@echo 'and in the settings: "lancefill.path": "$(CURDIR)/$(BIN)/lancefill"'
+	@echo 'and to use this checkout, in the settings: "lancefill.path": "$(CURDIR)/$(BIN)/lancefill"'
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/dist $(EXTENSION)/.e2e $(EXTENSION)/*.vsix
+	rm -rf $(EXTENSION)/node_modules $(EXTENSION)/out $(EXTENSION)/dist $(EXTENSION)/.e2e $(BUNDLED) $(EXTENSION)/*.vsix
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -1,7 +1,7 @@
-// How the server is started, and what its status says: plain values, no editor in sight.
+// How the server is started, and what its log says: plain values, no editor in sight.
 
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, isAbsolute, join, sep } from 'node:path';
 
 export interface ServerCommand {
   readonly command: string;
@@ -10,64 +10,72 @@ export interface ServerCommand {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What the server sends as `didChangeStatus`, by the name that Copilot's server gave it. */
-export interface ServerStatus {
-  readonly kind: 'Normal' | 'Warning' | 'Error' | 'Inactive';
-  readonly busy: boolean;
-  readonly message: string;
-}
-
-/** What the server sends as `lancefill/reason` when a request ends with nothing. */
-export interface Reason {
-  readonly feature: 'popup' | 'ghost';
-  readonly code: string;
-  readonly message: string;
+/** The command that starts the server; the client adds `--stdio`. */
+export function serverCommand(
+  command: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): ServerCommand {
+  return { command, args: ['serve'], env: { ...withoutPython(environment), PYTHONUTF8: '1' } };
 }
 
 /**
- * The command that starts the server; the client adds `--stdio`.
+ * What takes every PYTHON* variable out of an environment that it is laid over.
  *
- * An inherited PYTHONPATH could put the workspace's own `completion/` before ours, so every PYTHON*
- * variable is taken away. VIRTUAL_ENV stays: the server finds the user's packages by it.
+ * An inherited PYTHONPATH could put the workspace's own `completion/` before ours. VIRTUAL_ENV
+ * stays: the server finds the user's packages by it.
  */
-export function serverCommand(
-  path: string,
+export function withoutPython(
   environment: Readonly<Record<string, string | undefined>>,
-): ServerCommand {
+): Readonly<Record<string, undefined>> {
   const names = Object.keys(environment).filter((name) => name.toUpperCase().startsWith('PYTHON'));
-  const removed = Object.fromEntries(names.map((name) => [name, undefined]));
-  return {
-    command: expanded(path.trim()) || 'lancefill',
-    args: ['serve'],
-    env: { ...removed, PYTHONUTF8: '1' },
-  };
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}
+
+/** Where a server may be: the setting, the PATH, and what the extension installed by itself. */
+export interface Places {
+  readonly setting: string;
+  readonly path: string | undefined;
+  readonly installed: string | undefined;
+}
+
+/** The server's executable, or what to tell the person when there is none. */
+export type Found = { readonly command: string } | { readonly problem: string };
+
+/** The executable that is set; else the one on PATH; else the extension's own. */
+export function findServer(places: Places, runnable: (file: string) => boolean): Found {
+  const setting = expanded(places.setting.trim());
+  if (setting !== '') {
+    const named = setting.includes(sep) ? setting : onPath(setting, places.path, runnable);
+    // A path relative to the workspace is left to the system: only it knows from where.
+    if (named !== undefined && (!isAbsolute(named) || runnable(named))) {
+      return { command: named };
+    }
+    return { problem: `lancefill.path names ${setting}, and there is no such program.` };
+  }
+  const command = onPath('lancefill', places.path, runnable) ?? places.installed;
+  if (command !== undefined && runnable(command)) {
+    return { command };
+  }
+  return { problem: 'The Lancefill server is not installed: there is no lancefill on PATH.' };
+}
+
+/** The first program of a name on PATH; entries that depend on the current folder do not count. */
+export function onPath(
+  name: string,
+  path: string | undefined,
+  runnable: (file: string) => boolean,
+): string | undefined {
+  const folders = (path ?? '').split(delimiter).filter(isAbsolute);
+  return folders.map((folder) => join(folder, name)).find(runnable);
 }
 
 function expanded(path: string): string {
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
 }
 
-/** The text of the status item; codicon names in `$(…)` are drawn by VS Code. */
-export function statusText(status: ServerStatus): string {
-  if (status.busy) {
-    return '$(sync~spin) Lancefill';
-  }
-  const icons = {
-    Normal: '$(check)',
-    Warning: '$(warning)',
-    Error: '$(error)',
-    Inactive: '$(circle-slash)',
-  };
-  return `${icons[status.kind]} Lancefill`;
-}
-
-/** A reason as the status item shows it, or undefined for those that are the way of typing. */
-export function reasonText(reason: Reason): string | undefined {
-  if (reason.code === 'superseded' || reason.code === 'cancelled') {
-    return undefined;
-  }
-  const feature = { popup: 'No popup', ghost: 'No ghost text' }[reason.feature];
-  return `${feature}: ${reason.message}`;
+/** A command line for a POSIX shell, each word quoted. */
+export function shellLine(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
 }
 
 export interface LogEntry {

@@ -3,18 +3,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-import { coalesced, logEntry, reasonText, serverCommand, statusText } from '../server';
+import { coalesced, findServer, logEntry, serverCommand, shellLine } from '../server';
 
 describe('serverCommand', () => {
-  it('starts the executable on PATH when no path is set', () => {
-    const { command, args } = serverCommand('', {});
-    assert.equal(command, 'lancefill');
+  it('starts what it is given', () => {
+    const { command, args } = serverCommand('/opt/my tools/lancefill', {});
+    assert.equal(command, '/opt/my tools/lancefill');
     assert.deepEqual(args, ['serve']);
-  });
-
-  it('starts the executable that is set, spaces around it forgiven', () => {
-    assert.equal(serverCommand(' /opt/my tools/lancefill ', {}).command, '/opt/my tools/lancefill');
-    assert.equal(serverCommand('~/bin/lancefill', {}).command, join(homedir(), 'bin/lancefill'));
   });
 
   it('takes away what could put foreign modules before ours, and keeps the rest', () => {
@@ -27,24 +22,61 @@ describe('serverCommand', () => {
   });
 });
 
-describe('statusText', () => {
-  it('shows that the server is busy before anything else', () => {
-    assert.match(statusText({ kind: 'Warning', busy: true, message: 'indexing' }), /sync~spin/);
-    assert.match(statusText({ kind: 'Warning', busy: false, message: 'no model' }), /warning/);
-  });
-});
+describe('findServer', () => {
+  const nowhere = { setting: '', path: '/usr/bin:/opt/bin', installed: undefined };
+  const only = (file: string) => (asked: string) => asked === file;
 
-describe('reasonText', () => {
-  it('says why there is no suggestion', () => {
-    const message = 'the model is 21 % sure';
-    assert.equal(
-      reasonText({ feature: 'ghost', code: 'low-confidence', message }),
-      'No ghost text: the model is 21 % sure',
+  it('takes the executable that is set, spaces around it forgiven', () => {
+    const set = { ...nowhere, setting: ' /opt/my tools/lancefill ', installed: '/own/lancefill' };
+    assert.deepEqual(
+      findServer(set, () => true),
+      { command: '/opt/my tools/lancefill' },
+    );
+    const home = join(homedir(), 'bin/lancefill');
+    assert.deepEqual(findServer({ ...nowhere, setting: '~/bin/lancefill' }, only(home)), {
+      command: home,
+    });
+  });
+
+  it('takes no other where the one that is set is missing', () => {
+    const set = { ...nowhere, setting: '/gone/lancefill', installed: '/own/lancefill' };
+    const found = findServer(set, only('/own/lancefill'));
+    assert.match(
+      'problem' in found ? found.problem : '',
+      /lancefill\.path names \/gone\/lancefill/,
     );
   });
 
-  it('says nothing about what happens at every keystroke', () => {
-    assert.equal(reasonText({ feature: 'popup', code: 'superseded', message: '' }), undefined);
+  it('takes the one on PATH before its own', () => {
+    const places = { ...nowhere, installed: '/own/lancefill' };
+    assert.deepEqual(
+      findServer(places, () => true),
+      { command: '/usr/bin/lancefill' },
+    );
+    assert.deepEqual(findServer(places, only('/own/lancefill')), { command: '/own/lancefill' });
+  });
+
+  it('does not look into the current folder', () => {
+    const found = findServer({ ...nowhere, path: '.:bin:' }, () => true);
+    assert.ok('problem' in found);
+  });
+
+  it('looks for a set name on PATH, and leaves a relative path to the system', () => {
+    const named = { ...nowhere, setting: 'lancefill-dev' };
+    assert.deepEqual(findServer(named, only('/opt/bin/lancefill-dev')), {
+      command: '/opt/bin/lancefill-dev',
+    });
+    const relative = { ...nowhere, setting: './.venv/bin/lancefill' };
+    assert.deepEqual(
+      findServer(relative, () => false),
+      { command: './.venv/bin/lancefill' },
+    );
+  });
+});
+
+describe('shellLine', () => {
+  it('quotes every word', () => {
+    assert.equal(shellLine(["/it's/lancefill", 'doctor']), "'/it'\\''s/lancefill' 'doctor'");
   });
 });
 

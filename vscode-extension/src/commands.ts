@@ -1,0 +1,149 @@
+// What people ask for by name: each command asks the server and shows what it says.
+
+import * as vscode from 'vscode';
+
+import { callSnippet, importEdit, listed, type ApiAnswer } from './ask';
+import type { Server } from './client';
+import { explanationPage, type Explanation } from './explain';
+import type { Pages } from './pages';
+import { HOUR, type Pauses } from './pause';
+import { run } from './run';
+import { shellLine } from './server';
+import { statusPage, type Report } from './status';
+import type { StatusItem } from './statusItem';
+
+const NO_ANSWER = 'The Lancefill server does not answer; its log says more.';
+
+export async function showStatus(server: Server, item: StatusItem, pages: Pages): Promise<void> {
+  const report = await server.request<Report>('lancefill/status', {});
+  await pages.show('Lancefill Status', statusPage(item.state, report));
+}
+
+export async function explain(server: Server, pages: Pages): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  if (editor === undefined) {
+    void vscode.window.showInformationMessage('Open a file: its cursor is explained.');
+    return;
+  }
+  const { line, character } = editor.selection.active;
+  const answer = await server.request<Explanation>('lancefill/explain', {
+    textDocument: { uri: editor.document.uri.toString() },
+    position: { line, character },
+  });
+  if (answer === undefined) {
+    void vscode.window.showErrorMessage(NO_ANSWER);
+    return;
+  }
+  await pages.show('Lancefill Explanation', explanationPage(answer, line + 1));
+}
+
+export async function ask(server: Server): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  const query = await vscode.window.showInputBox({
+    title: 'Ask for an API of this repository',
+    placeHolder: 'open a connection and run one query',
+  });
+  if (query === undefined || query.trim() === '') {
+    return;
+  }
+  const textDocument = editor && { uri: editor.document.uri.toString() };
+  const answers = await server.request<ApiAnswer[]>('workspace/executeCommand', {
+    command: 'lancefill.ask',
+    arguments: [{ query, ...(textDocument && { textDocument }) }],
+  });
+  if (answers === undefined || answers.length === 0) {
+    const message = answers === undefined ? NO_ANSWER : `Nothing here fits "${query}".`;
+    void vscode.window.showInformationMessage(message);
+    return;
+  }
+  const items = answers.map((answer) => ({ ...listed(answer), answer }));
+  const picked = await vscode.window.showQuickPick(items, {
+    title: query,
+    placeHolder: 'Insert the call, with its import',
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  if (picked !== undefined && editor !== undefined) {
+    await insert(editor, picked.answer);
+  }
+}
+
+/** The call at the cursor and its import, undone as one. */
+async function insert(editor: vscode.TextEditor, answer: ApiAnswer): Promise<void> {
+  const { document, selection } = editor;
+  const eol = document.eol === vscode.EndOfLine.CRLF ? '\r\n' : '\n';
+  const imported = importEdit(document.getText(), answer.imported, eol);
+  const edits: (vscode.TextEdit | vscode.SnippetTextEdit)[] = [];
+  if (imported !== undefined) {
+    const place = document.validatePosition(new vscode.Position(imported.line, 0));
+    edits.push(vscode.TextEdit.insert(place, imported.text));
+  }
+  const snippet = new vscode.SnippetString(callSnippet(answer));
+  edits.push(vscode.SnippetTextEdit.replace(selection, snippet));
+  const change = new vscode.WorkspaceEdit();
+  change.set(document.uri, edits);
+  await vscode.workspace.applyEdit(change);
+}
+
+export function pauseCommands(
+  pauses: Pauses,
+  item: StatusItem,
+): Readonly<Record<string, () => void>> {
+  const activeUri = (): string | undefined =>
+    vscode.window.activeTextEditor?.document.uri.toString();
+  const then = (change: () => void) => (): void => {
+    change();
+    item.draw();
+    void vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+  };
+  return {
+    'lancefill.pauseFile': then(() => {
+      const uri = activeUri();
+      if (uri !== undefined) {
+        pauses.pauseFile(uri);
+      }
+    }),
+    'lancefill.pauseWorkspace': then(() => {
+      pauses.pauseWorkspace();
+    }),
+    'lancefill.pauseHour': then(() => {
+      pauses.pauseFor(HOUR);
+    }),
+    'lancefill.resume': then(() => {
+      pauses.resume(activeUri());
+    }),
+  };
+}
+
+/** Runs the server's command line in a terminal; returns its executable where there is one. */
+export function inTerminal(server: Server, ...words: string[]): string | undefined {
+  const found = server.find();
+  if ('problem' in found) {
+    void vscode.window.showErrorMessage(found.problem);
+    return undefined;
+  }
+  const terminal = vscode.window.createTerminal('Lancefill');
+  terminal.show(true);
+  terminal.sendText(shellLine([found.command, ...words]));
+  return found.command;
+}
+
+/** Shows the installed models and uses the one that is named; returns whether there is a new one. */
+export async function chooseModel(server: Server): Promise<boolean> {
+  const executable = inTerminal(server, 'model', 'list');
+  if (executable === undefined) {
+    return false;
+  }
+  const name = await vscode.window.showInputBox({
+    title: 'Which model is to write the ghost text?',
+    prompt: 'A name of the list in the terminal; "shipped" is the one that comes with Lancefill.',
+    ignoreFocusOut: true,
+  });
+  if (name === undefined || name.trim() === '') {
+    return false;
+  }
+  const { status, output } = await run(executable, ['model', 'use', name.trim()]);
+  const show = status === 0 ? 'showInformationMessage' : 'showErrorMessage';
+  void vscode.window[show](output);
+  return status === 0;
+}
