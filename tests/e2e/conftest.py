@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -219,13 +219,17 @@ async def serving(
     settings: Mapping[str, Any] | None = None,
     initialize: Mapping[str, Any] | None = None,
     name: str = "",
+    under: Sequence[str] = (),
 ) -> AsyncIterator[Session]:
-    """A server with ``root`` as its workspace; ghost text is off unless ``settings`` ask for it."""
+    """A server with ``root`` as its workspace; ghost text is off unless ``settings`` ask for it.
+
+    ``under`` is a command that runs the server's command.
+    """
     values = {"ghostText": False, **(settings or {})}
     log = root.parent / f"{root.name}.log"
     environment = {"LANCEFILL_CACHE": str(cache or _cache(root.parent))}
     async with started(
-        SERVER, root, settings={"lancefill": values}, environment=environment, log=log
+        (*under, *SERVER), root, settings={"lancefill": values}, environment=environment, log=log
     ) as client:
         params = {
             "processId": os.getpid(),
