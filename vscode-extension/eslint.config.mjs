@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'out/', 'e2e/', 'node_modules/', 'eslint.config.mjs'] },
+  { ignores: ['dist/', 'out/', 'e2e/', '.e2e/', 'node_modules/', 'eslint.config.mjs'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
