@@ -244,22 +244,26 @@ def ghost(bench: Bench) -> list[Figure]:
     """Ghost text through LSP while a line is typed: one request per keystroke.
 
     The first request on a line, which must read the prompt anew, is a figure of its own; the
-    others find it in the model's cache. Requests that never reached the model do not count.
+    others find it in the model's cache. A letter of the text that is shown is answered by the
+    server without the model, a figure of its own too. What else never reached the model does not
+    count.
     """
     sampled = bench.cuts([Place.DOT, Place.STATEMENT, Place.SELF], max(1, bench.samples // 10))
     first: list[float] = []
     warm: list[float] = []
     shown: list[float] = []
+    through: list[float] = []
 
     async def ask(editor: Editor) -> None:
         for cut in sampled:
-            await _replay(editor, cut, bench.files[cut.path], first, warm, shown)
+            await _replay(editor, cut, bench.files[cut.path], first, warm, shown, through)
 
     _with_editor(bench, {}, ask)
     return [
         *_p50_p95("ghost", "ghost text, LSP, warm prefix", warm, 120.0, 350.0),
         *_p50_p95("ghost", "  where text was shown", shown, None, None),
         *_p50_p95("ghost", "  cold prefix, first on a line", first, None, None),
+        *(_p50_p95("ghost", "  a letter of it typed", through, None, None) if through else ()),
     ]
 
 
@@ -270,15 +274,20 @@ async def _replay(
     first: list[float],
     warm: list[float],
     shown: list[float],
+    through: list[float],
 ) -> None:
     """Type the true rest of the line, asking after every character."""
     editor.open(cut.path, cuts.without_rest(data, cut.offset))
-    offset = cut.offset
+    offset, text = cut.offset, ""
     for number, letter in enumerate(["", *cut.rest[:REPLAYED_CHARACTERS]]):
+        remembered = number > 0 and text.startswith(letter) and text != letter
         editor.replace(cut.path, offset, offset, letter)
         offset += len(letter.encode())
         answer = await editor.ghost(cut.path, offset)
-        if answer.code in MODEL_WORKED:
+        text = answer.text
+        if remembered:
+            through.append(answer.ms)
+        elif answer.code in MODEL_WORKED:
             (first if number == 0 else warm).append(answer.ms)
             if number and answer.text:
                 shown.append(answer.ms)

@@ -347,7 +347,7 @@ class Session:
         if edit is None:
             return None
         typed = document.text[edit.start : offset]
-        insert = edit.text.encode().removeprefix(typed)
+        insert = edit.text.encode("utf-8", "replace").removeprefix(typed)
         return self._memory.remember(document.uri, document.text, offset, insert).number
 
     async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:

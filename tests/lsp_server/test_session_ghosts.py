@@ -122,6 +122,11 @@ async def test_the_popups_selected_item_must_be_extended(typist: Typist) -> None
     assert [request.selected for request in typing.asked[1:]] == ["settle", "send(data)"]
 
 
+async def test_a_selected_item_that_utf8_cannot_hold_is_given_all_the_same(typist: Typist) -> None:
+    typing = typist("x = c.")
+    assert await typing.rest(selected="\ud800") == "\ud800(data)"
+
+
 async def test_by_hand_the_same_text_is_asked_for_anew(typist: Typist) -> None:
     typing = typist("x = c.")
     await typing.rest()
