@@ -119,7 +119,7 @@ export function diagnosis({ output, errno }: Ran): string {
   if (absent !== undefined) {
     return `The package ${absent} was not found, or not for this Python. Check which package index pip uses ("pip config list"), then try again.`;
   }
-  const last = output.trim().split('\n').at(-1) ?? '';
+  const last = (output.trim().split('\n').at(-1) ?? '').replace(/\.$/, '');
   return `${last === '' ? 'It ended without a message' : last}. The log has all that was printed.`;
 }
 

@@ -134,7 +134,7 @@ describe('diagnosis', () => {
   });
 
   it('passes on the last line of what it does not know', () => {
-    assert.match(of('one\nERROR: two\n'), /^ERROR: two\. The log/);
+    assert.match(of('one\nERROR: two.\n'), /^ERROR: two\. The log/);
     assert.match(of(''), /without a message/);
   });
 });
