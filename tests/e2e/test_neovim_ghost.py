@@ -419,6 +419,47 @@ def test_restart(start: Start) -> None:
     editor.sees("first")
 
 
+def test_the_words_of_the_command(start: Start, tmp_path: Path) -> None:
+    uri = (tmp_path / "work.py").as_uri()
+    answer = {"uri": uri, "offset": len("one = 1\ntwo"), "signature": "two: int"}
+    script = {
+        "lancefill/explain": {"result": {"context": "after a dot"}},
+        "workspace/executeCommand": {"result": [answer]},
+    }
+    editor = start(script, text="one = 1\ntwo = 2\n")
+    editor.type("jl:Lancefill explain<CR>")
+    until(lambda: "after a dot" in editor.text)
+    (asked,) = editor.heard("lancefill/explain")
+    place = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 1}}
+    assert asked["params"] == place
+    editor.type(":quit<CR>:Lancefill ask open a file<CR>")
+    until(lambda: editor.ask("#vim.fn.getqflist()") == 1)
+    (command,) = editor.heard("workspace/executeCommand")
+    assert command["params"]["arguments"][0]["query"] == "open a file"
+    item = "vim.fn.getqflist()[1]"
+    assert editor.ask(f"{{ {item}.lnum, {item}.text }}") == [2, "two: int"]
+    editor.type(":Lancefill log<CR>")
+    until(lambda: editor.ask("vim.api.nvim_buf_get_name(0)").endswith("lsp.log"))
+    words = "require('lancefill.commands').complete('re', 'Lancefill re')"
+    assert editor.ask(words) == ["restart", "resume"]
+
+
+def test_the_workspace_of_a_file(start: Start, tmp_path: Path) -> None:
+    for folder in ("project/package", "project/inner", "loose"):
+        (tmp_path / folder).mkdir(parents=True)
+    for marker in ("project/setup.py", "project/inner/setup.py"):
+        (tmp_path / marker).touch()
+    editor = start({})
+
+    def root(file: Path) -> Path:
+        return Path(editor.ask(f"require('lancefill').root({lua(str(file))})"))
+
+    assert root(tmp_path / "project/package/a.py") == tmp_path / "project"
+    assert root(tmp_path / "project/inner/a.py") == tmp_path / "project/inner"
+    assert root(tmp_path / "loose/a.py") == tmp_path  # the current folder
+    assert root(Path("/no-such-folder/a.py")) == Path("/no-such-folder")
+
+
 def test_health_and_help(start: Start) -> None:
     editor = start({})
     editor.type(":checkhealth lancefill<CR>")
