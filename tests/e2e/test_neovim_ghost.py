@@ -419,6 +419,30 @@ def test_restart(start: Start) -> None:
     editor.sees("first")
 
 
+def test_a_popup_takes_it_away(start: Start) -> None:
+    editor = start({"f": "oo"}, text="first fast\n\n")
+    editor.type("jif")
+    editor.sees("oo")
+    editor.type("<C-x><C-n>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    assert editor.ghost == []
+    editor.type("<C-e>")
+    editor.sees("oo")
+    assert editor.text == "first fast\nf"
+
+
+def test_a_missing_program_is_said_once(tmp_path: Path) -> None:
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text("", "utf-8")
+    editor = Neovim(tmp_path, "one.py", setup({"cmd": ["no-such-program"]}))
+    command = ["nvim", "--headless", *editor.arguments, "-c", "edit two.py", "-c", "qall!"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=editor.environment, capture_output=True, timeout=WAIT_S
+    )
+    assert done.returncode == 0
+    assert done.stderr.count(b'"no-such-program" is not executable') == 1
+
+
 def test_the_words_of_the_command(start: Start, tmp_path: Path) -> None:
     uri = (tmp_path / "work.py").as_uri()
     answer = {"uri": uri, "offset": len("one = 1\ntwo"), "signature": "two: int"}
