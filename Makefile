@@ -78,10 +78,10 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(PIP) install --constraint constraints.txt --group dev
 	@touch $@
 
-neovim: # the end-to-end test drives Debian's Neovim; where there is none, it says so and is skipped
-	@command -v nvim >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends neovim; } \
-		|| echo "Neovim is missing and could not be installed: its test will be skipped"
+neovim: # the end-to-end tests drive Debian's Neovim, one in tmux; where there is none, they say so and are skipped
+	@{ command -v nvim && command -v tmux; } >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends neovim tmux; } \
+		|| echo "Neovim or tmux is missing and could not be installed: tests that need it will be skipped"
 
 $(EXTENSION)/node_modules/.installed: $(EXTENSION)/package.json $(EXTENSION)/package-lock.json
 	@command -v npm >/dev/null || { echo "The VS Code extension needs Node 20.19 or later with npm." >&2; exit 1; }

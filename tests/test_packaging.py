@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from collections.abc import Mapping
@@ -117,6 +118,15 @@ def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel: Path) -
 def test_the_wheel_holds_what_is_easily_left_out(wheel: Path, pattern: str) -> None:
     names = [Path(name) for name in zipfile.ZipFile(wheel).namelist()]
     assert any(name.match(pattern) for name in names)
+
+
+def test_the_source_distribution_holds_the_neovim_plugin(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    plugin = {str(path.relative_to(ROOT)) for path in (ROOT / "neovim").rglob("*.*")}
+    assert {name for name in plugin if Path(name).suffix in (".lua", ".txt")} <= names
 
 
 def test_the_installed_modules_are_those_of_the_wheel(installed: Path, hostile: Path) -> None:

@@ -2,8 +2,8 @@
 
 Usage: ``standin.py SCRIPT HEARD``. SCRIPT is JSON: the texts before the cursor on its line ->
 ``{items, delay}``, the items of the answer and the seconds until it is sent. A line that the script
-does not know is answered with nothing and a ``lancefill/reason``. HEARD receives one JSON line per
-message of the editor.
+does not know is answered with nothing and a ``lancefill/reason``. Methods of other requests ->
+``{result}``. HEARD receives one JSON line per message of the editor.
 """
 
 import json
@@ -76,7 +76,8 @@ def main() -> None:
         elif method == INLINE:
             inline(number, message["params"])
         elif method:
-            result = {"capabilities": CAPABILITIES} if method == "initialize" else None
+            known = {"initialize": {"capabilities": CAPABILITIES}}
+            result = known.get(method) or SCRIPT.get(method, {}).get("result")
             send({"id": number, "result": result})
 
 

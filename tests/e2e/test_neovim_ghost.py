@@ -17,6 +17,8 @@ PLUGIN = ROOT / "neovim"
 STANDIN = Path(__file__).with_name("standin.py")
 INLINE = "textDocument/inlineCompletion"
 WAIT_S = 20.0
+LOADING_S = 60.0
+"""For the model, on a machine that does other things too."""
 QUIET_S = 0.4
 """Longer than the debounce and a round trip: what has not come by then is not coming."""
 PARTY = "\N{PARTY POPPER}"
@@ -39,6 +41,11 @@ SHOWN = """(function()
   local lines = { joined(mark[4].virt_text) }
   for _, chunks in ipairs(mark[4].virt_lines or {}) do table.insert(lines, joined(chunks)) end
   return { lines = lines }
+end)()"""
+
+MODEL = """(function()
+  local answers = vim.lsp.buf_request_sync(0, 'lancefill/status', {}, 10000)
+  return select(2, next(answers)).result.model
 end)()"""
 
 COUNTED = """(function()
@@ -64,6 +71,15 @@ COUNTED = """(function()
 end)()"""
 
 
+def recent_neovim() -> bool:
+    """Whether Neovim is 0.11 or later."""
+    if shutil.which("nvim") is None:
+        return False
+    told = subprocess.run(["nvim", "--version"], capture_output=True, text=True, check=True).stdout
+    major, minor = told.split("\n")[0].removeprefix("NVIM v").split(".")[:2]
+    return (int(major), int(minor)) >= (0, 11)
+
+
 def lua(value: object) -> str:
     """Lists of strings, strings, numbers and booleans as Lua."""
     if isinstance(value, list | tuple):
@@ -76,13 +92,12 @@ def lua(value: object) -> str:
 class Neovim:
     """A running Neovim, to type into."""
 
-    def __init__(self, folder: Path, file: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, file: str, init: str) -> None:
         self.folder = folder
         self.socket = folder / "socket"
         self.heard_path = folder / "heard.jsonl"
         (folder / "init.lua").write_text(
-            f"vim.opt.runtimepath:prepend({lua(str(PLUGIN))})\n"
-            f"require('lancefill').setup({lua(options)})\n",
+            f"vim.opt.runtimepath:prepend({lua(str(PLUGIN))})\n" + init,
             "utf-8",
         )
         self.arguments = ["--clean", "-n", "-u", str(folder / "init.lua"), file]
@@ -146,14 +161,21 @@ class Neovim:
         return [message for message in map(json.loads, lines) if message.get("method") == method]
 
 
-def until(happened: Callable[[], object], say: Callable[[], str] = lambda: "") -> None:
-    end = time.monotonic() + WAIT_S
+def until(
+    happened: Callable[[], object], say: Callable[[], str] = lambda: "", seconds: float = WAIT_S
+) -> None:
+    end = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < end, f"not within {WAIT_S:.0f} s. {say()}"
+        assert time.monotonic() < end, f"not within {seconds:.0f} s. {say()}"
         time.sleep(0.02)
 
 
 Start = Callable[..., Neovim]
+
+
+def setup(options: Mapping[str, Any]) -> str:
+    """The line of an ``init.lua`` that sets the plugin up."""
+    return f"require('lancefill').setup({lua(options)})\n"
 
 
 def scripted(folder: Path, script: Mapping[str, Any], **ghost: object) -> dict[str, Any]:
@@ -177,7 +199,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def starting(script: Mapping[str, Any], text: str = "") -> Neovim:
         (tmp_path / "work.py").write_text(text, "utf-8")
-        editor = Neovim(tmp_path, "work.py", scripted(tmp_path, script))
+        editor = Neovim(tmp_path, "work.py", setup(scripted(tmp_path, script)))
         processes.append(editor.start())
         return editor
 
@@ -397,6 +419,71 @@ def test_restart(start: Start) -> None:
     editor.sees("first")
 
 
+def test_a_popup_takes_it_away(start: Start) -> None:
+    editor = start({"f": "oo"}, text="first fast\n\n")
+    editor.type("jif")
+    editor.sees("oo")
+    editor.type("<C-x><C-n>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    assert editor.ghost == []
+    editor.type("<C-e>")
+    editor.sees("oo")
+    assert editor.text == "first fast\nf"
+
+
+def test_a_missing_program_is_said_once(tmp_path: Path) -> None:
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text("", "utf-8")
+    editor = Neovim(tmp_path, "one.py", setup({"cmd": ["no-such-program"]}))
+    command = ["nvim", "--headless", *editor.arguments, "-c", "edit two.py", "-c", "qall!"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=editor.environment, capture_output=True, timeout=WAIT_S
+    )
+    assert done.returncode == 0
+    assert done.stderr.count(b'"no-such-program" is not executable') == 1
+
+
+def test_the_words_of_the_command(start: Start, tmp_path: Path) -> None:
+    uri = (tmp_path / "work.py").as_uri()
+    answer = {"uri": uri, "offset": len("one = 1\ntwo"), "signature": "two: int"}
+    script = {
+        "lancefill/explain": {"result": {"context": "after a dot"}},
+        "workspace/executeCommand": {"result": [answer]},
+    }
+    editor = start(script, text="one = 1\ntwo = 2\n")
+    editor.type("jl:Lancefill explain<CR>")
+    until(lambda: "after a dot" in editor.text)
+    (asked,) = editor.heard("lancefill/explain")
+    place = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 1}}
+    assert asked["params"] == place
+    editor.type(":quit<CR>:Lancefill ask open a file<CR>")
+    until(lambda: editor.ask("#vim.fn.getqflist()") == 1)
+    (command,) = editor.heard("workspace/executeCommand")
+    assert command["params"]["arguments"][0]["query"] == "open a file"
+    item = "vim.fn.getqflist()[1]"
+    assert editor.ask(f"{{ {item}.lnum, {item}.text }}") == [2, "two: int"]
+    editor.type(":Lancefill log<CR>")
+    until(lambda: editor.ask("vim.api.nvim_buf_get_name(0)").endswith("lsp.log"))
+    words = "require('lancefill.commands').complete('re', 'Lancefill re')"
+    assert editor.ask(words) == ["restart", "resume"]
+
+
+def test_the_workspace_of_a_file(start: Start, tmp_path: Path) -> None:
+    for folder in ("project/package", "project/inner", "loose"):
+        (tmp_path / folder).mkdir(parents=True)
+    for marker in ("project/setup.py", "project/inner/setup.py"):
+        (tmp_path / marker).touch()
+    editor = start({})
+
+    def root(file: Path) -> Path:
+        return Path(editor.ask(f"require('lancefill').root({lua(str(file))})"))
+
+    assert root(tmp_path / "project/package/a.py") == tmp_path / "project"
+    assert root(tmp_path / "project/inner/a.py") == tmp_path / "project/inner"
+    assert root(tmp_path / "loose/a.py") == tmp_path  # the current folder
+    assert root(Path("/no-such-folder/a.py")) == Path("/no-such-folder")
+
+
 def test_health_and_help(start: Start) -> None:
     editor = start({})
     editor.type(":checkhealth lancefill<CR>")
@@ -458,6 +545,11 @@ class Screen:
         """Wait until the screen begins with these lines."""
         until(lambda: self.lines[: len(lines)] == list(lines), lambda: "\n".join(self.lines))
 
+    def leave_insert_mode(self) -> None:
+        """Escape by itself: with the next key right behind it, it is Alt and that key."""
+        self.type("Escape")
+        until(lambda: "-- INSERT --" not in self.lines)
+
     def close(self) -> None:
         subprocess.run([*self.tmux, "kill-server"], check=True, timeout=WAIT_S)
 
@@ -466,22 +558,48 @@ class Screen:
 def test_on_a_real_screen(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(f"# {PARTY}\n()\nend\n", "utf-8")
     script = {f"名{PARTY}(": f"size,\n    {PARTY}名", "x": "yz"}
-    screen = Screen(Neovim(tmp_path, "work.py", scripted(tmp_path, script)))
+    screen = Screen(Neovim(tmp_path, "work.py", setup(scripted(tmp_path, script))))
     try:
         screen.shows(f"# {PARTY}", "()", "end", "~")
         screen.type("j0", "i", f"名{PARTY}", "Right")
         screen.shows(f"# {PARTY}", f"名{PARTY}()", "end", "~")
-        screen.type("Escape", "a")
+        screen.leave_insert_mode()
+        screen.type("a")
         screen.shows(f"# {PARTY}", f"名{PARTY}(size,", f"    {PARTY}名)", "end", "~")
         screen.type("si")
         screen.shows(f"# {PARTY}", f"名{PARTY}(size,", f"    {PARTY}名)", "end", "~")
         screen.type("Tab")
-        screen.type("!", "Escape", ":w", "Enter")
+        screen.type("!")
+        screen.leave_insert_mode()
+        screen.type(":w", "Enter")
         until(lambda: b"!" in (tmp_path / "work.py").read_bytes())
         written = (tmp_path / "work.py").read_text("utf-8")
         assert written == f"# {PARTY}\n名{PARTY}(size,\n    {PARTY}名!)\nend\n"
     finally:
         screen.close()
+
+
+@pytest.mark.skipif(
+    not recent_neovim(), reason="vim.lsp.enable needs Neovim 0.11, and an older one is installed"
+)
+def test_enabled_by_name(tmp_path: Path) -> None:
+    """``lsp/lancefill.lua``, over which the person's own configuration is laid."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    command = scripted(tmp_path, {})["cmd"]
+    config = lua({"cmd": command, "settings": {"lancefill": {"popup": False}}})
+    init = f"vim.lsp.config('lancefill', {config})\nvim.lsp.enable('lancefill')\n"
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+        (greeting,) = editor.heard("initialize")
+        assert greeting["params"]["capabilities"]["textDocument"]["inlineCompletion"]
+        settings = editor.ask("require('lancefill.client').of(0).config.settings")
+        assert settings == {"lancefill": {"popup": False}}
+        assert editor.ask("vim.fn.exists(':Lancefill')") == 2
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 def test_the_real_model_writes_into_the_buffer_what_was_shown(tmp_path: Path) -> None:
@@ -491,10 +609,10 @@ def test_the_real_model_writes_into_the_buffer_what_was_shown(tmp_path: Path) ->
         "settings": {"lancefill": patient},
         "ghost": {"enabled": True, "debounce_ms": 75, "keys": True},
     }
-    editor = Neovim(tmp_path, "work.py", options)
+    editor = Neovim(tmp_path, "work.py", setup(options))
     process = editor.start()
     try:
-        until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+        until(lambda: editor.ask(MODEL) == "ready", seconds=LOADING_S)
         editor.type("ofor index in ran")
         until(lambda: editor.ghost, lambda: str(editor.ask("require('lancefill').reason()")))
         shown = "\n".join(editor.ghost)

@@ -55,6 +55,7 @@ function M.client_config()
   local options = M.options
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  capabilities.workspace.configuration = true -- 0.7 answers such questions, and does not say so
   return {
     name = clients.NAME,
     cmd = options.cmd,
