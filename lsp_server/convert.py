@@ -27,15 +27,26 @@ _KINDS = {
     "parameter": types.CompletionItemKind.Variable,
 }
 _SHOWN_EVIDENCE = 5
+_ON_TOP = "!"
+"""Begins the sort text of promoted items: it sorts before the digits, letters and underscores that
+other servers' begin with."""
+_STAR = " ★"
 
 
 def completion_list(
-    popup: Popup, number: int, document: Document, offset: int, editor: Editor
+    popup: Popup,
+    number: int,
+    document: Document,
+    offset: int,
+    editor: Editor,
+    *,
+    promoted: bool = False,
 ) -> types.CompletionList:
     """The popup as a list whose order and content survive the editor's own sorting and filtering.
 
     ``number`` names the popup in the items' ``data``, so that resolve finds it again. The list is
-    marked incomplete: the editor asks again after every keystroke.
+    marked incomplete: the editor asks again after every keystroke. A ``promoted`` list stands on
+    top of another server's, starred and its first item preselected.
     """
     items = popup.items
     spans = Counter((item.edit.start, item.edit.end) for item in items)
@@ -61,6 +72,7 @@ def completion_list(
                 offset,
                 defaults,
                 editor,
+                promoted=promoted,
             )
             for rank, item in enumerate(items)
         ],
@@ -76,15 +88,19 @@ def _item(
     offset: int,
     defaults: types.CompletionItemDefaults,
     editor: Editor,
+    *,
+    promoted: bool,
 ) -> types.CompletionItem:
     shown = types.CompletionItem(
         label=item.label,
         kind=_KINDS.get(item.kind, types.CompletionItemKind.Text),
-        sort_text=f"{rank:03}",
+        sort_text=f"{_ON_TOP if promoted else ''}{rank:03}",
+        preselect=True if promoted and rank == 0 else None,
         filter_text=_filter_text(item, document, offset),
     )
-    if editor.label_details and item.detail:
-        shown.label_details = types.CompletionItemLabelDetails(description=item.detail)
+    if editor.label_details and (promoted or item.detail):
+        star = _STAR if promoted else None
+        shown.label_details = types.CompletionItemLabelDetails(star, item.detail or None)
     if item.deprecated and editor.deprecated_tag:
         shown.tags = [types.CompletionItemTag.Deprecated]
     if defaults.edit_range == range_:
@@ -96,6 +112,12 @@ def _item(
     if defaults.data is None:
         shown.data = number
     return _with_lazy(shown, item, document, editor, eager=True)
+
+
+def rank_of(sort_text: str | None) -> int | None:
+    """The place of an item in its popup, from 0; None for an item that is none of ours."""
+    digits = (sort_text or "").removeprefix(_ON_TOP)
+    return int(digits) if digits.isdecimal() else None
 
 
 def resolved(

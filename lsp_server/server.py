@@ -245,14 +245,20 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
         for reason in listed.popup.reasons:
             ls.tell_reason("popup", uri, reason)
     ls.idle.postpone()
-    popup, document, offset = listed.popup, listed.document, listed.offset
-    return convert.completion_list(popup, listed.number, document, offset, ls.session.editor)
+    return convert.completion_list(
+        listed.popup,
+        listed.number,
+        listed.document,
+        listed.offset,
+        ls.session.editor,
+        promoted=listed.promoted,
+    )
 
 
 @server.feature(types.COMPLETION_ITEM_RESOLVE)
 def resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
     """The documentation, evidence and import edit of one item."""
-    found = ls.session.listed(item.data, item.sort_text)
+    found = ls.session.listed(item.data, convert.rank_of(item.sort_text))
     if found is None:
         log.info("an item of a popup that is no longer kept stays as it is")
         return item

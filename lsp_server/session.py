@@ -53,13 +53,15 @@ from lsp_server.helpers import (
 )
 from lsp_server.paths import name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
-from lsp_server.settings import Settings, options
+from lsp_server.settings import PopupMode, Settings, options
 from lsp_server.shown import Memory
 
 log = logging.getLogger(__name__)
 
 KEPT_POPUPS = 8
 """How many popups can still be resolved."""
+PROMOTED_ITEMS = 5
+"""How many names are put on top of another server's."""
 LOGGED_SKIPPED = 20
 """How many skipped files are named in the log at once."""
 DELETED = Reason(
@@ -101,12 +103,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A popup with the number that its items carry and the text that it is for."""
+    """A popup with the number that its items carry and the text that it is for.
+
+    ``promoted``: it is to stand on top of another server's.
+    """
 
     popup: Popup
     number: int
     document: Document
     offset: int
+    promoted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,29 +280,32 @@ class Session:
         self, uri: str, position: types.Position, *, automatic: bool = False
     ) -> Listed | Reason:
         """The names for the popup at a position; ``automatic``: nobody asked for it by hand."""
-        if not self.settings.popup:
+        promoted = self.settings.popup == PopupMode.PROMOTE
+        if self.settings.popup == PopupMode.OFF:
             return Reason(Code.DISABLED, "the popup is switched off (lancefill.popup)")
         question = self._question(uri, position, automatic=automatic)
         if isinstance(question, Reason):
             return question
         with quiet.answering():
             popup = await engine.popup(*self._asked(question))
+        if promoted:
+            popup = replace(popup, items=popup.items[:PROMOTED_ITEMS])
         request, unfinished = question.request, _indexing(question.folder)
         if unfinished and not popup.items:
             popup = replace(popup, reasons=(unfinished, *popup.reasons))
-        listed = Listed(popup, next(self._numbers), question.document, request.offset)
+        number, document = next(self._numbers), question.document
+        listed = Listed(popup, number, document, request.offset, promoted=promoted)
         self._popups[listed.number] = listed
         while len(self._popups) > KEPT_POPUPS:
             self._popups.popitem(last=False)
         return listed
 
-    def listed(self, number: object, rank: str | None) -> tuple[Suggestion, Document] | None:
+    def listed(self, number: object, rank: int | None) -> tuple[Suggestion, Document] | None:
         """The suggestion behind an item of a recent popup, and the text that it is for."""
         listed = self._popups.get(number) if isinstance(number, int) else None
-        if listed is None or rank is None or not rank.isdecimal():
+        if listed is None or rank is None or rank >= len(listed.popup.items):
             return None
-        items = listed.popup.items
-        return (items[int(rank)], listed.document) if int(rank) < len(items) else None
+        return listed.popup.items[rank], listed.document
 
     async def ghost(
         self,

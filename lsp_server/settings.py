@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from completion.engine import Options
@@ -19,6 +20,14 @@ TRUST = "workspaceTrusted"
 """In the initialization options: false where the person does not trust the workspace (yet)."""
 CLIENT_ONLY = frozenset({"path", "trace", TRUST})
 """Keys that the editor's side reads; the server passes over them without a warning."""
+
+
+class PopupMode(StrEnum):
+    """How much of a popup is sent: beside another server, only what is to stand on top of it."""
+
+    FULL = "full"
+    PROMOTE = "promote"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +52,12 @@ def _setting(*, default: T, rule: Rule) -> T:
 class Settings:
     """The settings in force. In JSON their names are camelCase, in the section ``lancefill``."""
 
-    popup: bool = _setting(
-        default=True,
-        rule=Rule("Offer ranked completions in the popup list."),
+    popup: str = _setting(
+        default=str(PopupMode.FULL),
+        rule=Rule(
+            "Offer ranked names in the popup; promote: the best five, on top of another server's.",
+            choices=tuple(str(choice) for choice in PopupMode),
+        ),
     )
     ghost_text: bool = _setting(
         default=True,

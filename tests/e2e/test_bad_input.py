@@ -266,7 +266,7 @@ async def test_settings_are_taken_while_running(
     async with serve(workspace, editors["neovim"]) as session:
         await session.indexed()
         session.open("main.py", MAIN)
-        off = {"settings": {"lancefill": {"popup": False}}}
+        off = {"settings": {"lancefill": {"popup": "off"}}}
         session.client.notify("workspace/didChangeConfiguration", off)
         assert await session.labels("main.py", *END) == []
         session.client.settings["lancefill"] = {"insertCall": "parentheses"}
@@ -277,6 +277,27 @@ async def test_settings_are_taken_while_running(
             return any(item["textEdit"]["newText"].startswith("send(") for item in items)
 
         await session.until(inserts_calls)
+
+
+@pytest.mark.parametrize("name", ["vscode", "neovim", "bare"])
+async def test_beside_another_server_the_best_five_stand_on_top(
+    workspace: Path, serve: Serve, editors: Mapping[str, Any], name: str
+) -> None:
+    async with serve(workspace, editors[name], settings={"popup": "promote"}) as session:
+        await session.indexed()
+        session.open("main.py", MAIN.removesuffix("c."))
+        items = await session.popup("main.py", END[0], 0)
+        assert len(items) == 5
+        assert [item.get("preselect", False) for item in items] == [True] + 4 * [False]
+        assert all(item["sortText"] < other for item in items for other in ("00", "_", "a", "A"))
+        starred = [item.get("labelDetails", {}).get("detail") for item in items]
+        assert starred == 5 * [None if name == "bare" else " ★"]
+        session.open("dot.py", MAIN)
+        first = (await session.popup("dot.py", *END))[0]
+        assert first["label"] in ("send", "close")
+        sent = {key: value for key, value in first.items() if key != "textEdit"}
+        full = await session.client.request("completionItem/resolve", sent)
+        assert full["documentation"]
 
 
 async def test_excluded_files_are_left_out(workspace: Path, serve: Serve) -> None:

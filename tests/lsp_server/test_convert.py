@@ -11,7 +11,7 @@ from lsprotocol.types import PositionEncodingKind as Encoding
 
 from completion.request import Evidence, Ghost, Origin, Popup, Suggestion, TextEdit
 from lsp_server import editor as editors
-from lsp_server.convert import completion_list, inline_list, resolved
+from lsp_server.convert import completion_list, inline_list, rank_of, resolved
 from lsp_server.documents import opened
 from lsp_server.editor import Editor
 from lsp_server.paths import name_in, path_of
@@ -64,6 +64,22 @@ MARKDOWN = editor(
     )
 )
 WORD = types.Range(types.Position(1, 10), types.Position(1, 12))
+
+
+def test_what_is_promoted_is_starred_and_found_again() -> None:
+    made = completion_list(Popup(ITEMS), 7, DOCUMENT, END, RICH, promoted=True)
+    details = [item.label_details for item in made.items]
+    assert details == [
+        types.CompletionItemLabelDetails(" ★", "module"),
+        types.CompletionItemLabelDetails(" ★"),
+        types.CompletionItemLabelDetails(" ★"),
+    ]
+    assert [item.preselect for item in made.items] == [True, None, None]
+    assert [rank_of(item.sort_text) for item in made.items] == [0, 1, 2]
+    plain = completion_list(Popup(ITEMS), 7, DOCUMENT, END, RICH)
+    assert [rank_of(item.sort_text) for item in plain.items] == [0, 1, 2]
+    for alien in (None, "", "!", "09.9999.path", "-1", "!!1"):
+        assert rank_of(alien) is None
 
 
 def test_an_editor_without_abilities_gets_everything_in_every_item() -> None:

@@ -24,8 +24,10 @@ def test_good_values_are_taken_and_the_rest_stays() -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        ({"popup": 1}, "expected boolean, got 1"),
-        ({"popup": "yes"}, "expected boolean"),
+        ({"popup": True}, "expected string, got True"),
+        ({"popup": False}, "expected string, got False"),
+        ({"popup": "yes"}, "expected one of full, promote, off"),
+        ({"ghostText": 1}, "expected boolean, got 1"),
         ({"popupDeadlineMs": True}, "expected integer, got True"),
         ({"popupDeadlineMs": 3.5}, "expected integer"),
         ({"popupDeadlineMs": 0}, "expected 5 to 2000, got 0"),
@@ -42,7 +44,7 @@ def test_good_values_are_taken_and_the_rest_stays() -> None:
     ],
 )
 def test_a_wrong_value_costs_a_warning_and_changes_nothing(raw: object, words: str) -> None:
-    before = Settings(popup=False, popup_deadline_ms=77)
+    before = Settings(popup="off", popup_deadline_ms=77)
     after, warnings = updated(before, raw)
     assert after == before
     assert len(warnings) == 1
