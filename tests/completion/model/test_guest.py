@@ -12,7 +12,7 @@ from torch import Tensor
 
 from completion.decoding import Session, score_names, write
 from completion.fim import Layout
-from completion.model import guest
+from completion.model import guest, loading
 from completion.model.adapter import AdapterError
 from completion.model.causal import NetworkError
 from completion.model.families import CODESTRAL, MELLUM, QWEN, Family
@@ -25,6 +25,9 @@ from completion.tree import Place
 from tests.completion.model.guests import WINDOW, byte_level, save_guest
 
 torch.set_num_threads(1)
+
+HERE = loading.best_dtype(torch.device("cpu"))
+"""What models are loaded in on the machine that runs this."""
 
 PROMPT = Prompt("# b.py\ndef f(x)\n", ")\n", "import os\nself.fo")
 
@@ -157,7 +160,7 @@ def test_several_tokens_end_the_middle(opened: Guest) -> None:
     )
     barred = opened.model._barred_at(Place(0))
     assert not barred[list(opened.model.ends)].any()
-    logits = torch.full((1, 32), 0.1)
+    logits = torch.full((1, 32), 0.1, dtype=HERE)
     row = opened.model.log_probs(logits, [Place(opened.model.ends[0])])
     assert torch.isfinite(row[0, list(opened.model.ends)]).all()
 
@@ -166,7 +169,11 @@ def test_facts_and_adapters(qwen: Path) -> None:
     found = installed(Entry("mine", str(qwen), "", "abc"), "cpu")
     facts = found.facts()
     assert (facts["model"], facts["family"], facts["revision"]) == ("mine", "qwen2.5-coder", "abc")
-    assert (facts["device"], facts["dtype"], facts["notes"]) == ("cpu", "float32", [])
+    assert (facts["device"], facts["dtype"], facts["notes"]) == (
+        "cpu",
+        str(HERE).removeprefix("torch."),
+        [],
+    )
     with pytest.raises(AdapterError, match="belong to the shipped model"):
         found.adapted(qwen)
 
