@@ -7,7 +7,15 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -68,6 +76,8 @@ const CASES = {
   ghost:
     'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
   word: 'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
+  asked: 'def glide_over_water(speed):\n    """Glide low over the water."""\n\n\n',
+  pages: 'class Grebe:\n    def dive(self): ...\n\ngrebe = Grebe()\ngrebe.',
   typing: '',
   killed: 'class Heron:\n    def wade(self): ...\n\nheron = Heron()\nheron',
 };
@@ -80,9 +90,12 @@ async function main() {
   for (const [name, text] of Object.entries(CASES)) {
     writeFileSync(path(name), text);
   }
-  mkdirSync(join(data, 'User'), { recursive: true });
   mkdirSync(screenshots, { recursive: true });
-  writeFileSync(join(data, 'User', 'settings.json'), JSON.stringify(SETTINGS));
+  // The editor's own settings now and then come too late for the extension; the machine's do not.
+  for (const level of ['User', 'Machine']) {
+    mkdirSync(join(data, level), { recursive: true });
+    writeFileSync(join(data, level, 'settings.json'), JSON.stringify(SETTINGS));
+  }
   writeFileSync(join(home, 'cfg.yaml'), `bind-addr: 127.0.0.1:${PORT}\nauth: none\ncert: false\n`);
   const options = ['--config', join(home, 'cfg.yaml'), '--user-data-dir', data];
   options.push('--extensions-dir', join(home, 'extensions'));
@@ -104,6 +117,8 @@ async function main() {
     await once('popup', page, popup);
     await once('ghost', page, ghost);
     await once('word', page, word);
+    await once('asked', page, asked);
+    await once('pages', page, pages);
     await once('typing', page, typing);
     await once('killed', page, killed);
     await page.goto('about:blank');
@@ -176,6 +191,30 @@ async function word(page, file) {
   assert.ok(taken.length > 0 && all.startsWith(taken), `"${taken}" of "${all}"`);
 }
 
+/** A request in plain words: the picker, and the call that it inserts. */
+async function asked(page, file) {
+  await command(page, 'Lancefill: Ask for an API');
+  await page.locator('.quick-input-widget input').fill('glide low over the water');
+  await page.keyboard.press('Enter');
+  await page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+  await page.screenshot({ path: join(screenshots, 'asked-picker.png') });
+  await page.keyboard.press('Enter');
+  await page.waitForTimeout(500);
+  await page.keyboard.press('Escape');
+  await save(page);
+  assert.equal(read(file), `${CASES.asked}glide_over_water(speed)`);
+}
+
+/** The status page and the explanation say what they are about. */
+async function pages(page) {
+  await command(page, 'Lancefill: Explain This Position');
+  await preview(page, 'Lancefill Explanation', 'dive');
+  await page.screenshot({ path: join(screenshots, 'explanation.png') });
+  await page.locator('.tab', { hasText: basename(path('pages')) }).click();
+  await command(page, 'Lancefill: Show Status');
+  await preview(page, 'Lancefill Status', basename(workspace));
+}
+
 /** Code of the repository, typed fast and unevenly: what is on the disk is what was typed. */
 async function typing(page, file) {
   const source = readFileSync(join(workspace, TYPED), 'utf8').replaceAll('\r\n', '\n');
@@ -197,7 +236,7 @@ async function typing(page, file) {
 }
 
 async function killed(page) {
-  execFileSync('pkill', ['-9', '-f', '-n', 'lsp_server']);
+  ours('lsp_server').forEach((pid) => process.kill(pid, 'SIGKILL'));
   const at = Date.now();
   await page.waitForTimeout(1500);
   await page.keyboard.type('.');
@@ -263,6 +302,42 @@ async function ghostText(page) {
 
 async function gone(page, selector) {
   await page.locator(selector).first().waitFor({ state: 'detached', timeout: PATIENCE_MS });
+}
+
+/** Wait for a rendered page of this title that holds a text. */
+async function preview(page, title, text) {
+  await page.locator('.tab.active', { hasText: title }).waitFor();
+  const until = Date.now() + PATIENCE_MS;
+  const shows = async (frame) => (await frame.locator('body').innerText()).includes(text);
+  for (;;) {
+    for (const frame of page.frames().slice(1)) {
+      if (await shows(frame).catch(() => false)) {
+        return;
+      }
+    }
+    assert.ok(Date.now() < until, `${title} does not show ${text}`);
+    await page.waitForTimeout(200);
+  }
+}
+
+async function command(page, title) {
+  await page.keyboard.press('F1');
+  await page.locator('.quick-input-widget input').fill(`>${title}`);
+  await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().click();
+}
+
+/** The process ids of this run's processes with a word on their command line. */
+function ours(word) {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+      return (
+        environment.includes(home) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word)
+      );
+    } catch {
+      return false; // no process, or one that just ended
+    }
+  });
 }
 
 async function save(page) {
