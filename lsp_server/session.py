@@ -51,6 +51,7 @@ from lsp_server.helpers import (
     model_program,
     summary,
 )
+from lsp_server.idle import Idle
 from lsp_server.paths import name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import PopupMode, Settings, options
@@ -62,6 +63,9 @@ KEPT_POPUPS = 8
 """How many popups can still be resolved."""
 PROMOTED_ITEMS = 5
 """How many names are put on top of another server's."""
+TAKE_UP_S = 0.02
+"""So long after a change the index takes it up, where no question needs it before: a letter typed
+of ghost text that is shown needs no index, and of letters that come at once one parse is enough."""
 LOGGED_SKIPPED = 20
 """How many skipped files are named in the log at once."""
 DELETED = Reason(
@@ -160,6 +164,8 @@ class Session:
         self._popups: OrderedDict[int, Listed] = OrderedDict()
         self._numbers = itertools.count(1)
         self._memory = Memory()
+        self._behind: set[str] = set()
+        self._taking_up = Idle(self._catch_up, TAKE_UP_S)
         self.acceptance = Acceptance()
         self._problems: list[str] = []
         self._cache: Path | None = None
@@ -189,9 +195,10 @@ class Session:
         if document is None:
             log.warning("a change of a document that is not open was left out")
             return
-        document = documents.changed(document, version, changes, self.editor.encoding)
-        self._documents[uri] = document
-        self._take_up(document)
+        quiet.asked()
+        self._documents[uri] = documents.changed(document, version, changes, self.editor.encoding)
+        self._behind.add(uri)
+        self._taking_up.postpone()
 
     def close_document(self, uri: str) -> None:
         """The editor closed a document: the file counts again."""
@@ -205,6 +212,12 @@ class Session:
     def is_open(self, uri: str) -> bool:
         """Whether the editor has the document open."""
         return uri in self._documents
+
+    def _catch_up(self) -> None:
+        """Let the indexes take up the changes that no question needed so far."""
+        behind, self._behind = self._behind, set()
+        for document in [self._documents[uri] for uri in behind if uri in self._documents]:
+            self._take_up(document)
 
     def _take_up(self, document: Document) -> None:
         quiet.asked()
@@ -228,6 +241,7 @@ class Session:
 
     async def change_folders(self, added: Iterable[Path], removed: Iterable[Path]) -> None:
         """Open and close workspace folders; what they were indexed by ends."""
+        self._catch_up()
         gone = set(removed)
         closed = [folder for folder in self._folders if folder.root in gone]
         kept = [folder for folder in self._folders if folder.root not in gone]
@@ -372,6 +386,7 @@ class Session:
         Asked in the folder of the document ``uri``, or in all of them. The first question reads
         what the APIs are about, in a thread: editors go on being served.
         """
+        self._catch_up()
         document = self._documents.get(uri)
         asked = [self._place(document)] if document else [(each, "") for each in self._folders]
         found: list[tuple[Path, ApiAnswer]] = []
@@ -391,6 +406,7 @@ class Session:
         selected: str | None = None,
         automatic: bool = False,
     ) -> Question | Reason:
+        self._catch_up()
         document = self._documents.get(uri)
         if document is None:
             return Reason(Code.NOT_INDEXED, "the document is not open")
@@ -481,6 +497,7 @@ class Session:
 
     def report(self) -> dict[str, object]:
         """The session's state as a JSON value, for ``lancefill/status``."""
+        self._catch_up()
         return {
             "editor": self.editor.name,
             "encoding": self.editor.encoding.value,
@@ -530,6 +547,7 @@ class Session:
 
     def _prepare_open(self, folder: Folder) -> None:
         """The index is another one: what the open documents' popups need is read from it now."""
+        self._catch_up()
         for document in self._documents.values():
             if self._place(document)[0] is folder:
                 self._prepare(document)

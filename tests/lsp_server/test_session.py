@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from lsprotocol import types
 from completion import engine
 from indexing import cache
 from indexing.build import build
+from indexing.index import Index
 from lsp_server import editor as editors
 from lsp_server.helpers import Model
 from lsp_server.processes import Program
-from lsp_server.session import Listed, Session
+from lsp_server.session import TAKE_UP_S, Listed, Session
 from lsp_server.settings import Settings
 
 
@@ -105,3 +107,35 @@ def test_the_status_says_what_became_of_an_adapter(session: Session, tmp_path: P
     (place / cache.ADAPTER_MARK).unlink()  # removed: nothing to complain about any more
     assert adapter() is None
     assert not any("learnt" in each for each in session.status().problems)
+
+
+async def test_changes_are_taken_up_once_when_a_question_needs_them_or_in_a_pause(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bytes] = []
+    update = Index.update
+
+    def updated(index: Index, path: str, data: bytes) -> None:
+        taken.append(data)
+        update(index, path, data)
+
+    def typed(text: str) -> None:
+        whole = types.TextDocumentContentChangeWholeDocument(text)
+        session.change_document(uri, 2, [whole])
+
+    uri = opened(session, tmp_path / "outer" / "use.py", "x = 1\n")
+    monkeypatch.setattr(Index, "update", updated)
+    for length in range(1, 5):
+        typed("pelican"[:length] + " = 1\npel")
+    assert taken == []
+    listed = await session.popup(uri, types.Position(1, 3))
+    assert isinstance(listed, Listed)
+    assert "peli" in {item.label for item in listed.popup.items}
+    assert taken == [b"peli = 1\npel"]
+    typed("heron = 1\n")
+    await asyncio.sleep(20 * TAKE_UP_S)
+    assert taken[1:] == [b"heron = 1\n"]
+    typed("")
+    session.close_document(uri)
+    await asyncio.sleep(20 * TAKE_UP_S)
+    assert taken[2:] == []  # nobody needs it any more
