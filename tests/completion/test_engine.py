@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from completion import confidence, engine
+from completion import confidence, engine, membership
 from completion.context import Context, Place
 from completion.engine import MAX_ITEMS, Options
 from completion.ranker import forest
@@ -740,7 +740,11 @@ async def test_a_models_reason_is_passed_on(tmp_path: Path) -> None:
         ("disk.load('client.nothing')", "disk.load('client.nothing')"),
     ],
 )
-async def test_names_that_do_not_exist_are_cut(raw: str, kept: str, tmp_path: Path) -> None:
+async def test_names_that_do_not_exist_are_cut(
+    raw: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "STORES_MS", 10_000.0)  # however busy the machine is
+    monkeypatch.setattr(membership, "READING_MS", 10_000.0)
     written = await ghost(CLIENT, tmp_path, Model(raw))
     assert written.edit is not None
     assert written.edit.text == kept
