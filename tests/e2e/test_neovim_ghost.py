@@ -363,6 +363,30 @@ def test_items_are_cycled(start: Start) -> None:
     assert editor.text == "x ="
 
 
+def test_the_server_is_told_what_became_of_its_items(start: Start) -> None:
+    command = {"title": "Accepted", "command": "lancefill.accepted", "arguments": [7]}
+    one = {"insertText": f"{PARTY}one two", "command": command}
+    editor = start({"x = ": {"items": [one, {"insertText": "other"}]}})
+    editor.type("ix = ")
+    editor.sees(f"{PARTY}one two")
+    editor.type("<M-n><M-p>")
+    shown = "textDocument/didShowCompletion"
+    until(lambda: len(editor.heard(shown)) == 3, lambda: editor.heard(shown))
+    items = [each["params"]["item"]["insertText"] for each in editor.heard(shown)]
+    assert items == [f"{PARTY}one two", "other", f"{PARTY}one two"]
+    editor.type("<M-Right>")
+    part = "textDocument/didPartiallyAcceptCompletion"
+    until(lambda: editor.heard(part))
+    (told,) = editor.heard(part)
+    assert told["params"] == {"item": one, "acceptedLength": len("xxone")}  # UTF-16 units
+    assert not editor.heard("workspace/executeCommand")
+    editor.type("<Tab>")
+    until(lambda: editor.text == f"x = {PARTY}one two", lambda: editor.text)
+    until(lambda: editor.heard("workspace/executeCommand"))
+    (ran,) = editor.heard("workspace/executeCommand")
+    assert ran["params"] == {"command": "lancefill.accepted", "arguments": [7]}
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -23,7 +23,8 @@ M.KEYS = {
 
 local debounce_ms
 local is_paused = false
--- What is shown: {buffer, row, column, texts, index, tail, suffix, below}. The texts begin at the place
+-- What is shown: {buffer, row, column, client, items, texts, index, tail, suffix, below}. The texts, of
+-- the items that `client` sent, begin at the place
 -- (row, column); accepting one whole also takes the `tail`, which is the beginning of `suffix`, the
 -- rest of the cursor's line. `below` counts the lines under it.
 local shown
@@ -156,6 +157,21 @@ function M.dismiss()
   forget()
 end
 
+-- Tell the server what became of the item that is shown; it learns how much is accepted.
+local function tell(what, facts)
+  local item = shown.items[shown.index]
+  local params = vim.tbl_extend('error', { item = item }, facts or {})
+  clients.notify(shown.client, 'textDocument/' .. what, params)
+end
+
+local function run_command()
+  local command = shown.items[shown.index].command
+  if command then
+    local params = { command = command.command, arguments = command.arguments }
+    clients.request(shown.client, 'workspace/executeCommand', params, shown.buffer, function() end)
+  end
+end
+
 -- An item as {text, tail}, or nil where it is not one that continues what stands before the cursor.
 local function usable(item, encoding)
   local row, column, line = here()
@@ -178,13 +194,14 @@ local function usable(item, encoding)
   return { text = text:sub(#typed + 1), tail = line:sub(column + 1, to) }
 end
 
-local function show(items, encoding)
+local function show(items, client)
   local row, column, line = here()
-  local texts, tail = {}, nil
+  local usables, texts, tail = {}, {}, nil
   for _, item in ipairs(items) do
-    local found = usable(item, encoding)
+    local found = usable(item, client.offset_encoding)
     if found and (tail or found.tail) == found.tail then
       tail = found.tail
+      table.insert(usables, item)
       table.insert(texts, found.text)
     end
   end
@@ -194,6 +211,8 @@ local function show(items, encoding)
       buffer = vim.api.nvim_get_current_buf(),
       row = row,
       column = column,
+      client = client,
+      items = usables,
       texts = texts,
       index = 1,
       tail = tail,
@@ -201,6 +220,7 @@ local function show(items, encoding)
       below = lines_below(row),
     }
     draw(texts[1])
+    tell('didShowCompletion')
   end
 end
 
@@ -228,7 +248,7 @@ local function ask(kind)
     asked = nil
     local current = inserting() and not popup_open() and vim.deep_equal(before, moment())
     if not problem and result and current then
-      show(result.items or result, client.offset_encoding)
+      show(result.items or result, client)
     end
   end)
   asked = request.id and request
@@ -298,10 +318,14 @@ local function accept(part)
   local whole = #piece == #text
   insert(piece, whole and shown.tail or '')
   if whole then
+    run_command()
     M.dismiss()
   else
     shown.below = lines_below(here())
-    draw(rest())
+    local left, whole_text = rest(), shown.texts[shown.index]
+    local taken = position.units(whole_text, #whole_text - #left, 'utf-16')
+    tell('didPartiallyAcceptCompletion', { acceptedLength = taken })
+    draw(left)
   end
   return true
 end
@@ -330,6 +354,7 @@ local function cycle(step)
   if rest() then
     shown.index = (shown.index - 1 + step) % #shown.texts + 1
     draw(rest())
+    tell('didShowCompletion')
   end
 end
 
