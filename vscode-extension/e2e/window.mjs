@@ -173,6 +173,7 @@ async function ghost(page, file) {
   assert.equal(await ghostText(page), first, 'the same place, the same text');
   if (first.length > 1) {
     await page.keyboard.type(first[0]);
+    await page.waitForTimeout(300); // for the screen, which is drawn behind the key
     assert.equal(await ghostText(page), first.slice(1), 'typed through, the rest stays');
   }
   await page.keyboard.press('Tab');
