@@ -195,7 +195,6 @@ class Session:
         if document is None:
             log.warning("a change of a document that is not open was left out")
             return
-        quiet.asked()
         self._documents[uri] = documents.changed(document, version, changes, self.editor.encoding)
         self._behind.add(uri)
         self._taking_up.postpone()

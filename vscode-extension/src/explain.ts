@@ -98,9 +98,14 @@ function row(item: Item): string[] {
     .slice(0, SHOWN_FEATURES)
     .map(({ feature, contribution }) => `${feature} ${signed(contribution)}`);
   const { label, detail, origin, score } = item;
-  return [label + detail, origin, score.toFixed(2), said.join('; '), heaviest.join(', ')].map(
-    plain,
-  );
+  const cells = [label + detail, origin, score.toFixed(2)].map(plain);
+  return [...cells, said.map(coded).join('; '), plain(heaviest.join(', '))];
+}
+
+/** Words of the server's: what stands in backticks is code, nothing else is Markdown. */
+function coded(text: string): string {
+  const parts = text.split(/(`[^`|\s]+`)/);
+  return parts.map((part, at) => (at % 2 === 1 ? part : plain(part))).join('');
 }
 
 function promptPart({ ghost: { prompt } }: Explanation): string {

@@ -15,7 +15,7 @@ const EXPLANATION: Explanation = {
         evidence: [
           { feature: 'recent', contribution: -0.427, text: '' },
           { feature: 'needed', contribution: 0.652, text: '' },
-          { feature: 'member', contribution: 0.106, text: '`p` is a `Pool`' },
+          { feature: 'member', contribution: 0.106, text: '`p` is a `Pool`, <b> `x|y`' },
           { feature: 'many', contribution: 0.001, text: '' },
         ],
       },
@@ -40,7 +40,7 @@ describe('explanationPage', () => {
     assert.match(page, /app\.py, line 5/);
     assert.ok(
       page.includes(
-        '| 1 | connect(host: str \\| None) | member | -0.75 | \\`p\\` is a \\`Pool\\` | ' +
+        '| 1 | connect(host: str \\| None) | member | -0.75 | `p` is a `Pool`, \\<b\\> \\`x\\|y\\` | ' +
           'needed +0.65, recent -0.43, member +0.11 |',
       ),
     );
