@@ -585,8 +585,9 @@ def test_on_a_real_screen(tmp_path: Path) -> None:
     screen = Screen(Neovim(tmp_path, "work.py", setup(scripted(tmp_path, script))))
     try:
         screen.shows(f"# {PARTY}", "()", "end", "~")
-        screen.type("j0", "i", f"名{PARTY}", "Right")
+        screen.type("j0", "i", f"名{PARTY}")
         screen.shows(f"# {PARTY}", f"名{PARTY}()", "end", "~")
+        screen.type("Right")  # by itself: right behind a letter, it only says where to ask
         screen.leave_insert_mode()
         screen.type("a")
         screen.shows(f"# {PARTY}", f"名{PARTY}(size,", f"    {PARTY}名)", "end", "~")
