@@ -38,6 +38,16 @@ def import_edit(
     return _inserted(text, imports, f"from {source} import {name}")
 
 
+def has_imports(symbols: FileSymbols) -> bool:
+    """Whether a text imports anything at its top."""
+    return bool(_top_imports(symbols))
+
+
+def statement_edit(text: bytes, symbols: FileSymbols, statement: str) -> TextEdit:
+    """Put an import statement below the imports at the top of a text, or else at its top."""
+    return _inserted(text, _top_imports(symbols), statement)
+
+
 def _top_imports(symbols: FileSymbols) -> list[Import]:
     """The plain imports of the module's own level above its first class or function."""
     blocks = (each.span[0] for each in symbols.definitions if _is_block(each.kind))

@@ -21,7 +21,8 @@ class Editor:
     ``item_defaults`` names the completion item properties that may be given once per list, ``lazy``
     those that may wait for ``completionItem/resolve``. ``cursor_ranges`` is whether ghost text must
     be given as an insertion at the cursor instead of a replacement of the half-typed word,
-    ``markdown`` whether documentation may be Markdown.
+    ``markdown`` whether documentation may be Markdown, ``applies_edits`` whether the server may ask
+    for edits of any document.
     ``trusted`` is false where the person has not yet said that the workspace may run programs.
     """
 
@@ -39,6 +40,7 @@ class Editor:
     shows_progress: bool
     watches_files: bool
     watches_settings: bool
+    applies_edits: bool
     trusted: bool
 
 
@@ -71,6 +73,7 @@ def from_initialize(params: types.InitializeParams) -> Editor:
         shows_progress=can("window.work_done_progress"),
         watches_files=can("workspace.did_change_watched_files.dynamic_registration"),
         watches_settings=can("workspace.did_change_configuration.dynamic_registration"),
+        applies_edits=can("workspace.apply_edit"),
         trusted=not (isinstance(options, Mapping) and options.get(TRUST) is False),
     )
 

@@ -53,6 +53,16 @@ def name_in(root: Path | None, uri: str, language: str) -> str:
     return name
 
 
+def notebook_name_in(root: Path | None, uri: str, language: str) -> str:
+    """What the code of a notebook is called inside: the blank in it keeps others from importing it.
+
+    Nothing is put before a name that says that the file may hold secrets.
+    """
+    name = name_in(root, uri, language)
+    folder, slash, last = name.rpartition("/")
+    return name if is_secret(name) else f"{folder}{slash}notebook {last}"
+
+
 def relative_to(path: Path, root: Path) -> str | None:
     """A path below ``root``, with ``/``; None for one that is not below it.
 

@@ -25,11 +25,11 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from completion.cardinal import trigger_characters
-from completion.request import Code, Reason
+from completion.request import Code, Origin, Reason
 from indexing import quiet
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
-from lsp_server import convert, editor, settings
+from lsp_server import convert, editor, notebooks, settings
 from lsp_server.idle import Idle, leave_garbage_to_pauses
 from lsp_server.newest import Newest
 from lsp_server.paths import path_of
@@ -50,6 +50,8 @@ ASK_LIMIT, ASK_MOST = 8, 50
 """How many answers a request in plain words gets unless it says, and at the most."""
 ACCEPTED = "lancefill.accepted"
 """The command that every inline item carries, so that editors tell when it was accepted."""
+IMPORT = "lancefill.import"
+"""The command of popup items in notebooks: an item can edit no other cell by itself."""
 Steps = Generator[Any, Any, None]
 
 
@@ -70,6 +72,25 @@ class Protocol(LanguageServerProtocol):
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Steps:
         """Leave the document to :mod:`lsp_server.documents`."""
         yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> Steps:
+        """Leave the notebook to :mod:`lsp_server.notebooks`."""
+        yield self.fm.features[types.NOTEBOOK_DOCUMENT_DID_OPEN], (params,), None
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(
+        self, params: types.DidChangeNotebookDocumentParams
+    ) -> Steps:
+        """Leave the notebook to :mod:`lsp_server.notebooks`."""
+        yield self.fm.features[types.NOTEBOOK_DOCUMENT_DID_CHANGE], (params,), None
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(
+        self, params: types.DidCloseNotebookDocumentParams
+    ) -> Steps:
+        """Leave the notebook to :mod:`lsp_server.notebooks`."""
+        yield self.fm.features[types.NOTEBOOK_DOCUMENT_DID_CLOSE], (params,), None
 
     def _handle_cancel_notification(self, msg_id: int | str) -> None:
         log.info("request %s was cancelled by the editor", msg_id)
@@ -97,6 +118,7 @@ class Server(LanguageServer):
             importlib.metadata.version("lancefill"),
             protocol_cls=Protocol,
             converter_factory=default_converter,
+            notebook_document_sync=notebooks.SYNC,
         )
         self.newest = Newest()
         self.idle = Idle(lambda: gc.collect(1))
@@ -218,6 +240,31 @@ def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
     ls.session.files_changed([params.text_document.uri])
 
 
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+def did_open_notebook(ls: Server, params: types.DidOpenNotebookDocumentParams) -> None:
+    """The editor's cells count from now on."""
+    ls.session.open_notebook(params.notebook_document, params.cell_text_documents)
+
+
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+def did_change_notebook(ls: Server, params: types.DidChangeNotebookDocumentParams) -> None:
+    """Cells came, went, moved, or their texts changed."""
+    if params.change.cells:
+        ls.session.change_notebook(params.notebook_document.uri, params.change.cells)
+
+
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
+def did_save_notebook(ls: Server, params: types.DidSaveNotebookDocumentParams) -> None:
+    """Nothing to do: what nobody has open of a notebook is not indexed."""
+
+
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+def did_close_notebook(ls: Server, params: types.DidCloseNotebookDocumentParams) -> None:
+    """Nothing of the notebook counts any more."""
+    cells = [cell.uri for cell in params.cell_text_documents]
+    ls.session.close_notebook(params.notebook_document.uri, cells)
+
+
 # Completion ---------------------------------------------------------------------------------------
 
 
@@ -245,7 +292,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
         for reason in listed.popup.reasons:
             ls.tell_reason("popup", uri, reason)
     ls.idle.postpone()
-    return convert.completion_list(
+    shown = convert.completion_list(
         listed.popup,
         listed.number,
         listed.document,
@@ -253,6 +300,13 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
         ls.session.editor,
         promoted=listed.promoted,
     )
+    if len(listed.view.cells) > 1 and ls.session.editor.applies_edits:
+        for rank, item in enumerate(listed.popup.items):
+            if item.origin in (Origin.IMPORTABLE, Origin.ASKED):
+                shown.items[rank].command = types.Command(
+                    "Import", IMPORT, arguments=[listed.number, rank]
+                )
+    return shown
 
 
 @server.feature(types.COMPLETION_ITEM_RESOLVE)
@@ -309,6 +363,20 @@ def accepted(ls: Server, number: Any = None) -> None:  # noqa: ANN401
         ls.session.acceptance.taken(number)
     else:
         log.info("%s takes the number that came with an inline item: ignored", ACCEPTED)
+
+
+@server.command(IMPORT)
+def import_elsewhere(ls: Server, number: Any = None, rank: Any = None) -> None:  # noqa: ANN401
+    """An item was accepted whose import belongs into another cell."""
+    encoding = ls.session.editor.encoding
+    changes = {
+        cell.uri: convert.text_edits([edit], cell, encoding)
+        for cell, edit in ls.session.elsewhere(number, rank)
+    }
+    if changes:
+        ls.workspace_apply_edit(
+            types.ApplyWorkspaceEditParams(types.WorkspaceEdit(changes), "Import")
+        )
 
 
 def number_in(params: object) -> int | None:

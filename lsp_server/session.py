@@ -52,7 +52,8 @@ from lsp_server.helpers import (
     summary,
 )
 from lsp_server.idle import Idle
-from lsp_server.paths import name_in, path_of, relative_to
+from lsp_server.notebooks import Notebooks, View
+from lsp_server.paths import name_in, notebook_name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.settings import PopupMode, Settings, options
 from lsp_server.shown import Memory
@@ -98,18 +99,29 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the engine is asked: the request, and where it came from."""
+    """What the engine is asked: the request, for the text that ``view`` makes of a document."""
 
     request: Request
-    document: Document
+    view: View
     folder: Folder
+
+    @property
+    def document(self) -> Document:
+        """Where it was asked."""
+        return self.view.document
+
+    @property
+    def offset(self) -> int:
+        """The cursor's byte offset in that document."""
+        return self.request.offset - self.view.base
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A popup with the number that its items carry and the text that it is for.
 
-    ``promoted``: it is to stand on top of another server's.
+    ``promoted``: it is to stand on top of another server's. ``found`` are its items as ones for the
+    text of ``view``.
     """
 
     popup: Popup
@@ -117,6 +129,8 @@ class Listed:
     document: Document
     offset: int
     promoted: bool
+    view: View
+    found: tuple[Suggestion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +175,7 @@ class Session:
         self._progressed = progressed
         self._started = False
         self._documents: dict[str, Document] = {}
+        self._notebooks = Notebooks()
         self._popups: OrderedDict[int, Listed] = OrderedDict()
         self._numbers = itertools.count(1)
         self._memory = Memory()
@@ -201,16 +216,44 @@ class Session:
 
     def close_document(self, uri: str) -> None:
         """The editor closed a document: the file counts again."""
-        document = self._documents.pop(uri, None)
-        self._memory.forget(uri)
+        document = self._drop(uri)
         if document is not None:
             folder, name = self._place(document)
             folder.index.forget(name)
             self.files_changed([uri])
 
+    def open_notebook(
+        self, notebook: types.NotebookDocument, cells: Iterable[types.TextDocumentItem]
+    ) -> None:
+        """The editor opened a notebook: its cells are documents that see those above them."""
+        self._notebooks.open(notebook)
+        for item in cells:
+            self.open_document(item)
+
+    def change_notebook(self, uri: str, change: types.NotebookDocumentCellChanges) -> None:
+        """The editor changed which cells a notebook has, or their texts."""
+        self._notebooks.change(uri, change)
+        for item in (change.structure and change.structure.did_open) or ():
+            self.open_document(item)
+        for gone in (change.structure and change.structure.did_close) or ():
+            self._drop(gone.uri)
+        for text in change.text_content or ():
+            self.change_document(text.document.uri, text.document.version, text.changes)
+
+    def close_notebook(self, uri: str, cells: Iterable[str]) -> None:
+        """The editor closed a notebook with all its cells."""
+        known = [cell for cell in map(self._drop, cells) if cell]
+        for folder, name in {self._place(cell) for cell in known}:
+            folder.index.forget(name)
+        self._notebooks.close(uri)
+
     def is_open(self, uri: str) -> bool:
         """Whether the editor has the document open."""
         return uri in self._documents
+
+    def _drop(self, uri: str) -> Document | None:
+        self._memory.forget(uri)
+        return self._documents.pop(uri, None)
 
     def _catch_up(self) -> None:
         """Let the indexes take up the changes that no question needed so far."""
@@ -221,18 +264,30 @@ class Session:
     def _take_up(self, document: Document) -> None:
         quiet.asked()
         folder, name = self._place(document)
-        if len(document.text) <= MAX_FILE_BYTES:
-            folder.index.update(name, document.text)
-        else:
+        view = self._view(document)
+        if view and len(view.text) <= MAX_FILE_BYTES:
+            folder.index.update(name, view.text)
+        elif view:
             folder.index.forget(name)
 
     def _prepare(self, document: Document) -> None:
+        """See `engine.prepare`; of a notebook the last cell, which sees all others, is enough."""
+        notebook = self._notebooks.of(document.uri)
+        if notebook and notebook.last != document.uri:
+            return
         folder, name = self._place(document)
-        if len(document.text) <= MAX_FILE_BYTES:
+        view = self._view(document)
+        if view and len(view.text) <= MAX_FILE_BYTES:
             snapshot = folder.index.snapshot()
-            engine.prepare(name, document.text, snapshot, ghost=self.settings.ghost_text)
+            engine.prepare(name, view.text, snapshot, ghost=self.settings.ghost_text)
+
+    def _view(self, document: Document) -> View | None:
+        return self._notebooks.view(document, self._documents)
 
     def _place(self, document: Document) -> tuple[Folder, str]:
+        if notebook := self._notebooks.of(document.uri):
+            folder = self._folder_of(notebook.uri)
+            return folder, notebook_name_in(folder.root, notebook.uri, document.language)
         folder = self._folder_of(document.uri)
         return folder, name_in(folder.root, document.uri, document.language)
 
@@ -303,15 +358,33 @@ class Session:
             popup = await engine.popup(*self._asked(question))
         if promoted:
             popup = replace(popup, items=popup.items[:PROMOTED_ITEMS])
-        request, unfinished = question.request, _indexing(question.folder)
+        unfinished = _indexing(question.folder)
         if unfinished and not popup.items:
             popup = replace(popup, reasons=(unfinished, *popup.reasons))
-        number, document = next(self._numbers), question.document
-        listed = Listed(popup, number, document, request.offset, promoted=promoted)
+        listed = self._listed(question, popup, promoted=promoted)
         self._popups[listed.number] = listed
         while len(self._popups) > KEPT_POPUPS:
             self._popups.popitem(last=False)
         return listed
+
+    def _listed(self, question: Question, popup: Popup, *, promoted: bool) -> Listed:
+        """The popup as one for the document that it was asked for in."""
+        view, across = question.view, self.editor.applies_edits
+        own = tuple(view.suggestion(item, across=across) for item in popup.items)
+        number, shown = next(self._numbers), replace(popup, items=own)
+        place = question.document, question.offset
+        return Listed(shown, number, *place, promoted=promoted, view=view, found=popup.items)
+
+    def elsewhere(self, number: object, rank: object) -> list[tuple[Document, TextEdit]]:
+        """The import edits of a popup's item that belong into other cells of the notebook.
+
+        Those of cells that were edited meanwhile are left out.
+        """
+        listed = self._popups.get(number) if isinstance(number, int) else None
+        if listed is None or not isinstance(rank, int) or not 0 <= rank < len(listed.found):
+            return []
+        found = listed.view.elsewhere(listed.found[rank])
+        return [(cell, edit) for cell, edit in found if self._documents.get(cell.uri) is cell]
 
     def listed(self, number: object, rank: int | None) -> tuple[Suggestion, Document] | None:
         """The suggestion behind an item of a recent popup, and the text that it is for."""
@@ -336,10 +409,12 @@ class Session:
         question = self._question(uri, position, selected=selected, automatic=automatic)
         if isinstance(question, Reason):
             return question
-        document, offset = question.document, question.request.offset
+        document, offset = question.document, question.offset
         if automatic and document.deleted_at == offset:
             return DELETED
         ghost = await engine.ghost(*self._asked(question))
+        if ghost.edit:
+            ghost = replace(ghost, edit=question.view.own(ghost.edit))
         return Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
 
     def _remembered(
@@ -409,8 +484,11 @@ class Session:
         document = self._documents.get(uri)
         if document is None:
             return Reason(Code.NOT_INDEXED, "the document is not open")
-        if len(document.text) > MAX_FILE_BYTES:
-            size = len(document.text) / 1e6
+        view = self._view(document)
+        if view is None:
+            return Reason(Code.LANGUAGE, "this cell of the notebook is not Python")
+        if len(view.text) > MAX_FILE_BYTES:
+            size = len(view.text) / 1e6
             limit = MAX_FILE_BYTES / 1e6
             message = f"the file has {size:.1f} MB; the limit is {limit:.1f} MB"
             return Reason(Code.FILE_TOO_LARGE, message)
@@ -420,9 +498,11 @@ class Session:
         if language_of(name) is None:
             return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
         folder.index.refresh()
-        offset = documents.offset_at(document, position, self.editor.encoding)
-        request = Request(name, document.text, offset, selected, automatic)
-        return Question(request, document, folder)
+        if len(view.cells) > 1:
+            self._take_up(document)  # another cell may have been read last
+        offset = view.base + documents.offset_at(document, position, self.editor.encoding)
+        request = Request(name, view.text, offset, selected, automatic)
+        return Question(request, view, folder)
 
     def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
         quiet.asked()

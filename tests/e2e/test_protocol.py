@@ -88,7 +88,7 @@ async def test_capabilities(session: Session) -> None:
     assert offered["textDocumentSync"]["change"] == 2
     assert offered["workspace"]["workspaceFolders"]["supported"] is True
     commands = offered["executeCommandProvider"]["commands"]
-    assert sorted(commands) == ["lancefill.accepted", "lancefill.ask"]
+    assert sorted(commands) == ["lancefill.accepted", "lancefill.ask", "lancefill.import"]
 
 
 async def test_popup_in_our_order(session: Session) -> None:

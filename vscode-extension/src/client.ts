@@ -14,7 +14,7 @@ import {
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
 
-import { LANGUAGES } from './languages';
+import { DOCUMENTS } from './languages';
 import type { Pauses } from './pause';
 import { findServer, logEntry, serverCommand, type Found } from './server';
 import { reasonText, type Reason, type Report, type ServerStatus } from './status';
@@ -133,10 +133,7 @@ function clientOptions(
   const paused = (document: vscode.TextDocument): boolean =>
     pauses.of(document.uri.toString()) !== undefined;
   return {
-    documentSelector: LANGUAGES.flatMap((language) => [
-      { language, scheme: 'file' },
-      { language, scheme: 'untitled' },
-    ]),
+    documentSelector: DOCUMENTS,
     // The settings themselves are pulled by the server.
     initializationOptions: { workspaceTrusted: vscode.workspace.isTrusted },
     outputChannel: log,

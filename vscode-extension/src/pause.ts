@@ -9,7 +9,7 @@ export class Pauses {
   constructor(private readonly now: () => number) {}
 
   pauseFile(uri: string): void {
-    this.files.add(uri);
+    this.files.add(fileOf(uri));
   }
 
   pauseWorkspace(): void {
@@ -26,7 +26,7 @@ export class Pauses {
     this.workspace = false;
     this.until = 0;
     if (uri !== undefined) {
-      this.files.delete(uri);
+      this.files.delete(fileOf(uri));
     }
   }
 
@@ -39,8 +39,13 @@ export class Pauses {
     if (left > 0) {
       return `paused for ${String(Math.ceil(left / MINUTE))} min`;
     }
-    return uri !== undefined && this.files.has(uri) ? 'paused for this file' : undefined;
+    return uri !== undefined && this.files.has(fileOf(uri)) ? 'paused for this file' : undefined;
   }
+}
+
+/** The document, or for a notebook's cell the notebook: their URIs differ in the fragment. */
+function fileOf(uri: string): string {
+  return uri.startsWith('vscode-notebook-cell:') ? uri.replace(/#.*/, '') : uri;
 }
 
 const MINUTE = 60_000;

@@ -17,6 +17,14 @@ describe('Pauses', () => {
     assert.equal(pauses.of(undefined), undefined);
   });
 
+  it('pauses a notebook with all its cells', () => {
+    pauses.pauseFile('vscode-notebook-cell:/a.ipynb#W0');
+    assert.equal(pauses.of('vscode-notebook-cell:/a.ipynb#W1'), 'paused for this file');
+    assert.equal(pauses.of('vscode-notebook-cell:/b.ipynb#W0'), undefined);
+    pauses.resume('vscode-notebook-cell:/a.ipynb#W2');
+    assert.equal(pauses.of('vscode-notebook-cell:/a.ipynb#W0'), undefined);
+  });
+
   it('pauses one file and no other', () => {
     pauses.pauseFile('file:///a.py');
     assert.equal(pauses.of('file:///a.py'), 'paused for this file');
