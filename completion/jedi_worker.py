@@ -65,9 +65,19 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     limit_memory(MEMORY_LIMIT)
     jedi.settings.cache_directory = str(cache_folder())
-    _completions(jedi.Script("''."), 1, 3)  # reads the built-ins' stubs: every question needs them
+    _warm_up()
     serve(incoming, outgoing, {"complete": complete}, newest_only=("complete",))
     leave()
+
+
+def _warm_up() -> None:
+    """Read the built-ins' stubs, which every question needs, with the Python that runs this.
+
+    Left alone, jedi would look for a project where it was started, which may be a workspace that
+    nobody trusts yet, and run the Python of ``VIRTUAL_ENV``, which may be that workspace's.
+    """
+    project = _project(jedi.settings.cache_directory, ())
+    _completions(jedi.Script("''.", project=project, environment=_environment(None)), 1, 3)
 
 
 def cache_folder() -> Path:
