@@ -181,7 +181,8 @@ def complete(
 @ROOT
 @CUT
 @NO_GHOST
-def explain(position: Position, root: Path | None, cut: bool, no_ghost: bool) -> None:
+@click.option("--prompt", is_flag=True, help="Only what reached the model, with its files.")
+def explain(position: Position, root: Path | None, cut: bool, no_ghost: bool, prompt: bool) -> None:
     """Show all that leads to the answer at FILE:LINE:COL.
 
     The context that was read, the candidates with every feature of their rank, each byte of the
@@ -190,7 +191,8 @@ def explain(position: Position, root: Path | None, cut: bool, no_ghost: bool) ->
     from evaluation import explanation
     from evaluation.report import console
 
-    explanation.print_explanation(console(), _explain(position, root, cut=cut, ghost=not no_ghost))
+    show = explanation.print_prompt if prompt else explanation.print_explanation
+    show(console(), _explain(position, root, cut=cut, ghost=not no_ghost))
 
 
 @main.command()

@@ -490,11 +490,11 @@ async def _ghost(
             proposals = _given_typed(request, context, snapshot)
             raw = await writing
     if isinstance(raw, Reason):
-        return Ghost(None, raw, prompt=asked)
+        return Ghost(None, raw, prompt=asked, asked=wanted)
     clock.book_within("model", raw.timeline)
     with clock.step("filters"):
         kept = _filtered(raw, asked, request, context, snapshot)
-    answer = Ghost(None, None, 0.0, raw.tokens, raw.stop, raw.reused, asked)
+    answer = Ghost(None, None, 0.0, raw.tokens, raw.stop, raw.reused, asked, wanted)
     if isinstance(kept, Reason):
         return replace(answer, reason=kept)
     typed = request.selected or context.prefix

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tree_sitter import Tree
 
@@ -23,6 +24,7 @@ from completion.signatures import declaration
 from indexing.index import Snapshot
 from indexing.symbols import Definition, Kind
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 HEADER_BYTES = 1200
 PREFIX_BYTES = 3000
 SUFFIX_BYTES = 1000
@@ -51,6 +53,27 @@ def prompt(
         prefix=_window(before, snapshot.tree(request.path)).decode("utf-8", "replace"),
         sources=sources,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a prompt with its line end: its ``part`` and the ``file`` that it came from."""
+
+    part: str
+    file: str
+    text: str
+
+
+def lines_of(prompt: Prompt, path: str) -> Iterator[Line]:
+    """All of a prompt for the file ``path``, in the order on the wire; their texts make it up."""
+    sources = [*reversed(prompt.sources)]
+    file = ""
+    for text in _LINE.findall(prompt.header):
+        if sources and text == f"# {sources[-1]}\n":
+            file = sources.pop()
+        yield Line("header", file, text)
+    for part, whole in (("suffix", prompt.suffix), ("prefix", prompt.prefix)):
+        yield from (Line(part, path, text) for text in _LINE.findall(whole))
 
 
 def _window(before: bytes, tree: Tree | None) -> bytes:

@@ -164,7 +164,7 @@ class Prompt:
 
     ``header`` is repository context (signatures), ``suffix`` what follows the cursor, ``prefix``
     what precedes it: a window that starts at a line start. ``sources`` names the files that the
-    header came from. The order on the wire is SPM: header, suffix, prefix.
+    header came from, in its order. The order on the wire is SPM: header, suffix, prefix.
     """
 
     header: str
@@ -181,7 +181,7 @@ class Ghost:
     probability, in [0, 1], that the shown text is what stands next on the line
     (``confidence.py``), worked out from ``signs``, and 0 where no text was left to show;
     ``tokens`` how many were generated, ``stop`` why no more were, ``reused`` how many of the
-    prompt's were still in the cache.
+    prompt's were still in the cache. ``prompt`` and ``asked`` are what the model process was told.
     """
 
     edit: TextEdit | None
@@ -191,6 +191,7 @@ class Ghost:
     stop: str = ""
     reused: int = 0
     prompt: Prompt | None = None
+    asked: GhostOptions | None = None
     timeline: tuple[Timing, ...] = field(default=())
     signs: Mapping[str, float] = field(default_factory=dict)
 

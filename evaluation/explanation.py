@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
 from rich.pretty import Pretty
 from rich.table import Table
 from rich.text import Text
 
 from completion.engine import Explanation
+from completion.prompting import lines_of
 from completion.ranking import telling
-from completion.request import Ghost, Prompt, Reason, Suggestion, Timing
+from completion.request import Ghost, GhostOptions, Reason, Suggestion, Timing
 from evaluation import report, show
 from evaluation.answers import Item, after_cursor
 from evaluation.headless import opened
@@ -57,14 +57,19 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     print_answer(console, explanation)
     for title, part in _sections(explanation):
         console.print(show.heading(title))
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def print_prompt(console: Console, explanation: Explanation) -> None:
+    """Print `prompt_text` alone."""
+    console.print(Text(prompt_text(explanation)), soft_wrap=True)
 
 
 def print_answer_json(console: Console, explanation: Explanation) -> None:
     """Print popup and ghost text as one JSON object."""
     answer = {"popup": explanation.popup, "ghost": explanation.ghost}
     text = json.dumps(report.as_json(answer), ensure_ascii=False)
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    console.print(Text(text), soft_wrap=True)
 
 
 def item_of(suggestion: Suggestion) -> Item:
@@ -80,8 +85,7 @@ def _sections(explanation: Explanation) -> Iterator[tuple[str, RenderableType]]:
         values = {field.name: getattr(explanation.context, field.name) for field in fields}
         yield "context", Pretty(values, max_length=20, max_string=200)
     yield "candidates and their features", _features(popup.items[:EXPLAINED_ITEMS])
-    if ghost.prompt is not None:
-        yield "prompt of the ghost text, every byte", _prompt(ghost.prompt)
+    yield "prompt of the ghost text, every byte", Text(prompt_text(explanation))
     yield "ghost text", _ghost(ghost)
     yield "timeline of the popup", _timeline(popup.timeline, popup.reasons)
     yield "timeline of the ghost text", _timeline(ghost.timeline, ())
@@ -98,14 +102,35 @@ def _features(items: Sequence[Suggestion]) -> Table:
     return grid
 
 
-def _prompt(prompt: Prompt) -> Group:
-    parts = (("context", prompt.header), ("suffix", prompt.suffix), ("prefix", prompt.prefix))
-    panels = [
-        Panel(Text(text), title=f"{name}, {len(text.encode())} bytes", title_align="left")
-        for name, text in parts
-    ]
-    sources = Text("context from: " + (", ".join(prompt.sources) or "no other file"), style="dim")
-    return Group(*panels, sources)
+def prompt_text(explanation: Explanation) -> str:
+    """All that reached the model process: the prompt line by line with each line's file, the rest.
+
+    A line of the prompt is its part, its file and its text as a Python string; these texts, joined
+    part by part, are what was sent. Where nothing was sent there is the reason.
+    """
+    ghost, path = explanation.ghost, explanation.request.path
+    if ghost.prompt is None:
+        return f"nothing reached the model: {ghost.reason.message if ghost.reason else ''}"
+    lines = list(lines_of(ghost.prompt, path))
+    width = max((len(line.file) for line in lines), default=0)
+    told = [f"{line.part:6}  {line.file:{width}}  {line.text!r}" for line in lines]
+    for part in ("header", "suffix", "prefix"):
+        text: str = getattr(ghost.prompt, part)
+        told.append(f"{len(text.encode())} bytes of {part}")
+    return "\n".join([*told, *(_also_told(ghost.asked, path) if ghost.asked else ())])
+
+
+def _also_told(asked: GhostOptions, path: str) -> Iterator[str]:
+    """What the model process was told beside the prompt: no network reads it."""
+    yield f"the whole text of {path}, counted together with the n-gram"
+    yield f"the repository's n-gram: {asked.ngrams or 'none'}"
+    yield f"the model's adapter: {asked.adapter or 'none'}"
+    names = (f"{name} {probability:.3f}" for name, probability in asked.names.items())
+    yield f"names that may stand here, with their probabilities: {', '.join(names) or 'none'}"
+    if asked.known.here is not None:
+        yield f"names beside which no others exist here: {', '.join(asked.known.here) or 'none'}"
+    for receiver, members in asked.known.receivers.items():
+        yield f"names beside which no others exist behind {receiver}: {', '.join(members)}"
 
 
 def _ghost(ghost: Ghost) -> Text:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from evaluation import headless
 from evaluation.client import started
 from lancefill import Position, Problem, main
+from lsp_server.helpers import model_program
+from lsp_server.processes import Program
 
 MODELS = '''\
 """Shapes and their sizes."""
@@ -124,6 +129,46 @@ def test_explain_shows_context_features_and_timeline(repository: Path) -> None:
     assert "candidates and their features" in shown
     assert "timeline of the popup" in shown
     assert (repository / "app.py").read_text() == APP
+
+
+def test_the_printed_prompt_is_what_the_model_process_was_sent(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = tmp_path / "heard"
+
+    def overheard(device: str, weights: Path | None, *, in_use: bool) -> Program:
+        program = model_program(device, weights, in_use=in_use)
+        command = ("sh", "-c", 'tee "$0" | "$@"', str(heard), *program.command)
+        return replace(program, command=command)
+
+    monkeypatch.setattr(headless, "model_program", overheard)
+    text = APP.replace("total(", "total_é(") + "\n'\x0c\u2028\t漢 :smile:'\r\nlast = 1"
+    (repository / "app.py").write_bytes(text.encode())
+    shown = run("explain", f"{repository / 'app.py'}:6:{DOT}", "--cut", "--prompt").stdout
+    calls = [json.loads(line) for line in heard.read_text("utf-8").splitlines()]
+    (sent,) = [call["params"] for call in calls if call["method"] == "ghost"]
+    printed = {"header": "", "suffix": "", "prefix": ""}
+    files: dict[str, list[str]] = {part: [] for part in printed}
+    for line in shown.split("\n"):
+        if line.startswith(tuple(printed)):
+            part, file, quoted = line.split(maxsplit=2)
+            printed[part] += ast.literal_eval(quoted)
+            files[part].append(file)
+    assert printed == {part: sent[part] for part in printed}
+    assert set(files["header"]) == {"models.py"}
+    assert set(files["suffix"] + files["prefix"]) == {"app.py"}
+    assert "漢 :smile:" in printed["suffix"]
+    assert f"n-gram: {sent['ngrams']}" in shown
+    assert "adapter: none" in shown
+    for name in sent["names"]:
+        assert name in shown
+    for name in sent["known"]["here"]:
+        assert name in shown
+
+
+def test_no_prompt_is_printed_where_none_was_sent(repository: Path) -> None:
+    shown = run("explain", f"{repository / 'app.py'}:1:1", "--prompt", "--no-ghost").stdout
+    assert shown == "nothing reached the model: ghost text was not asked for\n"
 
 
 def test_clean_lists_and_deletes(repository: Path) -> None:

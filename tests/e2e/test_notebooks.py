@@ -143,6 +143,7 @@ async def test_ghost_text_is_for_its_cell_alone(
         assert prefix.startswith("#matplotlib inline\nfrom pkg.client import Client\n#pip list\n")
         assert "ls (" not in prefix
         assert "later" not in told["ghost"]["prompt"]["suffix"]
+        assert "ngrams" in told["ghost"]["asked"]
 
 
 async def test_an_import_goes_into_the_cell_with_imports(

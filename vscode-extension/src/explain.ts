@@ -45,6 +45,12 @@ export interface Explanation {
       readonly suffix: string;
       readonly sources: readonly string[];
     } | null;
+    readonly asked: {
+      readonly ngrams: string | null;
+      readonly adapter: string | null;
+      readonly names: Readonly<Record<string, number>>;
+      readonly known: { readonly here: readonly string[] | null };
+    } | null;
     readonly timeline: readonly Step[];
   };
 }
@@ -108,7 +114,7 @@ function coded(text: string): string {
   return parts.map((part, at) => (at % 2 === 1 ? part : plain(part))).join('');
 }
 
-function promptPart({ ghost: { prompt } }: Explanation): string {
+function promptPart({ request, ghost: { prompt, asked } }: Explanation): string {
   if (prompt === null) {
     return '## Prompt\n\nThe model was not asked.';
   }
@@ -117,11 +123,28 @@ function promptPart({ ghost: { prompt } }: Explanation): string {
     '## Prompt',
     `From other files (${sources})`,
     fenced(prompt.header),
-    'Before the cursor',
+    `Before the cursor (${plain(request.path)})`,
     fenced(prompt.prefix),
-    'Behind the cursor',
+    `Behind the cursor (${plain(request.path)})`,
     fenced(prompt.suffix),
+    ...(asked === null ? [] : [besidePrompt(asked, request.path)]),
   ].join('\n\n');
+}
+
+/** What the model process was told beside the prompt: no network reads it. */
+function besidePrompt(asked: NonNullable<Explanation['ghost']['asked']>, path: string): string {
+  const names = Object.entries(asked.names).map(([name, p]) => `${name} ${p.toFixed(3)}`);
+  const { here } = asked.known;
+  return [
+    'Beside the prompt the model process was told:',
+    `- the whole text of ${plain(path)}, counted together with the n-gram`,
+    `- the repository's n-gram: ${plain(asked.ngrams ?? 'none')}`,
+    `- the model's adapter: ${plain(asked.adapter ?? 'none')}`,
+    `- names that may stand here, with their probabilities: ${plain(names.join(', ')) || 'none'}`,
+    ...(here === null
+      ? []
+      : [`- names beside which no others exist here: ${plain(here.join(', ')) || 'none'}`]),
+  ].join('\n');
 }
 
 function timeline(steps: readonly Step[]): string {

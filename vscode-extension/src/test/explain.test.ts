@@ -30,6 +30,12 @@ const EXPLANATION: Explanation = {
     tokens: 3,
     stop: 'line',
     prompt: { header: '# ```\n', prefix: 'p.con', suffix: '\n', sources: ['pool.py'] },
+    asked: {
+      ngrams: '/cache/work',
+      adapter: null,
+      names: { connect: 0.7519, close: 0.2 },
+      known: { here: ['close', 'connect'] },
+    },
     timeline: [],
   },
 };
@@ -52,6 +58,21 @@ describe('explanationPage', () => {
     assert.match(page, /58 % sure, 3 tokens, ended by: line/);
     assert.ok(page.includes('````\n# ```\n\n````'));
     assert.match(page, /From other files \(pool\.py\)/);
+    assert.match(page, /Before the cursor \(app\.py\)/);
+  });
+
+  it('says what the model process was told beside the prompt', () => {
+    const page = explanationPage(EXPLANATION, 5);
+    assert.match(page, /whole text of app\.py/);
+    assert.match(page, /n-gram: \/cache\/work/);
+    assert.match(page, /adapter: none/);
+    assert.match(page, /probabilities: connect 0\.752, close 0\.200/);
+    assert.match(page, /no others exist here: close, connect/);
+    const asked = { ngrams: null, adapter: null, names: {}, known: { here: null } };
+    const ghost = { ...EXPLANATION.ghost, asked };
+    const bare = explanationPage({ ...EXPLANATION, ghost }, 5);
+    assert.match(bare, /n-gram: none/);
+    assert.doesNotMatch(bare, /no others exist/);
   });
 
   it('shows the reason for no ghost text, and that no model was asked', () => {
