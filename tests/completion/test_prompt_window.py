@@ -1,4 +1,4 @@
-"""Where the window before the cursor begins (at a line, never inside a string); a prompt by lines."""
+"""The window before the cursor begins at a line, never inside a string; a prompt by its lines."""
 
 from __future__ import annotations
 
