@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -38,7 +39,8 @@ DEFAULT_CAP = 2 * 1024**3
 class Place:
     """The folder that holds a workspace's index.
 
-    ``warning`` says why it is not where it should be; such a folder goes when the process ends.
+    ``warning`` says why it is not where it should be, or cannot be there now; a folder elsewhere
+    goes when the process ends.
     """
 
     folder: Path
@@ -78,17 +80,42 @@ def adapter_folder(folder: Path) -> Path | None:
 
 
 def prepare(root: Path, cache: Path | None = None) -> Place:
-    """Create the workspace's folder and note the use; a temporary folder when that fails."""
+    """Create the workspace's folder and note the use; a temporary folder when that fails.
+
+    Where no temporary one can be made either, it is the folder that could not be written.
+    """
     folder = workspace_folder(root, cache)
     try:
         note_use(root, folder)
     except OSError as error:
-        reason = error.strerror or str(error)
-        warning = f"cannot write the cache {folder}: {reason}; the index will not be kept"
-        temporary = tempfile.mkdtemp(prefix="lancefill-")
+        warning = f"cannot write the cache {folder}, the index will not be kept: {told(error)}"
+        try:
+            temporary = tempfile.mkdtemp(prefix="lancefill-")
+        except OSError:
+            return Place(folder, warning)  # there may be room later
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
         return Place(Path(temporary), warning)
     return Place(folder)
+
+
+def told(error: Exception) -> str:
+    """What kept something from being written, an OSError or SQLite's, and what to do about it."""
+    cause = getattr(error, "__cause__", None) or error
+    reason = getattr(error, "strerror", None) or str(error)
+    sign = errno.errorcode.get(getattr(cause, "errno", None) or 0, "")
+    sign = sign or getattr(cause, "sqlite_errorname", "")
+    remedy = next((remedy for signs, remedy in _REMEDIES if sign in signs), "")
+    return f"{reason}; {remedy} or set {VARIABLE} to another folder" if remedy else reason
+
+
+_REMEDIES = (
+    (("ENOSPC", "EDQUOT", "SQLITE_FULL"), "make room on the disk"),
+    (
+        ("EACCES", "EPERM", "EROFS", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"),
+        "make the folder yours to write",
+    ),
+    (("ENOTDIR", "EEXIST"), "move away the file of that name"),
+)
 
 
 def note_use(root: Path, folder: Path) -> None:

@@ -96,10 +96,18 @@ class Channel:
         self._sent = now
         self.tell(progress.phase, progress.done, progress.total, progress.skipped)
 
-    def tell(self, phase: str, done: int = 0, total: int = 0, skipped: int = 0) -> None:
+    def fail(self, problem: str) -> None:
+        """Say why there is no index now; it is tried again."""
+        log.error("cannot index now: %s", problem)
+        self.tell("failed", problem=problem)
+
+    def tell(
+        self, phase: str, done: int = 0, total: int = 0, skipped: int = 0, problem: str = ""
+    ) -> None:
         """Send one ``progress`` notification."""
         self.phase = phase
-        params = {"phase": phase, "done": done, "total": total, "skipped": skipped}
+        counts = {"done": done, "total": total, "skipped": skipped}
+        params = {"phase": phase, **counts, "problem": problem}
         try:
             messages.write(self.outgoing, {"method": "progress", "params": params})
         except OSError as error:
@@ -239,13 +247,13 @@ class Indexer:
         if self._lost():
             return 0.0
         if isinstance(error, OSError) or store.is_passing(error):
-            log.error("cannot index now: %s", error)
+            self.channel.fail(cache.told(error))
             return RETRY_SECONDS
         log.error("the index is damaged and will be built again: %s", error)
         try:
             store.remove(self._file)
         except OSError as failure:
-            log.error("the damaged index cannot be removed: %s", failure)
+            self.channel.fail(f"the damaged index cannot be removed: {cache.told(failure)}")
             return RETRY_SECONDS
         return RETRY_SECONDS if again else SETTLE_SECONDS
 
@@ -287,7 +295,7 @@ def run(
                 work(root, place.folder, cache_folder, channel, exclude, watch=watch)
                 log.warning("the folder of the index was deleted; creating it again")
             except OSError as error:
-                log.error("cannot index now: %s", error)
+                channel.fail(cache.told(error))
                 channel.wait(RETRY_SECONDS)
 
 

@@ -8,6 +8,7 @@ that the question was asked about.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -53,8 +54,10 @@ from lsp_server.helpers import (
 )
 from lsp_server.idle import Idle
 from lsp_server.notebooks import Notebooks, View
+from lsp_server.parts import missing
 from lsp_server.paths import name_in, notebook_name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
+from lsp_server.progress import ENDED
 from lsp_server.settings import PopupMode, Settings, options
 from lsp_server.shown import Memory
 
@@ -79,7 +82,8 @@ EVERYWHERE = Path(Path.cwd().anchor)
 class Folder:
     """One workspace folder: its index, the process that writes it, the Python it is written for.
 
-    ``progress`` is the indexer's last word. The folder without an ``indexer`` takes the documents
+    ``progress`` is the indexer's last word, ``problem`` why it could not do its work the last time.
+    The folder without an ``indexer`` takes the documents
     that lie in no workspace folder.
     """
 
@@ -89,6 +93,7 @@ class Folder:
         self.surround(surroundings)
         self.indexer: Helper | None = None
         self.progress: Mapping[str, Any] = {}
+        self.problem = ""
         self.told_skipped: set[tuple[str, str]] = set()
 
     def surround(self, surroundings: Environment) -> None:
@@ -192,6 +197,7 @@ class Session:
         )
         self._model: Model | None = None
         self._library = Library()
+        self._no_model, self._no_library = missing("torch"), missing("jedi")
 
     # Documents ------------------------------------------------------------------------------------
 
@@ -328,10 +334,11 @@ class Session:
         index = Index.open(root, self._cache)
         if index.warning and self._cache is None:
             log.warning("%s", index.warning)
-            shutil.rmtree(index.folder, ignore_errors=True)
-            self._cache = Path(tempfile.mkdtemp(prefix="lancefill-"))
             self._problems.append(index.warning)
-            index = Index.open(root, self._cache)
+            with contextlib.suppress(OSError):  # no room anywhere: the index is built once there is
+                self._cache = Path(tempfile.mkdtemp(prefix="lancefill-"))
+                shutil.rmtree(index.folder, ignore_errors=True)
+                index = Index.open(root, self._cache)
         found = environment.find(root, self.settings.interpreter, trusted=self.editor.trusted)
         log.info("the project's Python is %s (%s)", found.interpreter, found.found_by)
         return Folder(root, index, found)
@@ -404,6 +411,8 @@ class Session:
         """The ghost text at a position; ``automatic``: nobody asked for it by hand."""
         if not self.settings.ghost_text:
             return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
+        if self._no_model:
+            return Reason(Code.MODEL_MISSING, self._no_model)
         if remembered := self._remembered(uri, position, selected, automatic=automatic):
             return remembered
         question = self._question(uri, position, selected=selected, automatic=automatic)
@@ -452,7 +461,10 @@ class Session:
         question = self._question(uri, position)
         if isinstance(question, Reason):
             return question
-        return await engine.explain(*self._asked(question))
+        told = await engine.explain(*self._asked(question))
+        if self._no_model:
+            return replace(told, ghost=Ghost(None, Reason(Code.MODEL_MISSING, self._no_model)))
+        return told
 
     async def ask(self, query: str, limit: int, uri: str = "") -> list[tuple[Path, ApiAnswer]]:
         """The APIs that fit a request in plain words, each with the folder that it is in.
@@ -520,7 +532,8 @@ class Session:
         """Start the helper processes in the background."""
         self._started = True
         self._start_indexers()
-        self._library.helper.start()
+        if not self._no_library:
+            self._library.helper.start()
         self._start_model()
 
     async def stop(self) -> None:
@@ -556,15 +569,23 @@ class Session:
 
     def status(self) -> Status:
         """What the person should know."""
-        problems = list(self._problems)
+        lacking = self._no_model if self.settings.ghost_text else None, self._no_library
+        problems = [*self._problems, *filter(None, lacking)]
+        problems += [
+            f"{folder.root.name} cannot be indexed: {folder.problem}"
+            for folder in self._folders
+            if folder.problem
+        ]
         busy = [
             f"indexing {folder.root.name}"
             for folder in self._folders
-            if folder.progress.get("phase", READY) not in (READY, "waiting")
+            if folder.progress.get("phase", READY) not in ENDED and not folder.problem
         ]
         reason = self._model.reason if self._model else None
         if reason and reason.code is Code.MODEL_LOADING:
             busy.append(reason.message)
+        elif reason and reason.code is Code.MODEL_FAILED:
+            problems.append(f"{reason.message}; the log and `lancefill doctor` say why")
         elif reason:
             problems.append(reason.message)
         problems += [
@@ -604,7 +625,7 @@ class Session:
         if not self.settings.ghost_text:
             return "off"
         reason = self._model.reason if self._model else LOADING
-        return reason.message if reason else "ready"
+        return self._no_model or (reason.message if reason else "ready")
 
     def _adapter_problem(self, folder: Folder) -> str | None:
         """Why a folder's adapter is not used; None where there is none or nobody knows yet."""
@@ -632,7 +653,7 @@ class Session:
                 self._prepare(document)
 
     def _start_model(self) -> None:
-        if self.settings.ghost_text and self._model is None:
+        if self.settings.ghost_text and self._model is None and not self._no_model:
             self._model = Model(model_program(self.settings.device, in_use=True), self._changed)
             self._model.helper.start()
 
@@ -655,6 +676,8 @@ class Session:
             if method != "progress" or (known and params.get("phase") == "walk"):
                 return  # looking for changes now and then is nothing to show
             folder.progress = params
+            if params.get("phase") in ENDED:
+                folder.problem = str(params.get("problem", ""))
             if params.get("phase") == READY and folder.index.refresh():
                 self._library.forget()
                 log_skipped(folder)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexing import cache, extract, parsing, store
+from indexing.index import Index
 from indexing.languages import language_of
 from indexing.symbols import last_part
 
@@ -243,8 +246,53 @@ def test_an_unwritable_cache_gives_a_temporary_folder_and_a_warning(tmp_path: Pa
     (tmp_path / "file").write_text("")
     place = cache.prepare(tmp_path, tmp_path / "file")
     assert "cannot write" in place.warning
+    assert "move away the file of that name or set LANCEFILL_CACHE" in place.warning
     assert place.folder.is_dir()
     cache.delete(place.folder)
+
+
+def test_where_nothing_can_be_written_at_all_the_folder_stays_the_one_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    (tmp_path / "file").write_text("")
+    place = cache.prepare(tmp_path, tmp_path / "file")
+    assert place.folder == cache.workspace_folder(tmp_path, tmp_path / "file")
+    index = Index.open(tmp_path, tmp_path / "file")
+    index.update("a.py", b"class Heron: ...")
+    assert index.snapshot().named("Heron")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room on the disk"),
+        (errno.EDQUOT, "make room on the disk"),
+        (errno.EACCES, "make the folder yours to write"),
+        (errno.EROFS, "make the folder yours to write"),
+        (errno.EIO, ""),
+    ],
+)
+def test_what_to_do_is_told(number: int, remedy: str) -> None:
+    said = cache.told(OSError(number, os.strerror(number)))
+    assert said.startswith(os.strerror(number))
+    assert (f"; {remedy} or set LANCEFILL_CACHE to another folder" in said) is bool(remedy)
+
+
+def test_a_full_disk_is_told_by_the_database_too(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "small.sqlite3")
+    connection.execute("PRAGMA max_page_count = 2")
+    connection.execute("CREATE TABLE t (x)")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    connection.close()
+    assert "make room on the disk" in cache.told(caught.value)
+    wrapped = store.StoreError("cannot be opened")
+    wrapped.__cause__ = caught.value
+    assert "cannot be opened; make room" in cache.told(wrapped)
 
 
 def test_the_least_recently_used_workspaces_go_first(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import {
 
 import { DOCUMENTS } from './languages';
 import type { Pauses } from './pause';
-import { findServer, logEntry, serverCommand, type Found } from './server';
+import { findServer, logEntry, serverCommand, startProblem, type Found } from './server';
 import { reasonText, type Reason, type Report, type ServerStatus } from './status';
 import type { StatusItem } from './statusItem';
 import { misfit } from './version';
@@ -49,18 +49,19 @@ export class Server {
   private async start(executable: string): Promise<string | undefined> {
     const { command, args, env } = serverCommand(executable, process.env);
     this.log.info(`starting ${command} ${args.join(' ')}`);
+    const said: string[] = [];
     const started: LanguageClient = new LanguageClient(
       'lancefill',
       'Lancefill',
       { command, args: [...args], options: { env }, transport: TransportKind.stdio },
-      clientOptions(this.log, this.pauses, () => started),
+      clientOptions(this.log, this.pauses, said, () => started),
     );
     this.client = started;
     this.listen(started);
     try {
       await started.start();
     } catch (error) {
-      return this.failed(`The server could not be started as "${command}": ${String(error)}`);
+      return this.failed(startProblem(command, String(error), said));
     }
     const message = misfit(this.version, started.initializeResult?.serverInfo?.version);
     if (message !== undefined) {
@@ -128,6 +129,7 @@ function isRunnable(file: string): boolean {
 function clientOptions(
   log: vscode.LogOutputChannel,
   pauses: Pauses,
+  said: string[],
   client: () => LanguageClient,
 ): LanguageClientOptions {
   const paused = (document: vscode.TextDocument): boolean =>
@@ -137,7 +139,12 @@ function clientOptions(
     // The settings themselves are pulled by the server.
     initializationOptions: { workspaceTrusted: vscode.workspace.isTrusted },
     outputChannel: log,
-    stdioOptions: { stdout: forwardLog, stderr: forwardLog },
+    stdioOptions: {
+      stdout: forwardLog,
+      stderr: (lines, channel) => {
+        forwardLog(lines, channel, said);
+      },
+    },
     errorHandler: restarting(client),
     middleware: {
       provideCompletionItem: (document, position, context, token, next) =>
@@ -147,6 +154,8 @@ function clientOptions(
     },
   };
 }
+
+const FIRST_LINES = 100;
 
 /**
  * The client's own rule for restarts (up to four in three minutes), without its rule for errors: a
@@ -161,8 +170,12 @@ function restarting(client: () => LanguageClient): ErrorHandler {
   };
 }
 
-function forwardLog(lines: Readable, log: vscode.LogOutputChannel): void {
+/** Shows the server's log; `said` gets its first lines, for a server that does not start. */
+function forwardLog(lines: Readable, log: vscode.LogOutputChannel, said: string[] = []): void {
   createInterface({ input: lines, crlfDelay: Infinity }).on('line', (line) => {
+    if (said.length < FIRST_LINES) {
+      said.push(line);
+    }
     const { level, text } = logEntry(line);
     log[level](text);
   });

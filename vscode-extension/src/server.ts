@@ -73,6 +73,34 @@ function expanded(path: string): string {
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
 }
 
+/** What to tell of a server that did not start, by the error and the last lines that it wrote. */
+export function startProblem(command: string, error: string, said: readonly string[]): string {
+  const told = said.find((line) => line.startsWith('Lancefill cannot start: '));
+  if (told !== undefined) {
+    return told;
+  }
+  const known = CAUSES.find(({ sign }) => sign.test([error, ...said].join('\n')));
+  if (known !== undefined) {
+    return `The server could not be started as ${command}: ${known.remedy}`;
+  }
+  const last = said.filter((line) => line.trim() !== '').at(-1);
+  return `The server could not be started as ${command}: ${last ?? error}. "lancefill doctor" in a terminal says more.`;
+}
+
+const REINSTALL = 'install it again ("Lancefill: Install the Server…").';
+const CAUSES: readonly { readonly sign: RegExp; readonly remedy: string }[] = [
+  {
+    sign: /ENOENT|bad interpreter/,
+    remedy: `the program or the Python that it was installed with is gone; ${REINSTALL}`,
+  },
+  { sign: /EACCES|EPERM/, remedy: 'it may not be run; check its permissions and lancefill.path.' },
+  {
+    sign: /ModuleNotFoundError|ImportError/,
+    remedy: `its installation is not whole; ${REINSTALL}`,
+  },
+  { sign: /ENOSPC|No space left/, remedy: 'the disk is full; make room, then restart the server.' },
+];
+
 /** A command line for a POSIX shell, each word quoted. */
 export function shellLine(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-import { coalesced, findServer, logEntry, serverCommand, shellLine } from '../server';
+import { coalesced, findServer, logEntry, serverCommand, shellLine, startProblem } from '../server';
 
 describe('serverCommand', () => {
   it('starts what it is given', () => {
@@ -71,6 +71,29 @@ describe('findServer', () => {
       findServer(relative, () => false),
       { command: './.venv/bin/lancefill' },
     );
+  });
+});
+
+describe('startProblem', () => {
+  const of = (error: string, ...said: string[]): string =>
+    startProblem('/opt/lancefill', error, said);
+
+  it("passes on the server's own words", () => {
+    const words = "Lancefill cannot start: No module named 'pygls'. Install Lancefill again.";
+    assert.equal(of('Error: disposed', 'noise', words, 'more noise'), words);
+  });
+
+  it('says what to do about each known cause', () => {
+    assert.match(of('Error: spawn /opt/lancefill ENOENT'), /Python .* is gone; install it again/);
+    assert.match(of('Error: spawn /opt/lancefill EACCES'), /may not be run; check its permissions/);
+    const traceback = ['Traceback (most recent call last):', "ModuleNotFoundError: No module 'x'"];
+    assert.match(of('Error: disposed', ...traceback), /not whole; install it again/);
+    assert.match(of('', 'OSError: [Errno 28] No space left on device'), /full; make room/);
+  });
+
+  it('passes on the last line of what it does not know', () => {
+    assert.match(of('Error: disposed', 'one', 'two', ''), /as \/opt\/lancefill: two\. "lancefill/);
+    assert.match(of('Error: disposed'), /Error: disposed\. "lancefill doctor"/);
   });
 });
 
