@@ -21,6 +21,8 @@ from rich.text import Text
 from evaluation.headless import settled
 from evaluation.report import machine
 from indexing import cache, store
+from indexing.files import MAY_HOLD_SECRETS
+from indexing.watching import BUDGET, folders_of
 from lsp_server.helpers import Model, model_program
 from lsp_server.processes import HelperError
 from lsp_server.settings import Settings
@@ -130,6 +132,18 @@ def cache_findings(folder: Path) -> Iterator[Finding]:
             text = f"the index of {entry.workspace} is of no use: {problem}"
             remedy = "nothing: it is built again when the workspace is opened"
             yield Finding(Level.NOTE, "index", text, remedy)
+            continue
+        yield Finding(Level.FINE, "index", f"{entry.workspace}: {_contents(entry.folder)}")
+
+
+def _contents(folder: Path) -> str:
+    """What a sound index holds and leaves out, and what is watched of its workspace."""
+    view = store.open_view(folder)
+    secrets = sum(reason == MAY_HOLD_SECRETS for _, reason in view.skipped())
+    folders = len(folders_of(view.files))
+    watched = "too many to watch" if folders > BUDGET else "watched where the editor does not"
+    left_out = f"{secrets} left out that may hold secrets"
+    return f"{len(view.files)} files, {left_out}; {folders} folders, {watched}"
 
 
 def _index_problem(folder: Path) -> str | None:

@@ -79,6 +79,9 @@ class Found:
     size: int
 
 
+MAY_HOLD_SECRETS = "may hold secrets"
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A source file that is not indexed, and the reason in words."""
@@ -104,7 +107,7 @@ def discover(root: Path, limit: int = MAX_FILE_BYTES) -> Iterator[Found | Skippe
 def inspect(root: Path, path: str, limit: int = MAX_FILE_BYTES) -> Found | Skipped:
     """Whether one file counts, from its name, status and permissions; no byte is read."""
     if is_secret(path):
-        return Skipped(path, "may hold secrets")
+        return Skipped(path, MAY_HOLD_SECRETS)
     if is_named_minified(path):
         return Skipped(path, "minified")
     try:

@@ -95,9 +95,7 @@ class Watcher:
 
     def _wanted(self, indexed: Iterable[str]) -> frozenset[str]:
         """The folders to watch: all of them, or more than the budget allows."""
-        wanted = {""}
-        for folder in {path.rpartition("/")[0] for path in indexed}:
-            wanted.update(_upwards(folder))
+        wanted = set(folders_of(indexed))
         born = {
             folder: list(islice(entered_below(self._root, folder), self._budget + 1))
             for folder in tuple(self._born)
@@ -141,6 +139,12 @@ class Watcher:
         if not self._complained:
             log.warning("changes on disk are looked for now and then only: %s", why)
         self._complained = True
+
+
+def folders_of(files: Iterable[str]) -> frozenset[str]:
+    """The folders that hold these files, those above them, and the root, ``""``."""
+    folders = {path.rpartition("/")[0] for path in files}
+    return frozenset(("", *(above for folder in folders for above in _upwards(folder))))
 
 
 def _upwards(folder: str) -> Iterator[str]:

@@ -65,12 +65,16 @@ Paths = Sequence[str]
 
 @dataclass(slots=True)
 class Channel:
-    """The way to the server: changed paths in, progress out. ``None`` in the inbox is the end."""
+    """The way to the server: changed paths in, progress out. ``None`` in the inbox is the end.
+
+    ``watched`` is how many folders are watched for changes.
+    """
 
     outgoing: BinaryIO
     inbox: queue.SimpleQueue[Paths | None] = field(default_factory=queue.SimpleQueue)
     ended: bool = False
     phase: str = ""
+    watched: int = 0
     _sent: float = 0.0
 
     def changed(self, call: messages.Call) -> messages.Message:
@@ -107,7 +111,7 @@ class Channel:
         """Send one ``progress`` notification."""
         self.phase = phase
         counts = {"done": done, "total": total, "skipped": skipped}
-        params = {"phase": phase, **counts, "problem": problem}
+        params = {"phase": phase, **counts, "problem": problem, "watched": self.watched}
         try:
             messages.write(self.outgoing, {"method": "progress", "params": params})
         except OSError as error:
@@ -217,6 +221,7 @@ class Indexer:
             self._due = time.monotonic() + poll_delay(summary.looking)
         if self.watcher is not None and self.watcher.cover(writer.known()):
             self._due = time.monotonic()
+        self.channel.watched = len(self.watcher.watched) if self.watcher else 0
         self._tell_ready(summary)
         if time.monotonic() - self._counted >= NGRAM_SECONDS:
             self._counted = time.monotonic()

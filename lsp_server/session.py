@@ -35,7 +35,7 @@ from completion.request import (
 )
 from indexing import quiet
 from indexing.cache import Place
-from indexing.files import MAX_FILE_BYTES, is_secret
+from indexing.files import MAX_FILE_BYTES, MAY_HOLD_SECRETS, is_secret
 from indexing.index import Index, Snapshot
 from indexing.languages import language_of
 from lsp_server import acceptance, documents, environment
@@ -611,6 +611,8 @@ class Session:
                 {
                     "root": str(folder.root),
                     "files": len(folder.index.snapshot().paths),
+                    "secrets": _secrets(folder),
+                    "watched": int(folder.progress.get("watched", 0)),
                     "ngrams": folder.index.snapshot().ngram_folder is not None,
                     "adapter": self._adapter_state(folder),
                     "interpreter": str(folder.environment.interpreter),
@@ -702,6 +704,12 @@ def _indexing(folder: Folder) -> Reason | None:
         return None
     done, total = folder.progress.get("done", 0), folder.progress.get("total", 0)
     return Reason(Code.INDEXING, f"the index is being built: {done} of {total} files")
+
+
+def _secrets(folder: Folder) -> int:
+    """How many files are left out of the index for what they may hold."""
+    skipped = folder.index.snapshot().skipped()
+    return sum(reason == MAY_HOLD_SECRETS for _, reason in skipped)
 
 
 def log_skipped(folder: Folder) -> None:

@@ -1,7 +1,8 @@
 """Every setting: its type, its one default, its help text, and what happens to a wrong value.
 
-The README's table and the VS Code extension's schema are checked against :func:`table`. A setting
-that is unknown or has a wrong type costs a warning and keeps the value it had: never an error.
+The settings reference is written from :func:`table`, the VS Code extension's schema checked against
+it. A setting that is unknown or has a wrong type costs a warning and keeps the value it had: never
+an error.
 """
 
 from __future__ import annotations

@@ -11,11 +11,16 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from completion.model import registry
 from completion.request import Code
+from indexing import cache
+from lsp_server import reference
+from lsp_server.server import LOG_LEVEL
 from lsp_server.settings import Entry, table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+SETTINGS = (ROOT / "docs/settings.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/user-guide.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 MANIFEST = json.loads((ROOT / "vscode-extension/package.json").read_text("utf-8"))
@@ -40,15 +45,6 @@ def rows(text: str) -> list[list[str]]:
     return [row for row in cells if row[0].startswith("`")]
 
 
-def described(entry: Entry) -> list[str]:
-    """A setting's row in the README."""
-    rule = entry.rule
-    choices = " (" + ", ".join(f"`{choice}`" for choice in rule.choices) + ")"
-    bounds = f" ({rule.minimum:g} to {rule.maximum:g})" if rule.minimum is not None else ""
-    help_ = rule.help + (choices if rule.choices else bounds)
-    return [f"`lancefill.{entry.name}`", f"`{json.dumps(entry.default)}`", help_]
-
-
 def property_of(entry: Entry) -> dict[str, Any]:
     """A setting's schema in the extension's manifest, without the scope."""
     rule = entry.rule
@@ -62,8 +58,33 @@ def property_of(entry: Entry) -> dict[str, Any]:
     }
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    assert rows(section(README, "## Settings")) == [described(entry) for entry in table()]
+def test_the_settings_reference_is_up_to_date() -> None:
+    """If not: python -m lsp_server.reference > docs/settings.md."""
+    assert reference.markdown() == SETTINGS
+
+
+def test_the_settings_reference_says_what_the_extension_declares() -> None:
+    declared = MANIFEST["contributes"]["configuration"]["properties"]
+    assert len(declared) == len(table()) + len(CLIENT_SETTINGS)
+    for name, value in declared.items():
+        said = section(SETTINGS, f"## {name}") if name not in CLIENT_SETTINGS else SETTINGS
+        assert value.get("description", value.get("markdownDescription")) in said
+        assert f"`{json.dumps(value['default'])}`" in said
+        for choice in value.get("enum", ()):
+            assert f"`{json.dumps(choice)}`" in said
+        if "minimum" in value:
+            assert f"{value['minimum']:g} to {value['maximum']:g}" in said
+
+
+def test_the_settings_reference_names_every_environment_variable() -> None:
+    names = {"LANCEFILL_" + name for name in ("CACHE", "DATA", "LOG")}
+    assert {cache.VARIABLE, registry.VARIABLE, LOG_LEVEL} == names
+    assert set(re.findall(r"LANCEFILL_\w+", SETTINGS)) == names
+
+
+def test_the_settings_are_told_in_one_place() -> None:
+    assert "docs/settings.md" in section(README, "## Settings")
+    assert rows(section(README, "## Settings")) == []
 
 
 def test_the_extension_declares_the_servers_settings() -> None:

@@ -394,8 +394,14 @@ async def test_files_that_change_on_disk_are_indexed_again(session: Session) -> 
 async def test_what_no_editor_tells_is_seen_on_disk(session: Session) -> None:
     if session.name == "vscode":
         assert "watched for changes" not in session.log  # the editor watches
+        assert (await session.status())["folders"][0]["watched"] == 0
         return
     await session.logged("folders are watched for changes")
+
+    async def counted() -> bool:
+        return (await session.status())["folders"][0]["watched"] > 0
+
+    await session.until(counted)
     folder = session.root / "orchard"
     folder.mkdir()
     (folder / "tree.py").write_text("class Tree:\n    def bear(self): ...\n")

@@ -40,6 +40,17 @@ def test_a_sound_cache_is_fine(indexed: Path) -> None:
     assert "1 indexes" in found[0].text
 
 
+def test_what_is_left_out_and_watched_is_counted(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    (root / "pkg" / "deep").mkdir(parents=True)
+    for name in ("a.py", "pkg/deep/b.py", "pkg/credentials.py", ".aws"):
+        (root / name).write_text("x = 1\n")
+    build(root, tmp_path / "cache")
+    said = [each.text for each in cache_findings(tmp_path / "cache") if each.what == "index"]
+    counts = "2 files, 1 left out that may hold secrets; 3 folders, watched where the editor"
+    assert any(counts in text for text in said)
+
+
 def test_a_broken_index_is_noted(indexed: Path) -> None:
     (entry,) = cache.entries(indexed)
     (entry.folder / "index.sqlite3").write_bytes(b"garbage" * 1000)

@@ -55,6 +55,17 @@ async def test_a_document_counts_in_its_innermost_folder_alone(
     assert "Pelican" in await offered(session, outside, 7)
 
 
+def test_files_left_out_for_what_they_may_hold_are_counted(
+    session: Session, tmp_path: Path
+) -> None:
+    for name in ("a.py", "credentials.py", "old.min.js"):
+        (tmp_path / "outer" / name).write_text("x = 1\n")
+    build(tmp_path / "outer")
+    session._folders[0].index.refresh()
+    (folder,) = session.report()["folders"]  # type: ignore[misc]
+    assert (folder["files"], folder["secrets"], folder["watched"]) == (1, 1, 0)
+
+
 async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

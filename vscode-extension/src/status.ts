@@ -26,6 +26,9 @@ export interface Report {
 export interface FolderReport {
   readonly root: string;
   readonly files: number;
+  readonly secrets: number;
+  /** 0 where VS Code tells of changes by itself. */
+  readonly watched: number;
   readonly ngrams: boolean;
   readonly adapter: string | null;
   readonly interpreter: string;
@@ -115,6 +118,8 @@ function folderLines({ progress, ...folder }: FolderReport): string[] {
   return [
     `${phase}${counted}`,
     `${String(folder.files)} files known${skipped === 0 ? '' : `, ${String(skipped)} left out`}`,
+    `files left out that may hold secrets: ${String(folder.secrets)}`,
+    `folders watched for changes: ${folder.watched === 0 ? 'by VS Code' : String(folder.watched)}`,
     `word statistics: ${folder.ngrams ? 'there' : 'not yet'}`,
     `learnt of this repository: ${folder.adapter ?? 'nothing'}`,
     `Python: ${folder.interpreter === 'None' ? '' : `${folder.interpreter}, `}${folder.foundBy}`,

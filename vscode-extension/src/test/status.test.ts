@@ -20,6 +20,8 @@ const READY: State = {
 const FOLDER: FolderReport = {
   root: '/src/my_project',
   files: 120,
+  secrets: 2,
+  watched: 0,
   ngrams: false,
   adapter: null,
   interpreter: 'None',
@@ -87,6 +89,9 @@ describe('statusPage', () => {
     const page = statusPage(READY, REPORT);
     assert.match(page, /## Index of \/src\/my\\_project\n\n- indexing, 40 of 120 files\n/);
     assert.match(page, /120 files known, 3 left out/);
+    assert.match(page, /may hold secrets: 2\n- folders watched for changes: by VS Code/);
+    const own = statusPage(READY, { ...REPORT, folders: [{ ...FOLDER, watched: 7 }] });
+    assert.match(own, /folders watched for changes: 7/);
     assert.match(page, /## Problems\n\n- none/);
     assert.match(page, /- model: down/);
     assert.match(page, /- Python: no virtual environment was found/);
