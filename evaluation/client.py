@@ -48,11 +48,14 @@ class Notification:
 
 
 class Client:
-    """One connection; made by :func:`started`. ``settings`` answers ``workspace/configuration``."""
+    """One connection; made by :func:`started`. ``settings`` answers ``workspace/configuration``,
+    ``scoped`` instead where the question names one of its URIs.
+    """
 
     def __init__(self, process: Process, settings: Mapping[str, Json], log: Path | None) -> None:
         self.process = process
         self.settings = dict(settings)
+        self.scoped: dict[str, Mapping[str, Json]] = {}
         self.notifications: list[Notification] = []
         self.asked: list[Notification] = []
         self._ids = itertools.count(1)
@@ -171,7 +174,12 @@ class Client:
     def _answer(self, method: str, params: Json) -> Json:
         """Answer what a server may ask its editor; None is the right answer to most of it."""
         if method == "workspace/configuration":
-            return [self.settings.get(item.get("section") or "") for item in params["items"]]
+            return [
+                self.scoped.get(item.get("scopeUri") or "", self.settings).get(
+                    item.get("section") or ""
+                )
+                for item in params["items"]
+            ]
         return None
 
     def _hear(self, notification: Notification) -> None:

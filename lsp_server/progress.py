@@ -13,7 +13,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.progress import Progress
 
 INTERVAL_S = 0.3
-ENDED = ("ready", "waiting", "failed")
+ENDED = ("ready", "waiting", "failed", "closed")
 """The phases in which an indexer is not at work."""
 _WORDS = {"walk": "looking for files", "parse": "reading files", "ngrams": "counting tokens"}
 
@@ -73,7 +73,7 @@ def _report(latest: Mapping[str, Any]) -> types.WorkDoneProgressReport:
 def _summary(latest: Mapping[str, Any]) -> str:
     if latest.get("phase") == "waiting":
         return "another process indexes this folder"
-    if latest.get("phase") == "failed":
-        return "not now"
+    if latest.get("phase") in ("failed", "closed"):
+        return str(latest["phase"])
     skipped = int(latest.get("skipped", 0))
     return f"{int(latest.get('total', 0)):,} files" + (f", {skipped:,} skipped" if skipped else "")

@@ -164,13 +164,21 @@ class Server(LanguageServer):
                 self.shown_progress[folder.root] = shown
             shown.show(latest)
 
-    async def apply_settings(self, raw: object) -> None:
-        """Take the section ``lancefill`` into force, over what ``initialize`` brought."""
+    async def apply_settings(self, raw: object, own: Mapping[Path, object] | None = None) -> None:
+        """Take the section ``lancefill`` into force, over what ``initialize`` brought.
+
+        ``own``: the same section as workspace folders have it.
+        """
         chosen, warnings = settings.updated(self.base_settings, raw)
-        for warning in warnings:
+        told = dict.fromkeys(warnings)
+        folders: dict[Path, Settings] = {}
+        for root, section in (own or {}).items():
+            folders[root], warnings = settings.updated(self.base_settings, section)
+            told |= dict.fromkeys(warnings)
+        for warning in told:
             self.warn(warning)
-        if chosen != self.session.settings:
-            await self.session.apply(chosen)
+        if (chosen, folders) != (self.session.settings, self.session.own):
+            await self.session.apply(chosen, folders)
 
 
 server = Server()
@@ -420,7 +428,12 @@ async def did_change_workspace_folders(
         [path for folder in folders if (path := path_of(folder.uri))]
         for folders in (params.event.added, params.event.removed)
     )
+    for root in removed:
+        if shown := ls.shown_progress.pop(root, None):
+            shown.show({"phase": "closed"})
     await ls.session.change_folders(added, removed)
+    await pull_settings(ls)
+    ls.tell_status()
 
 
 # Ours ---------------------------------------------------------------------------------------------
@@ -463,14 +476,20 @@ async def ask(ls: Server, question: Any) -> list[dict[str, Any]]:  # noqa: ANN40
 
 
 async def pull_settings(ls: Server) -> None:
-    """Ask the editor for the section ``lancefill``, where it answers such questions."""
+    """Ask the editor for the section ``lancefill``, where it answers such questions.
+
+    Of several workspace folders each may have its own.
+    """
     if not ls.session.editor.pulls_settings:
         return
-    item = types.ConfigurationItem(section=settings.SECTION)
+    roots = ls.session.roots if len(ls.session.roots) > 1 else []
+    scopes = [None, *(root.as_uri() for root in roots)]
+    items = [types.ConfigurationItem(scope, settings.SECTION) for scope in scopes]
     with contextlib.suppress(JsonRpcException, TimeoutError):
         async with asyncio.timeout(SETTINGS_WAIT_S):
-            answer = await ls.workspace_configuration_async(types.ConfigurationParams([item]))
-            await ls.apply_settings(answer[0] if answer else None)
+            answer = await ls.workspace_configuration_async(types.ConfigurationParams(items))
+            first, *own = answer or [None]
+            await ls.apply_settings(first, dict(zip(roots, own, strict=False)))
 
 
 async def register_watchers(ls: Server) -> None:

@@ -189,11 +189,12 @@ class Session:
         self.acceptance = Acceptance()
         self._problems: list[str] = []
         self._cache: Path | None = None
-        self._folders = [self._open_folder(root) for root in editor.roots]
+        self.own: Mapping[Path, Settings] = {}
+        self._folders = [self._open_folder(root) for root in dict.fromkeys(editor.roots)]
         self._outside = Folder(
             EVERYWHERE,
             Index(EVERYWHERE, Place(Path(os.devnull))),
-            environment.find(EVERYWHERE, settings.interpreter, trusted=editor.trusted),
+            self._environment(EVERYWHERE),
         )
         self._model: Model | None = None
         self._library = Library()
@@ -299,6 +300,11 @@ class Session:
 
     # Workspace folders ----------------------------------------------------------------------------
 
+    @property
+    def roots(self) -> list[Path]:
+        """The open workspace folders."""
+        return [folder.root for folder in self._folders]
+
     async def change_folders(self, added: Iterable[Path], removed: Iterable[Path]) -> None:
         """Open and close workspace folders; what they were indexed by ends."""
         self._catch_up()
@@ -306,7 +312,7 @@ class Session:
         closed = [folder for folder in self._folders if folder.root in gone]
         kept = [folder for folder in self._folders if folder.root not in gone]
         known = {folder.root for folder in kept}
-        new = [self._open_folder(root) for root in added if root not in known]
+        new = [self._open_folder(root) for root in dict.fromkeys(added) if root not in known]
         before = [self._place(document) for document in self._documents.values()]
         self._folders = kept + new
         for document, (folder, name) in zip(self._documents.values(), before, strict=True):
@@ -320,15 +326,11 @@ class Session:
     def files_changed(self, uris: Iterable[str]) -> None:
         """Files changed on disk: the indexers look at them again."""
         self._library.forget()
-        changed: dict[int, tuple[Folder, list[str]]] = {}
-        for uri in uris:
-            path, folder = path_of(uri), self._folder_of(uri)
-            name = relative_to(path, folder.root) if path and folder.indexer else None
-            if name:
-                changed.setdefault(id(folder), (folder, []))[1].append(name)
-        for folder, names in changed.values():
-            assert folder.indexer
-            folder.indexer.notify("changed", {"paths": names})
+        paths = [path for uri in uris if (path := path_of(uri))]
+        for folder in self._folders:  # one may lie in another, which indexes its files too
+            names = [relative_to(path, folder.root) for path in paths]
+            if folder.indexer and (known := [name for name in names if name]):
+                folder.indexer.notify("changed", {"paths": known})
 
     def _open_folder(self, root: Path) -> Folder:
         index = Index.open(root, self._cache)
@@ -339,9 +341,17 @@ class Session:
                 self._cache = Path(tempfile.mkdtemp(prefix="lancefill-"))
                 shutil.rmtree(index.folder, ignore_errors=True)
                 index = Index.open(root, self._cache)
-        found = environment.find(root, self.settings.interpreter, trusted=self.editor.trusted)
+        found = self._environment(root)
         log.info("the project's Python is %s (%s)", found.interpreter, found.found_by)
         return Folder(root, index, found)
+
+    def _environment(self, root: Path) -> Environment:
+        chosen = self._settings_of(root).interpreter
+        return environment.find(root, chosen, trusted=self.editor.trusted)
+
+    def _settings_of(self, root: Path) -> Settings:
+        """The settings of a workspace folder."""
+        return self.own.get(root, self.settings)
 
     def _folder_of(self, uri: str) -> Folder:
         """The innermost workspace folder of a document."""
@@ -543,24 +553,28 @@ class Session:
         if self._cache:
             shutil.rmtree(self._cache, ignore_errors=True)
 
-    async def apply(self, settings: Settings) -> None:
-        """Take new settings into force; what they do not touch goes on undisturbed."""
+    async def apply(self, settings: Settings, own: Mapping[Path, Settings] | None = None) -> None:
+        """Take new settings into force; what they do not touch goes on undisturbed.
+
+        ``own`` are those of workspace folders that have others; of these, the interpreter and what
+        is excluded count.
+        """
+        folders = [self._settings_of(folder.root) for folder in self._folders]
         before, self.settings = self.settings, settings
+        self.own = dict(own or {})
         self._memory.clear()
         outdated: list[Helper] = []
         if (before.ghost_text, before.device) != (settings.ghost_text, settings.device):
             outdated += [self._model.helper] if self._model else []
             self._model = None
-        if before.exclude != settings.exclude:
-            outdated += [folder.indexer for folder in self._folders if folder.indexer]
-            for folder in self._folders:
+        for folder, then in zip(self._folders, folders, strict=True):
+            now = self._settings_of(folder.root)
+            if then.exclude != now.exclude:
+                outdated += [folder.indexer] if folder.indexer else []
                 folder.indexer = None
-        if before.interpreter != settings.interpreter:
-            for folder in self._folders:
-                trusted = self.editor.trusted
-                folder.surround(
-                    environment.find(folder.root, settings.interpreter, trusted=trusted)
-                )
+            if then.interpreter != now.interpreter:
+                folder.surround(self._environment(folder.root))
+        self._outside.surround(self._environment(EVERYWHERE))
         await stop_all(outdated)
         if self._started:
             self._start_indexers()
@@ -662,7 +676,8 @@ class Session:
     def _start_indexers(self) -> None:
         for folder in self._folders:
             if folder.indexer is None:
-                arguments = [f"--exclude={pattern}" for pattern in self.settings.exclude]
+                excluded = self._settings_of(folder.root).exclude
+                arguments = [f"--exclude={pattern}" for pattern in excluded]
                 if self._cache:
                     arguments.append(f"--cache={self._cache}")
                 if not self.editor.watches_files:
@@ -674,6 +689,8 @@ class Session:
 
     def _hears(self, folder: Folder) -> Callable[[str, Mapping[str, Any]], None]:
         def notified(method: str, params: Mapping[str, Any]) -> None:
+            if folder not in self._folders:
+                return  # it was closed
             known = folder.progress.get("phase") == READY
             if method != "progress" or (known and params.get("phase") == "walk"):
                 return  # looking for changes now and then is nothing to show
