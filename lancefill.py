@@ -57,13 +57,17 @@ class Position:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Turn what may fail outside of us, the network and the server, into one line."""
+    """Turn what may fail outside of us, the network, the disk and the server, into one line."""
     from evaluation.client import ServerEndedError
     from evaluation.headless import AbsentModelError
     from evaluation.repositories import FetchError
+    from indexing.cache import told
+    from indexing.store import StoreError
 
     try:
         yield
+    except StoreError as error:
+        raise Problem(f"the index cannot be written: {told(error)}") from error
     except (FetchError, AbsentModelError) as error:
         raise Problem(str(error)) from error
     except (ServerEndedError, TimeoutError) as error:
@@ -140,7 +144,8 @@ def index(path: Path) -> None:
     from indexing.build import BusyError
 
     try:
-        run(path, console())
+        with one_line():
+            run(path, console())
     except BusyError as error:
         raise Problem(f"{error}: an editor keeps its index up to date") from error
 
@@ -1323,7 +1328,8 @@ def _explain(position: Position, root: Path | None, *, cut: bool, ghost: bool) -
     offset = position.offset(data)
     text = without_rest(data, offset) if cut else data
     path = file.relative_to(root).as_posix()
-    return explanation.ask(root, path, text, offset, ghost=ghost)
+    with one_line():
+        return explanation.ask(root, path, text, offset, ghost=ghost)
 
 
 def _read(file: Path) -> bytes:

@@ -104,7 +104,7 @@ def told(error: Exception) -> str:
     reason = getattr(error, "strerror", None) or str(error)
     sign = errno.errorcode.get(getattr(cause, "errno", None) or 0, "")
     sign = sign or getattr(cause, "sqlite_errorname", "")
-    remedy = next((remedy for signs, remedy in _REMEDIES if sign in signs), "")
+    remedy = next((remedy for signs, remedy in _REMEDIES if sign.startswith(signs)), "")
     return f"{reason}; {remedy} or set {VARIABLE} to another folder" if remedy else reason
 
 
@@ -114,6 +114,7 @@ _REMEDIES = (
         ("EACCES", "EPERM", "EROFS", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"),
         "make the folder yours to write",
     ),
+    (("SQLITE_IOERR",), "look whether the disk is full or damaged,"),
     (("ENOTDIR", "EEXIST"), "move away the file of that name"),
 )
 

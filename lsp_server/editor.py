@@ -11,7 +11,7 @@ from pygls.capabilities import ServerCapabilitiesBuilder, get_capability
 
 from lsp_server.documents import Encoding
 from lsp_server.paths import path_of
-from lsp_server.settings import TRUST
+from lsp_server.settings import SECTION, TRUST
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,17 @@ def from_initialize(params: types.InitializeParams) -> Editor:
         watches_files=can("workspace.did_change_watched_files.dynamic_registration"),
         watches_settings=can("workspace.did_change_configuration.dynamic_registration"),
         applies_edits=can("workspace.apply_edit"),
-        trusted=not (isinstance(options, Mapping) and options.get(TRUST) is False),
+        trusted=_trusted(options),
     )
+
+
+def _trusted(options: object) -> bool:
+    """Whether nothing says that the workspace is not trusted, in the section or beside it."""
+    if not isinstance(options, Mapping):
+        return True
+    section = options.get(SECTION)
+    places = (options, section if isinstance(section, Mapping) else {})
+    return all(place.get(TRUST) is not False for place in places)
 
 
 def _roots(params: types.InitializeParams) -> tuple[Path, ...]:

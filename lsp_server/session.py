@@ -204,8 +204,7 @@ class Session:
 
     def open_document(self, item: types.TextDocumentItem) -> None:
         """The editor opened a document: its text counts from now on, not the file's."""
-        document = documents.opened(item.uri, item.language_id, item.version, item.text)
-        self._documents[item.uri] = document
+        document = self._documents[item.uri] = _opened(item)
         self._take_up(document)
         self._prepare(document)
 
@@ -234,8 +233,11 @@ class Session:
     ) -> None:
         """The editor opened a notebook: its cells are documents that see those above them."""
         self._notebooks.open(notebook)
-        for item in cells:
-            self.open_document(item)
+        opened = [_opened(item) for item in cells]
+        self._documents |= {document.uri: document for document in opened}
+        for document in opened[-1:]:  # it sees all others
+            self._take_up(document)
+            self._prepare(document)
 
     def change_notebook(self, uri: str, change: types.NotebookDocumentCellChanges) -> None:
         """The editor changed which cells a notebook has, or their texts."""
@@ -705,6 +707,10 @@ class Session:
             self._changed()
 
         return notified
+
+
+def _opened(item: types.TextDocumentItem) -> Document:
+    return documents.opened(item.uri, item.language_id, item.version, item.text)
 
 
 def extends(edit: TextEdit, document: Document, selected: str | None) -> bool:

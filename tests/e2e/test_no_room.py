@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -57,12 +58,20 @@ async def problem(session: Session, words: str) -> str:
     return found[0]
 
 
-async def test_a_disk_that_is_full(workspace: Path, serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("disk", "told"),
+    [
+        ("nr_inodes=1", "No space left on device; make room on the disk or set LANCEFILL_CACHE"),
+        ("ro", "Read-only file system; make the folder yours to write or set LANCEFILL_CACHE"),
+    ],
+)
+async def test_a_disk_that_takes_nothing(
+    workspace: Path, serve: Serve, disk: str, told: str
+) -> None:
     if not can_mount(workspace):
         pytest.skip("this machine lets nobody mount")
-    async with serve(workspace, under=mounted("nr_inodes=1")) as session:
-        said = await problem(session, "cannot write the cache")
-        assert "No space left on device; make room on the disk or set LANCEFILL_CACHE" in said
+    async with serve(workspace, under=mounted(disk)) as session:
+        assert told in await problem(session, "cannot write the cache")
         await popups_work(session)
         await session.indexed()
         session.open("other.py", "from pkg.client import Client\nClient().")
@@ -82,6 +91,19 @@ async def test_a_disk_that_fills_up_while_the_index_is_built(workspace: Path, se
             return "dumps" in await session.labels("json_user.py", 1, 5)
 
         await session.until(jedi_answers)
+
+
+def test_a_command_on_a_full_disk_is_one_line(workspace: Path, tmp_path: Path) -> None:
+    if not can_mount(workspace):
+        pytest.skip("this machine lets nobody mount")
+    cache = tmp_path / "small"
+    cache.mkdir()
+    command = [*mounted("size=40k"), sys.executable, "-m", "lancefill", "index", str(workspace)]
+    environment = {**os.environ, "LANCEFILL_CACHE": str(cache)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: the index cannot be written: ")
+    assert "make room on the disk" in done.stderr
 
 
 @pytest.fixture

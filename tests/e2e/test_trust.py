@@ -55,10 +55,11 @@ async def use(session: Session, lines: int) -> None:
     await session.until(known)
 
 
+@pytest.mark.parametrize("options", [UNTRUSTED, {"lancefill": UNTRUSTED}], ids=["flat", "section"])
 async def test_nothing_of_an_untrusted_workspace_is_run(
-    serve: Serve, workspace: Path, ran: Path
+    serve: Serve, workspace: Path, ran: Path, options: object
 ) -> None:
-    async with serve(workspace, initialize={"initializationOptions": UNTRUSTED}) as session:
+    async with serve(workspace, initialize={"initializationOptions": options}) as session:
         session.open("main.py", "")
         await session.indexed()
         await use(session, 0)
