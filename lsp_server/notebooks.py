@@ -1,7 +1,7 @@
 """Notebooks: which cells an open one has, and what is read where somebody types in one of them.
 
 A cell is a document of its own. What is asked about it is asked about a text in which the code
-cells above it come first, in their order, each on lines of its own (`ipython` says what becomes of
+cells above it come first, in their order, a blank line behind each (`ipython` says what becomes of
 magics). Cells below have not run yet. The cell stands in that text byte for byte as long as it is
 in the editor, so a position is mapped by adding where it begins.
 """
@@ -140,7 +140,7 @@ def joined(above: Iterable[Document], cell: Document) -> View | None:
     text, cells, starts = bytearray(), [cell], [0]
     for each in above:
         if each.language == PYTHON.name and (read := read_cell(each.text)):
-            text += read.text + read.closing + b"\n"
+            text += read.text + read.closing + b"\n\n"
             cells.insert(-1, each)
             starts.append(len(text))
     return View(cell, bytes(text) + own.text, tuple(cells), tuple(starts))

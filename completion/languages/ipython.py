@@ -1,7 +1,7 @@
 """Notebook cells as Python: what only IPython understands becomes comments, byte for byte as long.
 
-``%magic`` and ``!shell`` lines and ``name?`` are blanked by their first letter; a name that a magic
-is assigned to stays bound. So every offset into a cell is one into what is read of it.
+Of ``%magic`` and ``!shell`` lines and of ``name?`` nothing is left but an empty comment; a name
+that a magic is assigned to stays bound. So every offset into a cell is one into what is read of it.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def read_cell(text: bytes) -> Cell | None:
     if named := _CELL_MAGIC.match(text):
         if named[1] not in _PYTHON_CELLS:
             return None
-        lines[text.index(b"%")] = ord("#")
         line_end = _LINE_END.search(text, named.end())
         at = line_end.start() if line_end else len(text)
+        _blank(lines, text.index(b"%"), at, b"#")
     opened: list[bytes] = []
     begins = not at
     while at < len(text):
@@ -84,18 +84,16 @@ def read_cell(text: bytes) -> Cell | None:
 
 
 def _without_magic(lines: bytearray, text: bytes, at: int) -> int | None:
-    """Comment out the magic of the line that begins at ``at``; its end, None where it has none.
-
-    One that goes on over several lines becomes a single one.
-    """
+    """Blank the magic of the line that begins at ``at``; its end, None where it has none."""
     if found := _LINE_MAGIC.match(text, at):
-        lines[found.start("magic")] = ord("#")
+        _blank(lines, *found.span("magic"), b"#")
     elif found := _ASSIGNED.match(text, at):
-        start = found.start("magic")
-        lines[start : start + 2] = b"_#"[: found.end() - start]
+        _blank(lines, *found.span("magic"), b"_#")
     else:
         return None
-    for place in range(found.start("magic"), found.end()):
-        if text[place] in b"\r\n":
-            lines[place] = ord(" ")
     return found.end()
+
+
+def _blank(lines: bytearray, start: int, end: int, mark: bytes) -> None:
+    """Leave ``mark`` and blanks of ``[start, end)``: one line, even where it was several."""
+    lines[start:end] = mark.ljust(end - start)[: end - start]

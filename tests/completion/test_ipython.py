@@ -20,28 +20,29 @@ def python(text: str) -> str:
 @pytest.mark.parametrize(
     ("cell", "read"),
     [
-        ("%matplotlib inline\nx = 1", "#matplotlib inline\nx = 1"),
-        ("!pip install it's\r\nx = 1", "#pip install it's\r\nx = 1"),
-        ("if x:\n    !ls\n    %cd ..\n", "if x:\n    #ls\n    #cd ..\n"),
-        ("!ls \\\n  -l\ny = 2", "#ls \\   -l\ny = 2"),
-        ("files = !ls -l\nfiles", "files = _#s -l\nfiles"),
-        ("a, b = %who x", "a, b = _#ho x"),
+        ("%matplotlib inline\nx = 1", "#.................\nx = 1"),
+        ("!pip install it's\r\nx = 1", "#................\r\nx = 1"),
+        ("if x:\n    !ls\n    %cd ..\n", "if x:\n    #..\n    #.....\n"),
+        ("!ls \\\n  -l\ny = 2", "#.........\ny = 2"),
+        ("files = !ls -l\nfiles", "files = _#....\nfiles"),
+        ("a, b = %who x", "a, b = _#...."),
         ("x = !", "x = _"),
-        ("os.path?\n?os\nos.path??", "#s.path?\n#os\n#s.path??"),
-        ("%%time\nx = 1", "#%time\nx = 1"),
-        ("%%timeit y = 1\n%time x = 1", "#%timeit y = 1\n#time x = 1"),
-        ("a = (b\n  % c)\n%d", "a = (b\n  % c)\n#d"),
-        ("a = '''\n%not a magic\n'''\n%one", "a = '''\n%not a magic\n'''\n#one"),
+        ("os.path?\n?os\nos.path??", "#.......\n#..\n#........"),
+        ("%%time\nx = 1", "#.....\nx = 1"),
+        ("%%timeit y = 1\n%time x = 1", "#.............\n#.........."),
+        ("a = (b\n  % c)\n%d", "a = (b\n  % c)\n#."),
+        ("a = '''\n%not a magic\n'''\n%one", "a = '''\n%not a magic\n'''\n#..."),
         ("a = b \\\n  % c", "a = b \\\n  % c"),
         ("x = 1  # what?\ny = 'really?'\n", "x = 1  # what?\ny = 'really?'\n"),
         ("a != b\nc %= 2", "a != b\nc %= 2"),
-        ("名前?\r%x", "#\ufffd\ufffd前?\r#x"),
+        ("名前?\r%x", "#......\r#."),
     ],
 )
 def test_magics_become_comments(cell: str, read: str) -> None:
+    """Dots in ``read`` are blanks."""
     found = read_cell(cell.encode())
     assert found is not None
-    assert found.text.decode("utf-8", "replace") == read
+    assert found.text.decode() == read.replace(".", " ")
     assert len(found.text) == len(cell.encode())
 
 

@@ -140,7 +140,7 @@ async def test_ghost_text_is_for_its_cell_alone(
             "lancefill/explain", session.at(book.cell("three"), 1, 20)
         )
         prefix = told["ghost"]["prompt"]["prefix"]
-        assert prefix.startswith("#matplotlib inline\nfrom pkg.client import Client\n#pip list\n")
+        assert prefix.startswith(f"#{'':17}\nfrom pkg.client import Client\n#{'':8}\n\n")
         assert "ls (" not in prefix
         assert "later" not in told["ghost"]["prompt"]["suffix"]
         assert "ngrams" in told["ghost"]["asked"]

@@ -12,6 +12,7 @@ from lsprotocol import types
 from lsprotocol.types import PositionEncodingKind as Encoding
 
 from completion.request import Origin, Suggestion, TextEdit
+from completion.retrieval import asked_above
 from lsp_server.convert import range_of
 from lsp_server.documents import Document, offset_at, opened
 from lsp_server.notebooks import Notebooks, View, joined, whole
@@ -87,11 +88,25 @@ def test_cells_above_come_first_and_other_languages_are_left_out() -> None:
     ]
     made = joined(cells, cell("x.", "6"))
     assert made is not None
-    assert made.text == b"import os\nf(\n)\n#time x = 1\ny = _#s\nx."
+    assert made.text == b"import os\n\nf(\n)\n\n#          \ny = _# \n\nx."
     assert [each.uri[-1] for each in made.cells] == ["1", "4", "5", "6"]
     assert joined(cells[:1], cells[1]) is None
     assert joined(cells[:1], cells[2]) is None
     assert whole(cells[0]).own(TextEdit(1, 2, "")) == TextEdit(1, 2, "")
+
+
+@pytest.mark.parametrize(
+    ("texts", "asked"),
+    [
+        (["x = 1", "# connect to the host\n"], "connect to the host"),
+        (["x = 1", "!connect to the host\n"], ""),
+        (["!connect to the host", ""], ""),
+        (["# connect to the host", ""], ""),
+    ],
+)
+def test_only_a_comment_of_the_cell_itself_is_a_request(texts: list[str], asked: str) -> None:
+    made = view(*texts)
+    assert asked_above(made.text, len(made.text)) == asked
 
 
 @pytest.mark.parametrize(
