@@ -53,12 +53,12 @@ def name_in(root: Path | None, uri: str, language: str) -> str:
     return name
 
 
-def notebook_name_in(root: Path | None, uri: str, language: str) -> str:
-    """What the code of a notebook is called inside: the blank in it keeps others from importing it.
+def notebook_name_in(root: Path, uri: str) -> str:
+    """What a notebook's Python is called inside: the blank in it keeps others from importing it.
 
     Nothing is put before a name that says that the file may hold secrets.
     """
-    name = name_in(root, uri, language)
+    name = name_in(root, uri, "python")
     folder, slash, last = name.rpartition("/")
     return name if is_secret(name) else f"{folder}{slash}notebook {last}"
 

@@ -34,7 +34,7 @@ from completion.request import (
     TextEdit,
 )
 from indexing import quiet
-from indexing.cache import Place
+from indexing.cache import Place, workspace_folder
 from indexing.files import MAX_FILE_BYTES, MAY_HOLD_SECRETS, is_secret
 from indexing.index import Index, Snapshot
 from indexing.languages import language_of
@@ -83,8 +83,7 @@ class Folder:
     """One workspace folder: its index, the process that writes it, the Python it is written for.
 
     ``progress`` is the indexer's last word, ``problem`` why it could not do its work the last time.
-    The folder without an ``indexer`` takes the documents
-    that lie in no workspace folder.
+    The folder without an ``indexer`` takes the documents that lie in no workspace folder.
     """
 
     def __init__(self, root: Path, index: Index, surroundings: Environment) -> None:
@@ -251,10 +250,11 @@ class Session:
 
     def close_notebook(self, uri: str, cells: Iterable[str]) -> None:
         """The editor closed a notebook with all its cells."""
-        known = [cell for cell in map(self._drop, cells) if cell]
-        for folder, name in {self._place(cell) for cell in known}:
-            folder.index.forget(name)
+        for cell in cells:
+            self._drop(cell)
         self._notebooks.close(uri)
+        folder = self._folder_of(uri)
+        folder.index.forget(notebook_name_in(folder.root, uri))
 
     def is_open(self, uri: str) -> bool:
         """Whether the editor has the document open."""
@@ -296,7 +296,7 @@ class Session:
     def _place(self, document: Document) -> tuple[Folder, str]:
         if notebook := self._notebooks.of(document.uri):
             folder = self._folder_of(notebook.uri)
-            return folder, notebook_name_in(folder.root, notebook.uri, document.language)
+            return folder, notebook_name_in(folder.root, notebook.uri)
         folder = self._folder_of(document.uri)
         return folder, name_in(folder.root, document.uri, document.language)
 
@@ -341,7 +341,8 @@ class Session:
             self._problems.append(index.warning)
             with contextlib.suppress(OSError):  # no room anywhere: the index is built once there is
                 self._cache = Path(tempfile.mkdtemp(prefix="lancefill-"))
-                shutil.rmtree(index.folder, ignore_errors=True)
+                if index.folder != workspace_folder(root):  # a temporary one already
+                    shutil.rmtree(index.folder, ignore_errors=True)
                 index = Index.open(root, self._cache)
         found = self._environment(root)
         log.info("the project's Python is %s (%s)", found.interpreter, found.found_by)
@@ -522,7 +523,7 @@ class Session:
         if language_of(name) is None:
             return Reason(Code.NOT_INDEXED, f"{document.language} is not a language known here")
         folder.index.refresh()
-        if len(view.cells) > 1:
+        if self._notebooks.of(uri):
             self._take_up(document)  # another cell may have been read last
         offset = view.base + documents.offset_at(document, position, self.editor.encoding)
         request = Request(name, view.text, offset, selected, automatic)

@@ -66,6 +66,53 @@ def test_files_left_out_for_what_they_may_hold_are_counted(
     assert (folder["files"], folder["secrets"], folder["watched"]) == (1, 1, 0)
 
 
+class Notebook:
+    """A notebook that is open in a session, with code cells alone."""
+
+    def __init__(self, session: Session, folder: Path, *texts: str) -> None:
+        self.session = session
+        self.uri = (folder / "nb.ipynb").as_uri()
+        self.cells = [f"vscode-notebook-cell:/nb.ipynb#{at}" for at in range(len(texts))]
+        cells = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in self.cells]
+        notebook = types.NotebookDocument(self.uri, "jupyter-notebook", 1, cells)
+        items = [
+            types.TextDocumentItem(uri, "python", 1, text)
+            for uri, text in zip(self.cells, texts, strict=True)
+        ]
+        session.open_notebook(notebook, items)
+
+    def known(self, name: str) -> bool:
+        """Whether the index knows a name that only the notebook defines."""
+        return bool(self.session._folders[0].index.snapshot().named(name))
+
+
+async def test_whichever_cell_was_read_last_each_sees_those_above_it(
+    session: Session, tmp_path: Path
+) -> None:
+    book = Notebook(session, tmp_path / "outer", "pel", "pelican = 1\npel", "peloton = 2\npel")
+    wanted = [set(), {"pelican"}, {"pelican", "peloton"}]
+    for at in (2, 0, 1, 2, 0):
+        position = types.Position(0 if at == 0 else 1, 3)
+        listed = await session.popup(book.cells[at], position)
+        assert isinstance(listed, Listed)
+        assert {each.label for each in listed.popup.items if "pel" in each.label} == wanted[at]
+
+
+async def test_a_closed_notebook_leaves_nothing(session: Session, tmp_path: Path) -> None:
+    for removed in (False, True):
+        book = Notebook(session, tmp_path / "outer", "class Pelican: ...")
+        assert book.known("Pelican")
+        if removed:
+            array = types.NotebookCellArrayChange(0, 1)
+            gone = types.NotebookDocumentCellChangeStructure(
+                array, did_close=[types.TextDocumentIdentifier(book.cells[0])]
+            )
+            session.change_notebook(book.uri, types.NotebookDocumentCellChanges(gone))
+        session.close_notebook(book.uri, [] if removed else book.cells)
+        assert not book.known("Pelican")
+        assert not any(map(session.is_open, book.cells))
+
+
 async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
