@@ -23,6 +23,7 @@ from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.cardinal import is_cardinal
 from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
+from completion.indentation import restyled
 from completion.languages import language_for
 from completion.membership import known_members, read_ahead
 from completion.naming import known_part
@@ -493,6 +494,7 @@ async def _ghost(
         return Ghost(None, raw, prompt=asked)
     clock.book_within("model", raw.timeline)
     with clock.step("filters"):
+        raw = replace(raw, text=restyled(raw.text, asked.prefix, asked.suffix))
         kept = _filtered(raw, asked, request, context, snapshot)
     answer = Ghost(None, None, 0.0, raw.tokens, raw.stop, raw.reused, asked)
     if isinstance(kept, Reason):
