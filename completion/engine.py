@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from completion import confidence, filters, retrieval
+from completion.blocks import body_lead
 from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.cardinal import is_cardinal
 from completion.context import Context, Place
@@ -28,7 +29,7 @@ from completion.languages import language_for
 from completion.membership import known_members, read_ahead
 from completion.naming import known_part
 from completion.presenting import present, present_answers
-from completion.prompting import prompt
+from completion.prompting import prompt, window
 from completion.ranking import Ranked, forest_for, likely, rank
 from completion.request import (
     NOTHING_FITS,
@@ -54,6 +55,7 @@ from indexing.index import Snapshot
 from indexing.languages import family_of, language_of
 from indexing.messages import place_of
 from indexing.ngrams import View
+from indexing.parsing import Edit, normalise, parse
 
 MAX_ITEMS = 50
 """The most items a popup holds: editors re-encode the list on every keystroke."""
@@ -477,7 +479,9 @@ async def _ghost(
         context = _read(request, snapshot)
     if (gated := _gate(request, context, options)) is not None:
         return Ghost(None, gated)
+    asked_at, lead = request.offset, _lead(request, snapshot)
     with clock.step("prompt"):
+        request, context = _behind(lead, request, context, snapshot)
         asked = prompt(request, context, snapshot, typed=request.selected)
         ngrams, adapter = _named(snapshot.ngram_folder), _named(snapshot.adapter_folder)
         names = {} if request.selected else likely_names(request, context, snapshot)
@@ -506,7 +510,33 @@ async def _ghost(
     if sure < options.min_confidence:
         unlikely = Reason(Code.LOW_CONFIDENCE, f"right with a probability of {sure:.2f} only")
         return replace(answer, reason=unlikely)
+    if lead:
+        return replace(answer, edit=TextEdit(asked_at, asked_at, lead + kept))
     return replace(answer, edit=_ghost_edit(kept, request, context))
+
+
+def _lead(request: Request, snapshot: Snapshot) -> str:
+    """What is written before the model is asked: the line break before a body that is missing."""
+    before, after = request.text[: request.offset], request.text[request.offset :]
+    if request.selected is not None or not before.endswith(b":"):
+        return ""
+    return body_lead(*window(before, after, snapshot.tree(request.path)))
+
+
+def _behind(
+    lead: str, request: Request, context: Context, snapshot: Snapshot
+) -> tuple[Request, Context]:
+    """The request as it would be made once ``lead`` is typed, and what stands at its cursor."""
+    language = language_of(request.path)
+    if not lead or language is None:
+        return request, context
+    at, written = request.offset, lead.encode()
+    text = request.text[:at] + written + request.text[at:]
+    moved = replace(request, text=text, offset=at + len(written))
+    edit = Edit(at, at, moved.offset)
+    old = normalise(request.text)
+    tree = parse(language, normalise(text), snapshot.tree(request.path), edit, old)
+    return moved, language_for(request.path).read(text, moved.offset, tree)
 
 
 def likely_names(request: Request, context: Context, snapshot: Snapshot) -> dict[str, float]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from completion.model.types import START, STATE_IDS, State, advance
+from completion.model.types import LOGICAL_ENDS, START, STATE_IDS, State, advance
 from completion.request import Code, Reason
 from completion.secrets import holds_secret
 
@@ -27,9 +27,6 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _NO_CODE = re.compile(r"[ \t\f)\]},:]*(?:#.*)?")
 _LOOP = re.compile(r"(?P<unit>[^\r\n]{2,40}?)(?P=unit){3,}")
 _OPENERS = {b"(": b")", b"[": b"]", b"{": b"}"}
-_LINE_ENDS = frozenset(
-    STATE_IDS[name] for name in ("newline block", "newline plain", "newline start")
-)
 _BRACKET_STATES = frozenset(
     index
     for name, index in STATE_IDS.items()
@@ -198,7 +195,7 @@ def around_cursor(prefix: str, suffix: str) -> Around:
     """Read the brackets around the cursor."""
     data = prefix.encode()
     state, pieces = advance(START, data)
-    begin = max((at for at, piece in pieces if piece in _LINE_ENDS), default=0)
+    begin = max((at for at, piece in pieces if piece in LOGICAL_ENDS), default=0)
     indent = _indent(data[begin:].decode().lstrip("\r\n"))
     expected = [_CLOSER_OF[bracket] for bracket in state.brackets if bracket in _CLOSER_OF]
     behind = _unmatched_closers(state, _statement_rest(suffix, indent))
