@@ -50,6 +50,7 @@ from completion.request import (
     TextEdit,
     Timing,
 )
+from completion.unimported import import_edits
 from indexing.files import is_secret
 from indexing.index import Snapshot
 from indexing.languages import family_of, language_of
@@ -220,6 +221,21 @@ async def ghost(request: Request, snapshot: Snapshot, helpers: Helpers, options:
         log.error("ghost text failed: %s", place_of(error))
         answer = Ghost(None, _failure(error))
     return replace(answer, timeline=tuple(clock.steps))
+
+
+def imports(
+    text: bytes, start: int, end: int, path: str, snapshot: Snapshot
+) -> tuple[TextEdit, ...]:
+    """The edits that import what accepted ghost text uses and the file does not know; never raises.
+
+    It is bytes ``[start, end)`` of ``text``, which ``snapshot`` must hold as the buffer of
+    ``path``; only a language that the model reads has ghost text.
+    """
+    try:
+        return import_edits(text, start, end, path, snapshot)
+    except Exception as error:  # noqa: BLE001  what was accepted stands there, whatever happens
+        log.error("looking for imports failed: %s", place_of(error))
+        return ()
 
 
 async def explain(

@@ -169,9 +169,14 @@ class Client:
             future.set_result(response.get("result"))
 
     def _answer(self, method: str, params: Json) -> Json:
-        """Answer what a server may ask its editor; None is the right answer to most of it."""
+        """Answer what a server may ask its editor; None is the right answer to most of it.
+
+        Edits are left to whoever reads ``asked``.
+        """
         if method == "workspace/configuration":
             return [self.settings.get(item.get("section") or "") for item in params["items"]]
+        if method == "workspace/applyEdit":
+            return {"applied": False, "failureReason": "it is only remembered"}
         return None
 
     def _hear(self, notification: Notification) -> None:

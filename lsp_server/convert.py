@@ -212,6 +212,17 @@ def range_of(document: Document, start: int, end: int, encoding: Encoding) -> ty
     return types.Range(position_at(document, start, encoding), position_at(document, end, encoding))
 
 
+def workspace_edit(
+    edits: Sequence[TextEdit], document: Document, editor: Editor
+) -> types.WorkspaceEdit:
+    """The edits of one document, for this version of it alone where the editor looks at that."""
+    changes = text_edits(edits, document, editor.encoding)
+    if not editor.versioned_edits:
+        return types.WorkspaceEdit(changes={document.uri: changes})
+    version = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(version, changes)])
+
+
 def text_edits(
     edits: Sequence[TextEdit], document: Document, encoding: Encoding
 ) -> list[types.TextEdit]:

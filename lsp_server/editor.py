@@ -22,6 +22,8 @@ class Editor:
     those that may wait for ``completionItem/resolve``. ``cursor_ranges`` is whether ghost text must
     be given as an insertion at the cursor instead of a replacement of the half-typed word,
     ``markdown`` whether documentation may be Markdown.
+    ``applies_edits`` is whether it can be asked to change a document, ``versioned_edits`` whether
+    it then looks at the document's version.
     ``trusted`` is false where the person has not yet said that the workspace may run programs.
     """
 
@@ -39,6 +41,8 @@ class Editor:
     shows_progress: bool
     watches_files: bool
     watches_settings: bool
+    applies_edits: bool
+    versioned_edits: bool
     trusted: bool
 
 
@@ -71,6 +75,8 @@ def from_initialize(params: types.InitializeParams) -> Editor:
         shows_progress=can("window.work_done_progress"),
         watches_files=can("workspace.did_change_watched_files.dynamic_registration"),
         watches_settings=can("workspace.did_change_configuration.dynamic_registration"),
+        applies_edits=can("workspace.apply_edit"),
+        versioned_edits=can("workspace.workspace_edit.document_changes"),
         trusted=not (isinstance(options, Mapping) and options.get(TRUST) is False),
     )
 

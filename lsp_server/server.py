@@ -304,11 +304,20 @@ def did_partially_accept_completion(ls: Server, params: object) -> None:
 
 @server.command(ACCEPTED)
 def accepted(ls: Server, number: Any = None) -> None:  # noqa: ANN401
-    """The person accepted the ghost text of this number, whole."""
-    if isinstance(number, int):
-        ls.session.acceptance.taken(number)
-    else:
+    """The person accepted the ghost text of this number, whole: bring the imports that it needs.
+
+    Inline items cannot carry further edits, so the editor is asked to apply them; nobody waits for
+    its answer, since an editor may be waiting for ours.
+    """
+    if not isinstance(number, int):
         log.info("%s takes the number that came with an inline item: ignored", ACCEPTED)
+        return
+    ls.session.acceptance.taken(number)
+    found = ls.session.imports_of(number) if ls.session.editor.applies_edits else None
+    if found is not None:
+        document, edits = found
+        edit = convert.workspace_edit(edits, document, ls.session.editor)
+        ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit, "Import"))
 
 
 def number_in(params: object) -> int | None:

@@ -372,6 +372,25 @@ class Session:
         insert = edit.text.encode("utf-8", "replace").removeprefix(typed)
         return self._memory.remember(document.uri, document.text, offset, insert).number
 
+    def imports_of(self, number: int) -> tuple[Document, tuple[TextEdit, ...]] | None:
+        """The edits that import what the ghost text of this number uses, in its document.
+
+        None where there is nothing to import, and where the document is no longer the old one with
+        that text in it: then the text was not accepted whole, or the person has gone on.
+        """
+        uri, shown = self._memory.find(number) or ("", None)
+        document = self._documents.get(uri)
+        if shown is None or document is None or not self.settings.auto_import:
+            return None
+        end = shown.offset + len(shown.insert)
+        if shown.rest(document.text, end) != b"":
+            return None
+        self._catch_up()
+        folder, name = self._place(document)
+        snapshot = folder.index.snapshot()
+        edits = engine.imports(document.text, shown.offset, end, name, snapshot)
+        return (document, edits) if edits else None
+
     async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:
         """Everything that a request at a position leads to."""
         question = self._question(uri, position)

@@ -64,6 +64,11 @@ class Memory:
             if rest is not None:
                 yield shown, rest
 
+    def find(self, number: int) -> tuple[str, Shown] | None:
+        """The text of this number and its document's URI; None where it is not remembered."""
+        every = ((uri, shown) for uri, texts in self._kept.items() for shown in texts)
+        return next((each for each in every if each[1].number == number), None)
+
     def forget(self, uri: str) -> None:
         """The document was closed."""
         self._kept.pop(uri, None)

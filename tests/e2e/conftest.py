@@ -28,6 +28,8 @@ VSCODE: Mapping[str, Any] = {
         "general": {"positionEncodings": ["utf-16"]},
         "window": {"workDoneProgress": True},
         "workspace": {
+            "applyEdit": True,
+            "workspaceEdit": {"documentChanges": True},
             "configuration": True,
             "workspaceFolders": True,
             "didChangeConfiguration": {"dynamicRegistration": True},
@@ -52,6 +54,8 @@ NEOVIM: Mapping[str, Any] = {
         "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},
         "window": {"workDoneProgress": True},
         "workspace": {
+            "applyEdit": True,
+            "workspaceEdit": {"documentChanges": True},
             "configuration": True,
             "workspaceFolders": True,
             "didChangeConfiguration": {"dynamicRegistration": False},
