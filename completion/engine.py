@@ -80,6 +80,9 @@ ANSWERS = 5
 ANSWERS_WAIT_MS = 300.0
 """How long they are waited for: nobody is typing there, the list was asked for by hand."""
 
+ALTERNATIVES = 2
+"""How many other texts are written where somebody asks by hand."""
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -221,6 +224,53 @@ async def ghost(request: Request, snapshot: Snapshot, helpers: Helpers, options:
         log.error("ghost text failed: %s", place_of(error))
         answer = Ghost(None, _failure(error))
     return replace(answer, timeline=tuple(clock.steps))
+
+
+async def ghosts(
+    request: Request, snapshot: Snapshot, helpers: Helpers, options: Options
+) -> tuple[Ghost, ...]:
+    """What `ghost` answers and, where a person asked by hand, other texts, the likeliest first.
+
+    The others begin with other words, and come as far as the time allows; never raises.
+    """
+    began = time.perf_counter()
+    first = await ghost(request, snapshot, helpers, options)
+    if request.automatic or request.selected is not None or first.edit is None:
+        return (first,)
+    try:
+        names = _other_words(first.edit.text, request, snapshot)
+    except Exception as error:  # noqa: BLE001  the first one is there, whatever happens
+        log.error("looking for alternatives failed: %s", place_of(error))
+        return (first,)
+    found: list[tuple[float, Ghost]] = []
+    for name, likelihood in names.items():
+        left = options.ghost_deadline_ms - 1000 * (time.perf_counter() - began)
+        if left <= 0:
+            break
+        patience = replace(options, ghost_deadline_ms=left, min_confidence=0.0)
+        other = await ghost(replace(request, selected=name), snapshot, helpers, patience)
+        if other.edit is not None:
+            found.append((likelihood * other.confidence, other))
+    found.sort(key=lambda pair: -pair[0])
+    return (first, *(other for _, other in found))
+
+
+def _other_words(text: str, request: Request, snapshot: Snapshot) -> dict[str, float]:
+    """The likeliest words at the cursor but the one that ``text`` makes there: P(word), best first.
+
+    Behind a dot they are the popup's, in other expressions the n-gram's.
+    """
+    context = _read(request, snapshot)
+    if context.place is Place.MEMBER:
+        known: Mapping[str, float] = likely_names(request, context, snapshot)
+    elif context.place is Place.NAME and not _lead(request, snapshot):
+        known = _given_typed(request, context, snapshot) or {}
+    else:
+        known = {}
+    first = confidence.first_word(context.prefix, text)
+    begun = {name: p for name, p in known.items() if name.startswith(context.prefix)}
+    words = sorted(begun.keys() - {first, context.prefix}, key=lambda name: -begun[name])
+    return {name: begun[name] for name in words[:ALTERNATIVES]}
 
 
 def imports(

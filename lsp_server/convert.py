@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lsprotocol import types
 
 from completion.ranking import telling
-from completion.request import Ghost, Popup, Suggestion, TextEdit
+from completion.request import Popup, Suggestion, TextEdit
 from indexing.symbols import Kind
 from lsp_server.documents import Document, Encoding, position_at, word_before
 from lsp_server.editor import Editor
@@ -167,28 +167,25 @@ def _format(item: Suggestion) -> types.InsertTextFormat:
     return types.InsertTextFormat.Snippet if item.snippet else types.InsertTextFormat.PlainText
 
 
-def inline_list(
-    ghost: Ghost,
+def inline_item(
+    edit: TextEdit,
     document: Document,
     offset: int,
     editor: Editor,
     accepted: types.Command | None = None,
-) -> types.InlineCompletionList:
-    """The ghost text as a list of one item with an explicit range, or of none.
+) -> types.InlineCompletionItem:
+    """The ghost text as an item with an explicit range.
 
     ``accepted`` is the command that the editor runs when the item was accepted.
 
     VS Code wants the half-typed word replaced, typed bytes included; Neovim draws a replacement
     over what follows the cursor, and gets an insertion at the cursor.
     """
-    if ghost.edit is None:
-        return types.InlineCompletionList([])
-    edit = _from_cursor(ghost.edit, document, offset)
+    edit = _from_cursor(edit, document, offset)
     if not editor.cursor_ranges:
         edit = _from_word(edit, document, offset)
     range_ = range_of(document, edit.start, edit.end, editor.encoding)
-    item = types.InlineCompletionItem(edit.text, range=range_, command=accepted)
-    return types.InlineCompletionList([item])
+    return types.InlineCompletionItem(edit.text, range=range_, command=accepted)
 
 
 def _from_cursor(edit: TextEdit, document: Document, offset: int) -> TextEdit:

@@ -280,11 +280,20 @@ async def inline_completion(
     if isinstance(answer, Reason):
         ls.tell_reason("ghost", uri, answer)
         return types.InlineCompletionList([])
-    ghost, document, offset = answer.ghost, answer.document, answer.offset
-    if ghost.reason:
-        ls.tell_reason("ghost", uri, ghost.reason)
-    accepted = types.Command("Accepted", ACCEPTED, arguments=[answer.number])
-    return convert.inline_list(ghost, document, offset, ls.session.editor, accepted)
+    if answer.ghost.reason:
+        ls.tell_reason("ghost", uri, answer.ghost.reason)
+    items = [
+        convert.inline_item(
+            each.ghost.edit,
+            each.document,
+            each.offset,
+            ls.session.editor,
+            types.Command("Accepted", ACCEPTED, arguments=[each.number]),
+        )
+        for each in (answer, *answer.others)
+        if each.ghost.edit is not None
+    ]
+    return types.InlineCompletionList(items)
 
 
 @server.feature("textDocument/didShowCompletion")

@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,12 +124,14 @@ class Given:
     """Ghost text, or why there is none, with the text and the cursor that it is for.
 
     ``number`` is the one that its acceptance is told by, None where there is nothing to accept.
+    ``others`` are alternatives, the best first.
     """
 
     ghost: Ghost
     document: Document
     offset: int
     number: int | None = None
+    others: tuple[Given, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +341,7 @@ class Session:
         document, offset = question.document, question.request.offset
         if automatic and document.deleted_at == offset:
             return DELETED
-        ghost = await engine.ghost(*self._asked(question))
-        return Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
+        return self._given(await engine.ghosts(*self._asked(question)), document, offset)
 
     def _remembered(
         self, uri: str, position: types.Position, selected: str | None, *, automatic: bool
@@ -363,6 +364,14 @@ class Session:
                 if extends(edit, document, selected):
                     given = Given(Ghost(edit), document, offset, shown.number)
         return given
+
+    def _given(self, ghosts: Sequence[Ghost], document: Document, offset: int) -> Given:
+        """Texts that are given now, the best first; it is kept last, and so the one that stays."""
+        kept = [
+            Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
+            for ghost in reversed(ghosts)
+        ]
+        return replace(kept[-1], others=tuple(kept[-2::-1]))
 
     def _remember(self, edit: TextEdit | None, document: Document, offset: int) -> int | None:
         """Keep what is given now; the number that it gets."""

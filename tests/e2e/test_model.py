@@ -81,6 +81,23 @@ async def test_a_half_typed_word_is_part_of_the_suggestion(session: Session) -> 
     session.close("half.py")
 
 
+async def test_by_hand_several_texts_come(session: Session) -> None:
+    members = "".join(f"    def {name}(self, data): ...\n" for name in ("send", "receive", "close"))
+    session.open("cycle.py", f"class Client:\n{members}\nclient = Client()\nclient.")
+    at = session.at("cycle.py", 6, 7)
+    by_itself = await judged(session, at, {"triggerKind": 2})
+    items = await judged(session, at, {"triggerKind": 1})
+    assert len(by_itself) <= 1
+    if items:
+        assert len(items) in (2, 3)
+        assert [item["insertText"] for item in items[: len(by_itself)]] == [
+            item["insertText"] for item in by_itself
+        ]
+        assert len({item["insertText"] for item in items}) == len(items)
+        assert len({item["command"]["arguments"][0] for item in items}) == len(items)
+    session.close("cycle.py")
+
+
 async def test_nothing_of_what_the_model_reads_and_writes_is_in_the_log(session: Session) -> None:
     lines = ["zyzzyva_one = 1", "zyzzyva_two = 2", "print(zyzzyva_one, zyzzyva_two)", "zyzzyva_"]
     session.open("secret.py", "\n".join(lines))
@@ -161,7 +178,8 @@ async def test_only_the_newest_request_is_worked_on(session: Session) -> None:
     params = {**session.at("point.py", *CURSOR), "context": {"triggerKind": 1}}
     sent = [session.client.send("textDocument/inlineCompletion", params)[1] for _ in range(10)]
     answers = await asyncio.gather(*sent)
-    assert [len(answer["items"]) for answer in answers] == [0] * 9 + [1]
+    assert [len(answer["items"]) for answer in answers[:9]] == [0] * 9
+    assert answers[9]["items"]
     told = [n.params for n in session.client.notifications if n.method == "lancefill/reason"]
     assert sum(reason["code"] == "superseded" for reason in told) >= 9
 

@@ -136,6 +136,29 @@ async def test_by_hand_the_same_text_is_asked_for_anew(typist: Typist) -> None:
     assert len(typing.asked) == 2
 
 
+async def test_alternatives_are_kept_and_the_best_one_is_typed_through(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ghosts(request: Request, *_: object) -> tuple[Ghost, ...]:
+        at = request.offset
+        return tuple(Ghost(TextEdit(at, at, text)) for text in ("send(1)", "seal()", "close()"))
+
+    typing = typist("x = c.")
+    monkeypatch.setattr(engine, "ghosts", ghosts)
+    given = await typing.given(automatic=False)
+    assert isinstance(given, Given)
+    every = (given, *given.others)
+    texts = [each.ghost.edit.text for each in every if each.ghost.edit]
+    assert texts == ["send(1)", "seal()", "close()"]
+    assert len({each.number for each in every}) == 3
+    typing.type("se")
+    assert await typing.rest() == "nd(1)"
+    typing.type("a")
+    again = await typing.given()
+    assert isinstance(again, Given)
+    assert again.number == given.others[0].number
+
+
 async def test_nothing_comes_by_itself_where_text_was_just_deleted(typist: Typist) -> None:
     typing = typist("x = c.sk")
     typing.backspace()
