@@ -323,10 +323,15 @@ def accepted(ls: Server, number: Any = None) -> None:  # noqa: ANN401
         return
     ls.session.acceptance.taken(number)
     found = ls.session.imports_of(number) if ls.session.editor.applies_edits else None
-    if found is not None:
-        document, edits = found
-        edit = convert.workspace_edit(edits, document, ls.session.editor)
-        ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit, "Import"))
+    if found is None:
+        return
+
+    def applied(result: types.ApplyWorkspaceEditResult) -> None:
+        if result.applied:
+            ls.session.work_ahead(found.document.uri, found.end)
+
+    edit = convert.workspace_edit(found.edits, found.document, ls.session.editor)
+    ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit, "Import"), applied)
 
 
 def number_in(params: object) -> int | None:

@@ -39,6 +39,7 @@ from indexing.index import Index, Snapshot
 from indexing.languages import language_of
 from lsp_server import acceptance, documents, environment
 from lsp_server.acceptance import Acceptance
+from lsp_server.ahead import Ahead
 from lsp_server.documents import Document, word_before
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
@@ -54,6 +55,7 @@ from lsp_server.helpers import (
 from lsp_server.idle import Idle
 from lsp_server.paths import name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
+from lsp_server.rhythm import IN_TIME_S, Rhythm
 from lsp_server.settings import PopupMode, Settings, options
 from lsp_server.shown import Memory
 
@@ -71,6 +73,14 @@ LOGGED_SKIPPED = 20
 DELETED = Reason(
     Code.GATED, "text was just deleted here; type on, or ask for it by key to get it anyway"
 )
+TYPED_ON = Reason(Code.SUPERSEDED, "the text changed before the model was asked")
+JUDGED = frozenset(
+    (
+        *(Code.GATED, Code.EMPTY, Code.REPEATS_SUFFIX, Code.REPEATS_ABOVE, Code.UNBALANCED),
+        *(Code.SECRET, Code.UNKNOWN_NAME, Code.NOTHING_FITS, Code.LOW_CONFIDENCE, Code.LANGUAGE),
+    )
+)
+"""Reasons that hold as long as the text does: who asks again would hear the same."""
 READY = "ready"
 EVERYWHERE = Path(Path.cwd().anchor)
 
@@ -135,6 +145,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Imports:
+    """The edits that import what accepted ghost text uses; ``end`` is where the text then ends."""
+
+    document: Document
+    edits: tuple[TextEdit, ...]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the person should know: what is wrong, and what is being prepared, in words."""
 
@@ -166,6 +185,8 @@ class Session:
         self._popups: OrderedDict[int, Listed] = OrderedDict()
         self._numbers = itertools.count(1)
         self._memory = Memory()
+        self._ahead: Ahead[tuple[Ghost, ...] | None] = Ahead()
+        self._rhythm = Rhythm()
         self._behind: set[str] = set()
         self._taking_up = Idle(self._catch_up, TAKE_UP_S)
         self.acceptance = Acceptance()
@@ -198,8 +219,12 @@ class Session:
             log.warning("a change of a document that is not open was left out")
             return
         self._documents[uri] = documents.changed(document, version, changes, self.editor.encoding)
+        self._rhythm.key()
         self._behind.add(uri)
         self._taking_up.postpone()
+        shown = self._memory.ended(uri, self._documents[uri].text)
+        if shown is not None:
+            self.work_ahead(uri, shown.end)
 
     def close_document(self, uri: str) -> None:
         """The editor closed a document: the file counts again."""
@@ -335,13 +360,68 @@ class Session:
             return Reason(Code.DISABLED, "ghost text is switched off (lancefill.ghostText)")
         if remembered := self._remembered(uri, position, selected, automatic=automatic):
             return remembered
+        document = self._documents.get(uri)
+        if ready := await self._worked_out(document, position, selected, automatic=automatic):
+            return ready
+        wait = self._wait() if automatic else 0.0
+        if wait:
+            await asyncio.sleep(wait)
+        if self._documents.get(uri) is not document:
+            return TYPED_ON
         question = self._question(uri, position, selected=selected, automatic=automatic)
         if isinstance(question, Reason):
             return question
         document, offset = question.document, question.request.offset
         if automatic and document.deleted_at == offset:
             return DELETED
-        return self._given(await engine.ghosts(*self._asked(question)), document, offset)
+        ghosts = await engine.ghosts(*self._asked(question, wait))
+        self._learn(ghosts[0])
+        return self._given(ghosts, document, offset)
+
+    def _wait(self) -> float:
+        """How many seconds the person may go on typing before the model is asked."""
+        return self._rhythm.wait(min(IN_TIME_S, self.settings.max_latency_ms / 1000))
+
+    def _learn(self, ghost: Ghost) -> None:
+        """Note how long an answer took, or at least took, where the model was asked."""
+        code = ghost.reason.code if ghost.reason else None
+        if ghost.prompt is not None and (code is None or code in JUDGED | {Code.DEADLINE}):
+            self._rhythm.answered(ghost.timeline[-1].end / 1000)
+
+    def work_ahead(self, uri: str, offset: int) -> None:
+        """Work out what will be answered at a byte offset: the person is about to go on there."""
+        document = self._documents.get(uri)
+        if document is not None and self.settings.ghost_text:
+            place = uri, document.text, offset
+            self._ahead.begin(place, self._ghosts_at(document, offset))
+
+    async def _ghosts_at(self, document: Document, offset: int) -> tuple[Ghost, ...] | None:
+        """What comes by itself at a place; None where that may be another thing a moment later."""
+        position = documents.position_at(document, offset, self.editor.encoding)
+        if self._documents.get(document.uri) is not document:
+            return None
+        question = self._question(document.uri, position, automatic=True)
+        if isinstance(question, Reason):
+            return None
+        ghosts = await engine.ghosts(*self._asked(question))
+        reason = ghosts[0].reason
+        return ghosts if reason is None or reason.code in JUDGED else None
+
+    async def _worked_out(
+        self,
+        document: Document | None,
+        position: types.Position,
+        selected: str | None,
+        *,
+        automatic: bool,
+    ) -> Given | None:
+        """What was worked out ahead for this place; work for another one ends here."""
+        if document is None or selected is not None or not automatic:
+            self._ahead.drop()
+            return None
+        offset = documents.offset_at(document, position, self.editor.encoding)
+        ghosts = await self._ahead.take((document.uri, document.text, offset))
+        return self._given(ghosts, document, offset) if ghosts else None
 
     def _remembered(
         self, uri: str, position: types.Position, selected: str | None, *, automatic: bool
@@ -381,8 +461,8 @@ class Session:
         insert = edit.text.encode("utf-8", "replace").removeprefix(typed)
         return self._memory.remember(document.uri, document.text, offset, insert).number
 
-    def imports_of(self, number: int) -> tuple[Document, tuple[TextEdit, ...]] | None:
-        """The edits that import what the ghost text of this number uses, in its document.
+    def imports_of(self, number: int) -> Imports | None:
+        """What the ghost text of this number needs.
 
         None where there is nothing to import, and where the document is no longer the old one with
         that text in it: then the text was not accepted whole, or the person has gone on.
@@ -391,14 +471,14 @@ class Session:
         document = self._documents.get(uri)
         if shown is None or document is None or not self.settings.auto_import:
             return None
-        end = shown.offset + len(shown.insert)
-        if shown.rest(document.text, end) != b"":
+        if shown.rest(document.text, shown.end) != b"":
             return None
         self._catch_up()
         folder, name = self._place(document)
         snapshot = folder.index.snapshot()
-        edits = engine.imports(document.text, shown.offset, end, name, snapshot)
-        return (document, edits) if edits else None
+        edits = engine.imports(document.text, shown.offset, shown.end, name, snapshot)
+        longer = sum(len(each.text.encode()) for each in edits if each.start <= shown.offset)
+        return Imports(document, edits, shown.end + longer) if edits else None
 
     async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:
         """Everything that a request at a position leads to."""
@@ -452,14 +532,18 @@ class Session:
         request = Request(name, document.text, offset, selected, automatic)
         return Question(request, document, folder)
 
-    def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
+    def _asked(
+        self, question: Question, waited: float = 0.0
+    ) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
+        """What the engine takes; ``waited`` are the seconds since the question was asked."""
         quiet.asked()
         folder = question.folder
         helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
         chosen = options(self.settings, self.editor.snippets)
         share = self.acceptance.counts.share
         sure = acceptance.threshold(chosen.min_confidence, share)
-        chosen = replace(chosen, min_confidence=sure)
+        left = chosen.ghost_deadline_ms - 1000 * waited
+        chosen = replace(chosen, min_confidence=sure, ghost_deadline_ms=left)
         return question.request, folder.index.snapshot(), helpers, chosen
 
     # Helper processes and settings ----------------------------------------------------------------
@@ -474,6 +558,7 @@ class Session:
     async def stop(self) -> None:
         """End the helper processes; an index that could not be kept goes with them."""
         self.acceptance.stop()
+        self._ahead.drop()
         await stop_all(self._helpers())
         if self._cache:
             shutil.rmtree(self._cache, ignore_errors=True)
@@ -482,6 +567,7 @@ class Session:
         """Take new settings into force; what they do not touch goes on undisturbed."""
         before, self.settings = self.settings, settings
         self._memory.clear()
+        self._ahead.drop()
         outdated: list[Helper] = []
         if (before.ghost_text, before.device) != (settings.ghost_text, settings.device):
             outdated += [self._model.helper] if self._model else []

@@ -89,7 +89,8 @@ async def test_what_is_accepted_whole_brings_its_import(
     typed(session, uri, at, INSERT, 2)
     found = session.imports_of(number)
     assert found is not None
-    document, edits = found
+    document, edits = found.document, found.edits
+    assert found.end == len((IMPORT + BEFORE + INSERT).encode())
     assert [(each.start, each.end, each.text) for each in edits] == [(0, 0, IMPORT)]
     (change,) = workspace_edit(edits, document, session.editor).document_changes or ()
     assert isinstance(change, types.TextDocumentEdit)
@@ -109,8 +110,9 @@ async def test_an_import_that_is_extended_behind_wide_letters(
     at = types.Position(1, 7)
     number = await given(session, uri, at)
     typed(session, uri, at, INSERT, 2)
-    document, edits = session.imports_of(number) or (None, ())
-    assert document is not None
+    found = session.imports_of(number)
+    assert found is not None
+    document, edits = found.document, found.edits
     (change,) = workspace_edit(edits, document, session.editor).document_changes or ()
     assert isinstance(change, types.TextDocumentEdit)
     (edit,) = change.edits
@@ -127,8 +129,9 @@ async def test_an_editor_that_knows_no_versions_gets_plain_changes(
     at = types.Position(0, units(BEFORE, Encoding.Utf16))
     number = await given(session, uri, at)
     typed(session, uri, at, INSERT, 2)
-    document, edits = session.imports_of(number) or (None, ())
-    assert document is not None
+    found = session.imports_of(number)
+    assert found is not None
+    document, edits = found.document, found.edits
     changes = workspace_edit(edits, document, session.editor).changes or {}
     assert [each.new_text for each in changes[uri]] == [IMPORT]
 
