@@ -29,6 +29,7 @@ from indexing import parsing
 from indexing.build import Progress, build
 from indexing.index import Index
 from indexing.languages import language_of
+from lsp_server.rhythm import PAUSE_S
 
 REPEATS = 3
 """How often what takes seconds is repeated."""
@@ -276,11 +277,16 @@ async def _replay(
     shown: list[float],
     through: list[float],
 ) -> None:
-    """Type the true rest of the line, asking after every character."""
+    """Type the true rest of the line, asking after every character and a pause.
+
+    Within a burst the server lets people type on before it asks the model.
+    """
     editor.open(cut.path, cuts.without_rest(data, cut.offset))
     offset, text = cut.offset, ""
     for number, letter in enumerate(["", *cut.rest[:REPLAYED_CHARACTERS]]):
         remembered = number > 0 and text.startswith(letter) and text != letter
+        if not remembered:
+            await asyncio.sleep(PAUSE_S)
         editor.replace(cut.path, offset, offset, letter)
         offset += len(letter.encode())
         answer = await editor.ghost(cut.path, offset)

@@ -23,8 +23,9 @@ KEPT = 12
 """So many intervals and answers are looked back on."""
 PAUSE_S = 0.6
 """A longer interval ends what is known of the rhythm."""
-IN_TIME_S = 0.25
-"""Ghost text is to be there so long after the last key, if the model takes its usual time."""
+IN_TIME_S = 0.22
+"""The model is to have answered so long after the last key, if it takes its usual time: what the
+editor then needs to show the text comes on top, and a quarter of a second is the goal."""
 FIRST_GUESS_S = 0.1
 """The model's usual time before it has answered."""
 
