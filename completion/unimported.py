@@ -41,10 +41,15 @@ def import_edits(
         return ()  # whatever the text uses may come from there
     names: dict[str, list[str]] = {}
     modules = []
-    for name, dotted in _used(text, start, end, path, snapshot):
-        if module := _defined_in(name, path, snapshot):
+    for name, at, dotted in _used(text, start, end, path, snapshot):
+        module = _defined_in(name, path, snapshot)
+        if not module and not (dotted and _is_module(name, path, snapshot)):
+            continue
+        if _is_known(name, at, text, path, snapshot):
+            continue
+        if module:
             names.setdefault(module, []).append(name)
-        elif dotted and _is_module(name, path, snapshot):
+        else:
             modules.append(module_edit(text, symbols, name))
     edit = language_for(path).import_edit
     brought = (
@@ -56,22 +61,29 @@ def import_edits(
 
 def _used(
     text: bytes, start: int, end: int, path: str, snapshot: Snapshot
-) -> Iterator[tuple[str, bool]]:
-    """The names that nothing in the file binds, each once, and whether a dot follows."""
-    language, tree = language_for(path), snapshot.tree(path)
-    begin = language.read(text, start, tree).statement
+) -> Iterator[tuple[str, int, bool]]:
+    """The names in use, each once, with a place where it ends and whether a dot follows."""
+    begin = language_for(path).read(text, start, snapshot.tree(path)).statement
     seen: set[str] = set()
     for before, token, after in _names(scan(text, begin, end).tokens):
         name = token.text.decode("utf-8", "replace")
-        if token.end <= start or name in seen or rebound(token.text, text):
-            continue
-        seen.add(name)
-        context = language.read(text, token.end, tree)
-        if context.place is not Place.NAME or before in _AFTER_NO_NAME or after == b"=":
-            continue
-        here = gather(replace(context, call=None), path, snapshot, imports=False)
-        if all(each.name != name for each in here.items):
-            yield name, after == b"."
+        if (
+            token.end > start
+            and name not in seen
+            and before not in _AFTER_NO_NAME
+            and after != b"="
+        ):
+            seen.add(name)
+            yield name, token.end, after == b"."
+
+
+def _is_known(name: str, at: int, text: bytes, path: str, snapshot: Snapshot) -> bool:
+    """Whether the name that ends at ``at`` is bound there, may be bound somewhere, or is none."""
+    if rebound(name.encode(), text):
+        return True
+    context = language_for(path).read(text, at, snapshot.tree(path))
+    here = gather(replace(context, call=None), path, snapshot, imports=False)
+    return context.place is not Place.NAME or any(each.name == name for each in here.items)
 
 
 def _names(tokens: tuple[Token, ...]) -> Iterator[tuple[bytes, Token, bytes]]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import symtable
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from completion.unimported import import_edits
 from tests.completion.workspace import snapshot_of
@@ -125,8 +130,42 @@ def test_a_file_imports_nothing_from_itself(tmp_path: Path) -> None:
 def test_afterwards_python_knows_every_name(accepted: str, tmp_path: Path) -> None:
     text = brought("def f(a): ...\n\n\nx = ", accepted, "\n", tmp_path)
     ast.parse(text)
-    names = symtable.symtable(text, "m.py", "exec").get_symbols()
-    used = [each for each in names if each.is_referenced()]
+    used = [each for each in table(text) if each.is_referenced()]
     assert len(used) >= 3
     for each in used:
         assert each.is_imported() or each.is_assigned(), each.get_name()
+
+
+TOPS = ("", "import os\n", "from depot.models import Address\n", "# é 🐍\n", '"""Doc."""\n\n')
+BINDING = ("Parcel = 1\n", "def weigh(): ...\n", "import json\n", "class Client: ...\n", "x = 2\n")
+NAMES = ("Parcel", "weigh(1)", "json.dumps(2)", "Client()", "tools.run()", "unknown", "twice()")
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(TOPS),
+    st.lists(st.sampled_from(BINDING), max_size=2),
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=4),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_the_file_binds_is_never_imported_and_the_rest_stays(
+    top: str, binding: list[str], names: list[str], end: str
+) -> None:
+    before = (top + "".join(binding) + "\n\ny = [").replace("\n", end)
+    with TemporaryDirectory() as folder:
+        text = brought(before, ", ".join(names) + "]", end, Path(folder))
+    assert text.endswith(end + "y = [" + ", ".join(names) + "]" + end)
+    bound = {each.get_name() for each in table(before + "]") if not each.is_referenced()}
+    added = [line for line in text.splitlines() if line not in before.splitlines()][:-1]
+    imported = {each.get_name() for each in table(text) if each.is_imported()}
+    imported -= {each.get_name() for each in table(before + "]") if each.is_imported()}
+    assert not bound & imported
+    assert all("import" in line for line in added)
+    assert imported <= {"Parcel", "weigh", "json", "Client", "tools"}
+    used = {re.split(r"\W", name)[0] for name in names} - {"unknown", "twice"}
+    assert imported == used - bound
+
+
+def table(text: str) -> Sequence[symtable.Symbol]:
+    """The names at the top of a file."""
+    return symtable.symtable(text, "m.py", "exec").get_symbols()
