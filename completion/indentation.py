@@ -82,8 +82,10 @@ def restyled(text: str, prefix: str, suffix: str) -> str:
     Lines inside a string keep their indentation. What stands behind a line's indentation is never
     touched, and neither is the rest of the cursor's line where it has code.
     """
-    style = style_of(prefix + suffix)
     *above, current = _LINE_END.split(prefix)
+    if current.strip() and not _LINE_END.search(text):
+        return text  # most are one line, and need no reading of the file
+    style = style_of(prefix + suffix)
     state, _ = advance(START, prefix.encode())
     writer = _Writer(style, state, _levels([*above, current]), _last_code([*above, current]))
     pieces = []
