@@ -434,11 +434,12 @@ class Session:
         if document is None:
             return None
         offset = documents.offset_at(document, position, self.editor.encoding)
-        given = None
+        given = counted = None
         for shown, rest in self._memory.rests(uri, document.text, offset):
             typed = len(shown.insert) - len(rest)
-            if typed:
-                self.acceptance.taken(shown.number)
+            if typed and counted is None:  # alternatives may begin alike: the best one counts
+                counted = shown.number
+                self.acceptance.taken(counted)
             if given is None and (typed or automatic) and rest:
                 edit = TextEdit(offset, offset, rest.decode())
                 if extends(edit, document, selected):

@@ -152,8 +152,11 @@ async def test_alternatives_are_kept_and_the_best_one_is_typed_through(
     texts = [each.ghost.edit.text for each in every if each.ghost.edit]
     assert texts == ["send(1)", "seal()", "close()"]
     assert len({each.number for each in every}) == 3
-    typing.type("se")
+    typing.type("s")
+    assert await typing.rest() == "end(1)"
+    typing.type("e")
     assert await typing.rest() == "nd(1)"
+    assert typing.session.acceptance.counts.taken == 1  # both begin so, and one is taken
     typing.type("a")
     again = await typing.given()
     assert isinstance(again, Given)
