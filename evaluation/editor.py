@@ -17,7 +17,7 @@ from pathlib import Path
 from evaluation.answers import GhostAnswer, Item, PopupAnswer
 from evaluation.client import Client, Json, Notification, started
 
-SERVER = (sys.executable, "-I", "-X", "utf8", "-m", "lsp_server", "--stdio")
+SERVER = (sys.executable, "-I", "-X", "utf8", "-m", "lsp_server", "--own-model")
 BULLET = "\N{BULLET} "
 POLL_S = 0.02
 LOADING = "being loaded"

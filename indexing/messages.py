@@ -145,14 +145,8 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def serve(
-    incoming: BinaryIO,
-    outgoing: BinaryIO,
-    handlers: Mapping[str, Handler],
-    newest_only: Collection[str] = (),
-) -> None:
-    """Answer the requests of one caller, one at a time, in order, until ``incoming`` ends."""
-    desk = Desk(handlers, newest_only)
+def serve(desk: Desk, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    """Answer the requests of one caller alone, until ``incoming`` ends."""
 
     def attend() -> None:
         desk.attend(incoming, outgoing)
@@ -168,22 +162,23 @@ class Desk:
     A thread for each caller reads ahead, so that a cancellation reaches the call that is running.
     A request of a method in ``newest_only`` stops the older ones of the same caller, method and
     session that have no answer yet. Every request gets exactly one answer, a bad one an error;
-    notifications get none.
+    notifications get none. Whoever comes is told the ``greeting`` first, and may ask for
+    ``callers``: how many there are.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler], newest_only: Collection[str] = ()) -> None:
-        self.handlers = handlers
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        newest_only: Collection[str] = (),
+        greeting: Message | None = None,
+    ) -> None:
+        self._handlers = {**handlers, "callers": self._count}
         self._newest_only = frozenset(newest_only)
-        self._greeting: Message | None = None
+        self._greeting = greeting
         self._callers: set[_Caller] = set()
         self._turns: deque[_Caller] = deque()
         self._changed = threading.Condition()
         self._closed = False
-
-    @property
-    def callers(self) -> int:
-        """How many there are."""
-        return len(self._callers)
 
     def attend(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         """Take a caller's requests until its stream ends; then those without an answer are stopped.
@@ -195,9 +190,8 @@ class Desk:
             if self._closed:
                 return
             self._callers.add(caller)
-            greeting = self._greeting
-        if greeting:
-            caller.send(greeting)
+        if self._greeting:
+            caller.send(self._greeting)
         try:
             for message in _messages(incoming):
                 if call := caller.take(message):
@@ -209,19 +203,11 @@ class Desk:
             self._callers.discard(caller)
             self._changed.notify()
 
-    def announce(self, message: Message) -> None:
-        """Tell every caller, those that are still to come when they do."""
-        with self._changed:
-            self._greeting = message
-            callers = tuple(self._callers)
-        for caller in callers:
-            caller.send(message)
-
     def work(self, idle_s: float | None = None) -> None:
         """Answer until the desk is closed: by ``close``, or after ``idle_s`` without a caller."""
         while turn := self._next(idle_s):
             caller, call = turn
-            answer = _answer(self.handlers, call)
+            answer = _answer(self._handlers, call)
             caller.unanswered.discard(call)
             if call.id is not None:
                 caller.send({"id": call.id, **answer})
@@ -231,6 +217,9 @@ class Desk:
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+    def _count(self, _: Call) -> Message:
+        return {"callers": len(self._callers)}
 
     def _queue(self, caller: _Caller, call: Call) -> None:
         with self._changed:

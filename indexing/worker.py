@@ -273,7 +273,7 @@ def run(
     handlers: Mapping[str, messages.Handler] = {"changed": channel.changed}
 
     def listen() -> None:
-        messages.serve(incoming, outgoing, handlers)
+        messages.serve(messages.Desk(handlers), incoming, outgoing)
         channel.end()
 
     threading.Thread(target=listen, name="listen", daemon=True).start()

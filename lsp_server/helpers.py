@@ -7,13 +7,15 @@ answer or a :class:`~completion.request.Reason`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from completion.context import Context
+from completion.model import meeting
 from completion.request import (
     Code,
     GhostOptions,
@@ -27,7 +29,10 @@ from completion.request import (
 )
 from indexing import messages
 from lsp_server.environment import Environment
-from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, Program, module
+from lsp_server.links import Meeting, Program
+from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, module
+
+log = logging.getLogger(__name__)
 
 MARGIN_MS = 10.0
 """Taken off a budget before a process is told of it, for the way there and back."""
@@ -49,6 +54,20 @@ def model_program(device: str, weights: Path | None = None, *, in_use: bool = Fa
     arguments = ["--device", device, *(["--weights", str(weights)] if weights else [])]
     arguments += ["--in-use"] if in_use else []
     return module("model", "completion.model.worker", *arguments, niceness=NICENESS)
+
+
+def shared_model(device: str) -> Program:
+    """The process of the model in use that all editors of the user share, where that can be."""
+    alone = model_program(device, in_use=True)
+    arguments = ("--device", device, "--in-use")
+    try:
+        place = meeting.place_of(arguments)
+    except meeting.SharingError as error:
+        log.info("a model process for this editor alone: %s", error)
+        return alone
+    options = ("--socket", str(place), "--niceness", str(NICENESS), *arguments)
+    starter = module("model", "completion.model.shared", *options).command
+    return replace(alone, meeting=Meeting(place, starter))
 
 
 class Model:
@@ -259,6 +278,6 @@ def _raw_ghost(raw: Mapping[str, Any]) -> RawGhost:
 
 def summary(health: Health) -> str:
     """A helper's state in words."""
-    state = f"running (pid {health.pid})" if health.pid else "down"
+    state = f"running (pid {health.pid}{', shared' * health.shared})" if health.pid else "down"
     deaths = f", died {health.deaths} times, last: {health.last_error}" if health.deaths else ""
     return f"{health.name}: {state}{deaths}"

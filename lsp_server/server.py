@@ -45,6 +45,8 @@ WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
 LOG_LEVEL = "LANCEFILL_LOG"
 """The environment variable for what is no setting, since nobody needs it twice."""
+OWN_MODEL = "--own-model"
+"""Command line: a model process for this editor alone, not the one that a user's editors share."""
 ASK = "lancefill.ask"
 ASK_LIMIT, ASK_MOST = 8, 50
 """How many answers a request in plain words gets unless it says, and at the most."""
@@ -101,6 +103,7 @@ class Server(LanguageServer):
         self.newest = Newest()
         self.idle = Idle(lambda: gc.collect(1))
         self.base_settings = Settings()
+        self.share_model = True
         self.last_status: object = None
         self.shut_down = False
         self.shown_progress: dict[Path, IndexingProgress] = {}
@@ -170,6 +173,7 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
         ls.base_settings,
         changed=ls.tell_status,
         progressed=ls.tell_progress,
+        share_model=ls.share_model,
     )
     log.info("editor: %s, positions in %s", ls.session.editor.name, ls.session.editor.encoding)
 
@@ -429,10 +433,11 @@ def log_level() -> int:
 
 
 def main() -> int:
-    """Serve one editor over stdin and stdout; ``--stdio`` is accepted silently.
+    """Serve one editor over stdin and stdout; what else editors append, ``--stdio``, is ignored.
 
     Returns the exit status: 0 after ``shutdown``, 1 when the editor left without.
     """
+    server.share_model = OWN_MODEL not in sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(log_level())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code

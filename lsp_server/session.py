@@ -49,6 +49,7 @@ from lsp_server.helpers import (
     Library,
     Model,
     model_program,
+    shared_model,
     summary,
 )
 from lsp_server.idle import Idle
@@ -153,12 +154,17 @@ class Session:
         *,
         changed: Callable[[], None],
         progressed: Progressed,
+        share_model: bool = True,
     ) -> None:
-        """``changed`` is called when the status may have changed, ``progressed`` while indexing."""
+        """``changed`` is called when the status may have changed, ``progressed`` while indexing.
+
+        ``share_model``: with the user's other editors.
+        """
         self.editor = editor
         self.settings = settings
         self._changed = changed
         self._progressed = progressed
+        self._share_model = share_model
         self._started = False
         self._documents: dict[str, Document] = {}
         self._popups: OrderedDict[int, Listed] = OrderedDict()
@@ -553,7 +559,10 @@ class Session:
 
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None:
-            self._model = Model(model_program(self.settings.device, in_use=True), self._changed)
+            device = self.settings.device
+            shared = self._share_model
+            program = shared_model(device) if shared else model_program(device, in_use=True)
+            self._model = Model(program, self._changed)
             self._model.helper.start()
 
     def _start_indexers(self) -> None:

@@ -24,7 +24,7 @@ from completion.request import (
 )
 from lsp_server.environment import Environment
 from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, model_program
-from lsp_server.processes import Program
+from lsp_server.links import Program
 
 SCRIPT = str(Path(__file__).with_name("scripted_helper.py"))
 ROOT = Path("/project")

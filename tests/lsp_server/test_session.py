@@ -14,7 +14,7 @@ from indexing.build import build
 from indexing.index import Index
 from lsp_server import editor as editors
 from lsp_server.helpers import Model
-from lsp_server.processes import Program
+from lsp_server.links import Program
 from lsp_server.session import TAKE_UP_S, Listed, Session
 from lsp_server.settings import Settings
 
