@@ -29,6 +29,7 @@ from completion.request import (
 )
 from indexing import messages
 from lsp_server.environment import Environment
+from lsp_server.idle import Idle
 from lsp_server.links import Meeting, Program
 from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, module
 
@@ -38,6 +39,8 @@ MARGIN_MS = 10.0
 """Taken off a budget before a process is told of it, for the way there and back."""
 LIBRARY_LIMIT_S = 15.0
 """How long jedi may work on one question; its answer is kept for the next keystroke."""
+LIBRARY_REST_S = 120.0
+"""How long jedi, 60 MB, stays while nobody works on Python."""
 LIBRARY_ANSWERS = 32
 """How many of jedi's answers are kept."""
 NICENESS = 5
@@ -119,8 +122,10 @@ class Library:
     there for the next.
     """
 
-    def __init__(self, program: Program = JEDI) -> None:
+    def __init__(self, program: Program = JEDI, rest_s: float = LIBRARY_REST_S) -> None:
         self.helper = Helper(program)
+        self._rest = Idle(self._stop, rest_s)
+        self._stopping: asyncio.Task[None] | None = None
         self._answers: OrderedDict[object, asyncio.Task[LibraryAnswer]] = OrderedDict()
 
     async def complete(
@@ -150,6 +155,14 @@ class Library:
         if answer.reason:
             self._answers.pop(key, None)
         return answer
+
+    def wake(self) -> None:
+        """Somebody works on Python: the process is there from now on, until that has ended."""
+        self.helper.start()
+        self._rest.postpone()
+
+    def _stop(self) -> None:
+        self._stopping = asyncio.create_task(self.helper.stop())
 
     def forget(self) -> None:
         """Files changed on disk: what jedi said may be outdated."""
@@ -278,6 +291,11 @@ def _raw_ghost(raw: Mapping[str, Any]) -> RawGhost:
 
 def summary(health: Health) -> str:
     """A helper's state in words."""
-    state = f"running (pid {health.pid}{', shared' * health.shared})" if health.pid else "down"
     deaths = f", died {health.deaths} times, last: {health.last_error}" if health.deaths else ""
-    return f"{health.name}: {state}{deaths}"
+    return f"{health.name}: {_state(health)}{deaths}"
+
+
+def _state(health: Health) -> str:
+    if health.pid:
+        return f"running (pid {health.pid}{', shared' * health.shared})"
+    return "down" if health.wanted else "not needed now"

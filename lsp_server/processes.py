@@ -66,13 +66,17 @@ def module(name: str, module: str, *arguments: str, niceness: int = 0) -> Progra
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a helper is: ``deaths`` counts all unexpected ends, ``pid`` is None while it is down."""
+    """How a helper is: ``deaths`` counts all unexpected ends, ``pid`` is None while it is down.
+
+    ``wanted``: it was started and not stopped.
+    """
 
     name: str
     pid: int | None
     deaths: int
     last_error: str
-    shared: bool = False
+    shared: bool
+    wanted: bool
 
 
 Answer = Any
@@ -82,7 +86,7 @@ Notified = Callable[[str, Mapping[str, Any]], None]
 
 
 class Helper:
-    """One helper process, kept alive from ``start()`` to ``stop()``."""
+    """One helper process, kept alive from each ``start()`` to the next ``stop()``."""
 
     def __init__(
         self,
@@ -108,26 +112,30 @@ class Helper:
         """How it is now."""
         link = self._link
         pid, shared = (link.pid, link.shared) if link else (None, False)
-        return Health(self.program.name, pid, self._deaths, self._last_error, shared)
+        wanted = self._supervisor is not None
+        return Health(self.program.name, pid, self._deaths, self._last_error, shared, wanted)
 
     def start(self) -> None:
         """Start the process in the background and keep it running; a second call does nothing."""
         if self._supervisor is None:
+            self._stopping = False
             self._supervisor = asyncio.create_task(self._supervise(), name=self.program.name)
 
     async def stop(self) -> None:
         """End the process and wait until it is gone; leave a shared one."""
-        self._stopping = True
-        if self._supervisor is None:
+        supervisor = self._supervisor
+        if supervisor is None:
             return
+        self._stopping = True
         if self._link:
             self._link.streams.outgoing.close()
-            done, _ = await asyncio.wait({self._supervisor}, timeout=GRACE_S)
+            done, _ = await asyncio.wait({supervisor}, timeout=GRACE_S)
             if not done:
                 self.kill("it did not end by itself")
-                await asyncio.wait({self._supervisor}, timeout=GRACE_S)
-        self._supervisor.cancel()
-        await asyncio.wait({self._supervisor})
+                await asyncio.wait({supervisor}, timeout=GRACE_S)
+        supervisor.cancel()
+        await asyncio.wait({supervisor})
+        self._supervisor = None
 
     def kill(self, why: str) -> None:
         """End the process, and whatever it started, at once."""

@@ -190,6 +190,7 @@ class Session:
         """The editor opened a document: its text counts from now on, not the file's."""
         document = documents.opened(item.uri, item.language_id, item.version, item.text)
         self._documents[item.uri] = document
+        self._wake_for(document)
         self._take_up(document)
         self._prepare(document)
 
@@ -202,6 +203,7 @@ class Session:
             log.warning("a change of a document that is not open was left out")
             return
         self._documents[uri] = documents.changed(document, version, changes, self.editor.encoding)
+        self._wake_for(document)
         self._behind.add(uri)
         self._taking_up.postpone()
 
@@ -433,6 +435,7 @@ class Session:
     def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
         quiet.asked()
         folder = question.folder
+        self._wake_for(question.document)
         helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
         chosen = options(self.settings, self.editor.snippets)
         share = self.acceptance.counts.share
@@ -446,7 +449,8 @@ class Session:
         """Start the helper processes in the background."""
         self._started = True
         self._start_indexers()
-        self._library.helper.start()
+        for document in self._documents.values():
+            self._wake_for(document)
         self._start_model()
 
     async def stop(self) -> None:
@@ -556,6 +560,10 @@ class Session:
         for document in self._documents.values():
             if self._place(document)[0] is folder:
                 self._prepare(document)
+
+    def _wake_for(self, document: Document) -> None:
+        if self._started and document.language == "python":
+            self._library.wake()
 
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None:
