@@ -29,6 +29,7 @@ from completion.request import Code, Reason
 from indexing import quiet
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
+from indexing.system import give_memory_back
 from lsp_server import convert, editor, settings
 from lsp_server.idle import Idle, leave_garbage_to_pauses
 from lsp_server.newest import Newest
@@ -43,6 +44,8 @@ TRIGGERS = trigger_characters()
 """Letters trigger completion by themselves in every editor, so they need not be named."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
+REST_S = 20.0
+"""How long nothing must have been asked before memory goes back to the system."""
 LOG_LEVEL = "LANCEFILL_LOG"
 """The environment variable for what is no setting, since nobody needs it twice."""
 OWN_MODEL = "--own-model"
@@ -102,6 +105,7 @@ class Server(LanguageServer):
         )
         self.newest = Newest()
         self.idle = Idle(lambda: gc.collect(1))
+        self.rest = Idle(give_memory_back, REST_S)
         self.base_settings = Settings()
         self.share_model = True
         self.last_status: object = None
@@ -111,6 +115,11 @@ class Server(LanguageServer):
     def report_server_error(self, error: Exception, source: object) -> None:  # noqa: ARG002
         """Log what went wrong; pygls would show it to the person in a message box."""
         log.error("a message could not be handled: %s", place_of(error))
+
+    def answered(self) -> None:
+        """Somebody works: what is done in pauses waits for the next one."""
+        self.idle.postpone()
+        self.rest.postpone()
 
     def warn(self, message: str) -> None:
         """Say something where the person looks for the server's log."""
@@ -248,7 +257,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     if not listed.popup.items:
         for reason in listed.popup.reasons:
             ls.tell_reason("popup", uri, reason)
-    ls.idle.postpone()
+    ls.answered()
     return convert.completion_list(
         listed.popup,
         listed.number,
@@ -287,6 +296,7 @@ async def inline_completion(
     ghost, document, offset = answer.ghost, answer.document, answer.offset
     if ghost.reason:
         ls.tell_reason("ghost", uri, ghost.reason)
+    ls.answered()
     accepted = types.Command("Accepted", ACCEPTED, arguments=[answer.number])
     return convert.inline_list(ghost, document, offset, ls.session.editor, accepted)
 
