@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -45,6 +46,10 @@ FIRST_GHOST_S = 20.0
 FIRST = "httpx"
 """What the first editor has open where the memory of a second one is measured."""
 SETTLE_S = 10.0
+
+
+Opened = Callable[..., AbstractAsyncContextManager[Editor]]
+"""``editing``, or the same with other defaults."""
 
 
 class MeasureError(Exception):
@@ -340,19 +345,29 @@ def _decode_process(environment: Mapping[str, str], arguments: list[str]) -> dic
 def start(bench: Bench) -> list[Figure]:
     """From starting the server's process, with it a cold model process, to the first ghost text.
 
-    Several positions are asked in turn until one is answered with text, as an editor asks again
-    after every keystroke; without a confidence threshold, since this is about time.
+    Then for a second editor, which finds the model's process there. Several positions are asked in
+    turn until one is answered with text, as an editor asks again after every keystroke; without a
+    confidence threshold, since this is about time.
     """
     sampled = bench.cuts([Place.DOT, Place.SELF], 10)
     bench.warm  # noqa: B018 - built before the clock starts
-    spent = [asyncio.run(_first_ghost(bench, sampled)) for _ in range(REPEATS)]
-    return [_median("start", "start to first ghost text, cold model", spent, "s", 4.0)]
+    cold = [asyncio.run(_first_ghost(bench, sampled, editing)) for _ in range(REPEATS)]
+    met = asyncio.run(_first_ghosts_beside(bench, sampled))
+    return [
+        _median("start", "start to first ghost text, cold model", cold, "s", 4.0),
+        _median("start", "  in a second editor", met, "s"),
+    ]
 
 
-async def _first_ghost(bench: Bench, sampled: Sequence[Cut]) -> float:
+async def _first_ghosts_beside(bench: Bench, sampled: Sequence[Cut]) -> list[float]:
+    async with _sharing() as shared, shared(fetch(FIRST), cache=bench.cache) as first:
+        await first.settled()
+        return [await _first_ghost(bench, sampled, shared) for _ in range(REPEATS)]
+
+
+async def _first_ghost(bench: Bench, sampled: Sequence[Cut], opened: Opened) -> float:
     began = time.perf_counter()
-    settings = {"minConfidence": 0.0}
-    async with editing(bench.root, cache=bench.warm, settings=settings) as editor:
+    async with opened(bench.root, cache=bench.warm, settings={"minConfidence": 0.0}) as editor:
         for cut in sampled:
             editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
         while time.perf_counter() - began < FIRST_GHOST_S:
@@ -361,6 +376,13 @@ async def _first_ghost(bench: Bench, sampled: Sequence[Cut]) -> float:
                     return time.perf_counter() - began
                 await asyncio.sleep(0.02)
     raise MeasureError(f"no ghost text within {FIRST_GHOST_S:.0f} s of the start")
+
+
+@asynccontextmanager
+async def _sharing() -> AsyncIterator[Opened]:
+    """Editors that share a model process with each other, and with none of the person's own."""
+    with tempfile.TemporaryDirectory(prefix="lf") as meeting:
+        yield partial(editing, command=SHARING, environment={"XDG_RUNTIME_DIR": meeting})
 
 
 def memory(bench: Bench) -> list[Figure]:
@@ -408,20 +430,19 @@ def second(bench: Bench) -> list[Figure]:
 
 async def _second(bench: Bench) -> dict[str, float]:
     sampled = bench.cuts(list(Place), max(5, bench.samples // 4))
-    with tempfile.TemporaryDirectory(prefix="lf") as meeting:
-        sharing = partial(editing, command=SHARING, environment={"XDG_RUNTIME_DIR": meeting})
-        async with (
-            sharing(fetch(FIRST), cache=bench.cache) as first,
-            sharing(bench.root, cache=bench.warm) as editor,
-        ):
-            await first.settled()
-            await editor.settled()
-            await _work(editor, bench, sampled)
-            server = psutil.Process(editor.client.process.pid)
-            used = _of_all(server)
-            await asyncio.sleep(LIBRARY_REST_S + SETTLE_S)
-            state = await editor.client.request("lancefill/status", {})
-            return {"use": used, "rest": _of_all(server), "model": _shared_pss(state)}
+    async with (
+        _sharing() as shared,
+        shared(fetch(FIRST), cache=bench.cache) as first,
+        shared(bench.root, cache=bench.warm) as editor,
+    ):
+        await first.settled()
+        await editor.settled()
+        await _work(editor, bench, sampled)
+        server = psutil.Process(editor.client.process.pid)
+        used = _of_all(server)
+        await asyncio.sleep(LIBRARY_REST_S + SETTLE_S)
+        state = await editor.client.request("lancefill/status", {})
+        return {"use": used, "rest": _of_all(server), "model": _shared_pss(state)}
 
 
 def _shared_pss(state: Mapping[str, Any]) -> float:
