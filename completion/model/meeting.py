@@ -52,13 +52,19 @@ def log_file(place: Path) -> Path:
 
 
 def peer(connection: socket.socket) -> int:
-    """The process at the other end. Raises :class:`SharingError` if it is another user's."""
+    """The process at the other end.
+
+    Raises :class:`SharingError` if it is another user's, or in a container, where it has no number
+    that means anything here.
+    """
     size = struct.calcsize("3i")
     pid, user, _ = struct.unpack(
         "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     )
     if user != os.getuid():
         raise SharingError(f"another user's process ({pid}) is at the other end")
+    if pid == 0:
+        raise SharingError("a process in another container is at the other end")
     return int(pid)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -111,6 +112,17 @@ def test_another_users_process_is_no_peer(runtime: Path, monkeypatch: pytest.Mon
     assert start(place).returncode == 0
     monkeypatch.setattr(os, "getuid", lambda: 4711)
     with pytest.raises(meeting.SharingError, match="another user's process"):
+        pid_at(place)
+
+
+def test_a_process_that_has_no_number_here_is_no_peer(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = runtime / "model.sock"
+    assert start(place).returncode == 0
+    elsewhere = struct.pack("3i", 0, os.getuid(), os.getgid())
+    monkeypatch.setattr(socket.socket, "getsockopt", lambda *_: elsewhere)
+    with pytest.raises(meeting.SharingError, match="another container"):
         pid_at(place)
 
 
