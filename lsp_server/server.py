@@ -29,6 +29,7 @@ from completion.request import Code, Reason
 from indexing import quiet
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
+from indexing.system import give_memory_back
 from lsp_server import convert, editor, settings
 from lsp_server.idle import Idle, leave_garbage_to_pauses
 from lsp_server.newest import Newest
@@ -43,8 +44,12 @@ TRIGGERS = trigger_characters()
 """Letters trigger completion by themselves in every editor, so they need not be named."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
+REST_S = 20.0
+"""How long nothing must have been asked before memory goes back to the system."""
 LOG_LEVEL = "LANCEFILL_LOG"
 """The environment variable for what is no setting, since nobody needs it twice."""
+OWN_MODEL = "--own-model"
+"""Command line: a model process for this editor alone, not the one that a user's editors share."""
 ASK = "lancefill.ask"
 ASK_LIMIT, ASK_MOST = 8, 50
 """How many answers a request in plain words gets unless it says, and at the most."""
@@ -100,7 +105,9 @@ class Server(LanguageServer):
         )
         self.newest = Newest()
         self.idle = Idle(lambda: gc.collect(1))
+        self.rest = Idle(give_memory_back, REST_S)
         self.base_settings = Settings()
+        self.share_model = True
         self.last_status: object = None
         self.shut_down = False
         self.shown_progress: dict[Path, IndexingProgress] = {}
@@ -108,6 +115,11 @@ class Server(LanguageServer):
     def report_server_error(self, error: Exception, source: object) -> None:  # noqa: ARG002
         """Log what went wrong; pygls would show it to the person in a message box."""
         log.error("a message could not be handled: %s", place_of(error))
+
+    def answered(self) -> None:
+        """Somebody works: what is done in pauses waits for the next one."""
+        self.idle.postpone()
+        self.rest.postpone()
 
     def warn(self, message: str) -> None:
         """Say something where the person looks for the server's log."""
@@ -170,6 +182,7 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
         ls.base_settings,
         changed=ls.tell_status,
         progressed=ls.tell_progress,
+        share_model=ls.share_model,
     )
     log.info("editor: %s, positions in %s", ls.session.editor.name, ls.session.editor.encoding)
 
@@ -244,7 +257,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     if not listed.popup.items:
         for reason in listed.popup.reasons:
             ls.tell_reason("popup", uri, reason)
-    ls.idle.postpone()
+    ls.answered()
     return convert.completion_list(
         listed.popup,
         listed.number,
@@ -282,6 +295,7 @@ async def inline_completion(
         return types.InlineCompletionList([])
     if answer.ghost.reason:
         ls.tell_reason("ghost", uri, answer.ghost.reason)
+    ls.answered()
     items = [
         convert.inline_item(
             each.ghost.edit,
@@ -452,10 +466,11 @@ def log_level() -> int:
 
 
 def main() -> int:
-    """Serve one editor over stdin and stdout; ``--stdio`` is accepted silently.
+    """Serve one editor over stdin and stdout; what else editors append, ``--stdio``, is ignored.
 
     Returns the exit status: 0 after ``shutdown``, 1 when the editor left without.
     """
+    server.share_model = OWN_MODEL not in sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(log_level())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code

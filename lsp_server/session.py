@@ -50,6 +50,7 @@ from lsp_server.helpers import (
     Library,
     Model,
     model_program,
+    shared_model,
     summary,
 )
 from lsp_server.idle import Idle
@@ -174,12 +175,17 @@ class Session:
         *,
         changed: Callable[[], None],
         progressed: Progressed,
+        share_model: bool = True,
     ) -> None:
-        """``changed`` is called when the status may have changed, ``progressed`` while indexing."""
+        """``changed`` is called when the status may have changed, ``progressed`` while indexing.
+
+        ``share_model``: with the user's other editors.
+        """
         self.editor = editor
         self.settings = settings
         self._changed = changed
         self._progressed = progressed
+        self._share_model = share_model
         self._started = False
         self._documents: dict[str, Document] = {}
         self._popups: OrderedDict[int, Listed] = OrderedDict()
@@ -207,6 +213,7 @@ class Session:
         """The editor opened a document: its text counts from now on, not the file's."""
         document = documents.opened(item.uri, item.language_id, item.version, item.text)
         self._documents[item.uri] = document
+        self._wake_for(document)
         self._take_up(document)
         self._prepare(document)
 
@@ -220,6 +227,7 @@ class Session:
             return
         self._documents[uri] = documents.changed(document, version, changes, self.editor.encoding)
         self._rhythm.key()
+        self._wake_for(document)
         self._behind.add(uri)
         self._taking_up.postpone()
         shown = self._memory.ended(uri, self._documents[uri].text)
@@ -539,6 +547,7 @@ class Session:
         """What the engine takes; ``waited`` are the seconds since the question was asked."""
         quiet.asked()
         folder = question.folder
+        self._wake_for(question.document)
         helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
         chosen = options(self.settings, self.editor.snippets)
         share = self.acceptance.counts.share
@@ -553,7 +562,8 @@ class Session:
         """Start the helper processes in the background."""
         self._started = True
         self._start_indexers()
-        self._library.helper.start()
+        for document in self._documents.values():
+            self._wake_for(document)
         self._start_model()
 
     async def stop(self) -> None:
@@ -666,9 +676,16 @@ class Session:
             if self._place(document)[0] is folder:
                 self._prepare(document)
 
+    def _wake_for(self, document: Document) -> None:
+        if self._started and document.language == "python":
+            self._library.wake()
+
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None:
-            self._model = Model(model_program(self.settings.device, in_use=True), self._changed)
+            device = self.settings.device
+            shared = self._share_model
+            program = shared_model(device) if shared else model_program(device, in_use=True)
+            self._model = Model(program, self._changed)
             self._model.helper.start()
 
     def _start_indexers(self) -> None:

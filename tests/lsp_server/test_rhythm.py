@@ -77,9 +77,9 @@ def test_after_a_pause_nothing_is_waited_for(
 
 
 def test_within_a_burst_the_next_key_is_waited_for() -> None:
-    rhythm, clock = typed(*[0.12] * 8)
+    rhythm, clock = typed(*[0.11] * 8)
     clock.now += 0.05  # the editor's own wait
-    assert rhythm.wait() == pytest.approx(0.07)
+    assert rhythm.wait() == pytest.approx(0.06)
     clock.now += 0.08  # and it did not come
     assert rhythm.wait() == 0
 
@@ -105,6 +105,6 @@ def test_where_the_model_is_slow_there_is_no_time_to_wait() -> None:
 
 
 def test_a_shorter_latency_leaves_less_time() -> None:
-    rhythm, clock = typed(*[0.12] * 8)
+    rhythm, clock = typed(*[0.11] * 8)
     clock.now += 0.05
     assert rhythm.wait(0.2) == 0
