@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lsprotocol import types
 
 from completion import engine
@@ -347,3 +349,77 @@ async def test_waiting_is_part_of_the_deadline_and_answers_are_learnt_from(
         await typing.given()
     assert left == [pytest.approx(Settings().max_latency_ms - 20)] * 3
     assert list(typing.session._rhythm._answers) == [0.1, 0.2]  # what failed says nothing
+
+
+WORDS = ("send(data)", "close()", "f(é)", "")
+STEPS = ("type", "follow", "accept", "backspace", "ask", "ask by hand", "pause")
+Known = list[tuple[bytes, str]]
+"""Texts, and what was given at their ends."""
+
+
+def fresh(text: bytes) -> str:
+    """What the model of this test writes at the end of a text: always the same there."""
+    return WORDS[len(text) * 7 % len(WORDS)]
+
+
+def pressed(step: str, text: bytes, known: Known) -> str:
+    """What a step types."""
+    shown = known[-1][1] if known and known[-1][0] == text else ""
+    return {"type": "z", "follow": shown[:1] or ".", "accept": shown or "()"}.get(step, "")
+
+
+def check(answer: Given | Reason, text: bytes, known: Known) -> None:
+    """An answer is what the model writes here, or the rest of what was given before."""
+    if isinstance(answer, Reason):
+        assert answer == DELETED
+        return
+    assert (answer.document.text, answer.offset) == (text, len(text))
+    edit = answer.ghost.edit
+    if edit is None:
+        assert fresh(text) == ""
+        return
+    assert (edit.start, edit.end) == (len(text), len(text))
+    whole = [before + insert.encode() for before, insert in known if text.startswith(before)]
+    begun = {each.removeprefix(text).decode() for each in whole if each.startswith(text)}
+    assert edit.text in {fresh(text), *begun}
+    known.append((text, edit.text))
+
+
+async def live(typing: Typing, steps: list[str]) -> None:
+    known: Known = []
+    for step in steps:
+        text = typing.text.encode()
+        if keys := pressed(step, text, known):
+            typing.type(keys)
+        elif step == "backspace":
+            typing.backspace()
+        elif step == "pause":
+            await asyncio.sleep(0.004)
+        else:
+            check(await typing.given(automatic=step == "ask"), text, known)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(STEPS), min_size=4, max_size=18), st.booleans())
+def test_whatever_is_typed_every_answer_is_for_the_text_that_was_asked_about(
+    typist: Typist, steps: list[str], slow: bool
+) -> None:
+    async def ghosts(request: Request, *_: object) -> tuple[Ghost, ...]:
+        await asyncio.sleep(0.001 if slow else 0)
+        assert request.offset == len(request.text)
+        if written := fresh(request.text):
+            return (Ghost(TextEdit(request.offset, request.offset, written)),)
+        return (Ghost(None, Reason(Code.EMPTY, "nothing")),)
+
+    async def run() -> None:
+        typing = typist("some_name = client.")
+        patch.setattr(engine, "ghosts", ghosts)
+        patch.setattr(typing.session, "_wait", lambda: 0.001 if slow else 0.0)
+        await live(typing, steps)
+
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(run())
