@@ -82,6 +82,8 @@ ANSWERS_WAIT_MS = 300.0
 
 ALTERNATIVES = 2
 """How many other texts are written where somebody asks by hand."""
+ALTERNATIVES_MS = 300.0
+"""How much longer that person waits for them at the most."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -231,10 +233,13 @@ async def ghosts(
 ) -> tuple[Ghost, ...]:
     """What `ghost` answers and, where a person asked by hand, other texts, the likeliest first.
 
-    The others begin with other words, and come as far as the time allows; never raises.
+    The others begin with other words, and come as far as the time allows (`ALTERNATIVES_MS`); never
+    raises.
     """
     began = time.perf_counter()
     first = await ghost(request, snapshot, helpers, options)
+    spent = 1000 * (time.perf_counter() - began)
+    latest = min(options.ghost_deadline_ms, spent + ALTERNATIVES_MS)
     if request.automatic or request.selected is not None or first.edit is None:
         return (first,)
     try:
@@ -244,7 +249,7 @@ async def ghosts(
         return (first,)
     found: list[tuple[float, Ghost]] = []
     for name, likelihood in names.items():
-        left = options.ghost_deadline_ms - 1000 * (time.perf_counter() - began)
+        left = latest - 1000 * (time.perf_counter() - began)
         if left <= 0:
             break
         patience = replace(options, ghost_deadline_ms=left, min_confidence=0.0)
