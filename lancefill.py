@@ -117,7 +117,8 @@ def main() -> None:
 
 @main.command()
 @click.option("--stdio", is_flag=True, hidden=True, help="Accepted because editors append it.")
-def serve(stdio: bool) -> None:  # noqa: ARG001
+@click.option("--own-model", is_flag=True, help="Share no model process with other editors.")
+def serve(stdio: bool, own_model: bool) -> None:  # noqa: ARG001
     """Run the language server over stdin and stdout.
 
     \b
@@ -129,6 +130,7 @@ def serve(stdio: bool) -> None:  # noqa: ARG001
     # Editors start servers inside the workspace: -I keeps the workspace's own modules, and what
     # PYTHONPATH names, from being imported in place of ours.
     arguments = [sys.executable, "-I", "-X", "utf8", "-m", "lsp_server"]
+    arguments += ["--own-model"] if own_model else []
     os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell
 
 

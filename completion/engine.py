@@ -19,15 +19,17 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from completion import confidence, filters, retrieval
+from completion.blocks import body_lead
 from completion.candidates import Candidates, gather, scope_at, with_library
 from completion.cardinal import is_cardinal
 from completion.context import Context, Place
 from completion.features import facts, over_unseen, with_counts
+from completion.indentation import restyled
 from completion.languages import language_for
 from completion.membership import known_members, read_ahead
 from completion.naming import known_part
 from completion.presenting import present, present_answers
-from completion.prompting import prompt
+from completion.prompting import prompt, window
 from completion.ranking import Ranked, forest_for, likely, rank
 from completion.request import (
     NOTHING_FITS,
@@ -48,11 +50,13 @@ from completion.request import (
     TextEdit,
     Timing,
 )
+from completion.unimported import import_edits
 from indexing.files import is_secret
 from indexing.index import Snapshot
 from indexing.languages import family_of, language_of
 from indexing.messages import place_of
 from indexing.ngrams import View
+from indexing.parsing import Edit, normalise, parse
 
 MAX_ITEMS = 50
 """The most items a popup holds: editors re-encode the list on every keystroke."""
@@ -75,6 +79,11 @@ ANSWERS = 5
 
 ANSWERS_WAIT_MS = 300.0
 """How long they are waited for: nobody is typing there, the list was asked for by hand."""
+
+ALTERNATIVES = 2
+"""How many other texts are written where somebody asks by hand."""
+ALTERNATIVES_MS = 300.0
+"""How much longer that person waits for them at the most."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -217,6 +226,71 @@ async def ghost(request: Request, snapshot: Snapshot, helpers: Helpers, options:
         log.error("ghost text failed: %s", place_of(error))
         answer = Ghost(None, _failure(error))
     return replace(answer, timeline=tuple(clock.steps))
+
+
+async def ghosts(
+    request: Request, snapshot: Snapshot, helpers: Helpers, options: Options
+) -> tuple[Ghost, ...]:
+    """What `ghost` answers and, where a person asked by hand, other texts, the likeliest first.
+
+    The others begin with other words, and come as far as the time allows (`ALTERNATIVES_MS`); never
+    raises.
+    """
+    began = time.perf_counter()
+    first = await ghost(request, snapshot, helpers, options)
+    spent = 1000 * (time.perf_counter() - began)
+    latest = min(options.ghost_deadline_ms, spent + ALTERNATIVES_MS)
+    if request.automatic or request.selected is not None or first.edit is None:
+        return (first,)
+    try:
+        names = _other_words(first.edit.text, request, snapshot)
+    except Exception as error:  # noqa: BLE001  the first one is there, whatever happens
+        log.error("looking for alternatives failed: %s", place_of(error))
+        return (first,)
+    found: list[tuple[float, Ghost]] = []
+    for name, likelihood in names.items():
+        left = latest - 1000 * (time.perf_counter() - began)
+        if left <= 0:
+            break
+        patience = replace(options, ghost_deadline_ms=left, min_confidence=0.0)
+        other = await ghost(replace(request, selected=name), snapshot, helpers, patience)
+        if other.edit is not None:
+            found.append((likelihood * other.confidence, other))
+    found.sort(key=lambda pair: -pair[0])
+    return (first, *(other for _, other in found))
+
+
+def _other_words(text: str, request: Request, snapshot: Snapshot) -> dict[str, float]:
+    """The likeliest words at the cursor but the one that ``text`` makes there: P(word), best first.
+
+    Behind a dot they are the popup's, in other expressions the n-gram's.
+    """
+    context = _read(request, snapshot)
+    if context.place is Place.MEMBER:
+        known: Mapping[str, float] = likely_names(request, context, snapshot)
+    elif context.place is Place.NAME and not _lead(request, snapshot):
+        known = _given_typed(request, context, snapshot) or {}
+    else:
+        known = {}
+    first = confidence.first_word(context.prefix, text)
+    begun = {name: p for name, p in known.items() if name.startswith(context.prefix)}
+    words = sorted(begun.keys() - {first, context.prefix}, key=lambda name: -begun[name])
+    return {name: begun[name] for name in words[:ALTERNATIVES]}
+
+
+def imports(
+    text: bytes, start: int, end: int, path: str, snapshot: Snapshot
+) -> tuple[TextEdit, ...]:
+    """The edits that import what accepted ghost text uses and the file does not know; never raises.
+
+    It is bytes ``[start, end)`` of ``text``, which ``snapshot`` must hold as the buffer of
+    ``path``; only a language that the model reads has ghost text.
+    """
+    try:
+        return import_edits(text, start, end, path, snapshot)
+    except Exception as error:  # noqa: BLE001  what was accepted stands there, whatever happens
+        log.error("looking for imports failed: %s", place_of(error))
+        return ()
 
 
 async def explain(
@@ -476,7 +550,9 @@ async def _ghost(
         context = _read(request, snapshot)
     if (gated := _gate(request, context, options)) is not None:
         return Ghost(None, gated)
+    asked_at, lead = request.offset, _lead(request, snapshot)
     with clock.step("prompt"):
+        request, context = _behind(lead, request, context, snapshot)
         asked = prompt(request, context, snapshot, typed=request.selected)
         ngrams, adapter = _named(snapshot.ngram_folder), _named(snapshot.adapter_folder)
         names = {} if request.selected else likely_names(request, context, snapshot)
@@ -493,6 +569,7 @@ async def _ghost(
         return Ghost(None, raw, prompt=asked, asked=wanted)
     clock.book_within("model", raw.timeline)
     with clock.step("filters"):
+        raw = replace(raw, text=restyled(raw.text, asked.prefix, asked.suffix))
         kept = _filtered(raw, asked, request, context, snapshot)
     answer = Ghost(None, None, 0.0, raw.tokens, raw.stop, raw.reused, asked, wanted)
     if isinstance(kept, Reason):
@@ -504,7 +581,33 @@ async def _ghost(
     if sure < options.min_confidence:
         unlikely = Reason(Code.LOW_CONFIDENCE, f"right with a probability of {sure:.2f} only")
         return replace(answer, reason=unlikely)
+    if lead:
+        return replace(answer, edit=TextEdit(asked_at, asked_at, lead + kept))
     return replace(answer, edit=_ghost_edit(kept, request, context))
+
+
+def _lead(request: Request, snapshot: Snapshot) -> str:
+    """What is written before the model is asked: the line break before a body that is missing."""
+    before, after = request.text[: request.offset], request.text[request.offset :]
+    if request.selected is not None or not before.endswith(b":"):
+        return ""
+    return body_lead(*window(before, after, snapshot.tree(request.path)))
+
+
+def _behind(
+    lead: str, request: Request, context: Context, snapshot: Snapshot
+) -> tuple[Request, Context]:
+    """The request as it would be made once ``lead`` is typed, and what stands at its cursor."""
+    language = language_of(request.path)
+    if not lead or language is None:
+        return request, context
+    at, written = request.offset, lead.encode()
+    text = request.text[:at] + written + request.text[at:]
+    moved = replace(request, text=text, offset=at + len(written))
+    edit = Edit(at, at, moved.offset)
+    old = normalise(request.text)
+    tree = parse(language, normalise(text), snapshot.tree(request.path), edit, old)
+    return moved, language_for(request.path).read(text, moved.offset, tree)
 
 
 def likely_names(request: Request, context: Context, snapshot: Snapshot) -> dict[str, float]:

@@ -1,16 +1,19 @@
 """What not to show: ghost text cut down to what helps, or the reason for showing none.
 
-Every filter only ever cuts from the end, so what is kept is a prefix of what the model wrote.
-Lines end at ``\\n``, ``\\r\\n`` or ``\\r``. All functions are pure; none needs the model.
+Every filter only ever cuts from the end, so what is kept is a prefix of what the model wrote;
+`FILTERS` is all of them, in their order. What each does, example by example, is in
+``tests/data/ghost/filters.toml``. Lines end at ``\\n``, ``\\r\\n`` or ``\\r``. All functions are
+pure; none needs the model.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from completion.model.types import START, STATE_IDS, State, advance
+from completion.model.types import LOGICAL_ENDS, START, STATE_IDS, State, advance
 from completion.request import Code, Reason
 from completion.secrets import holds_secret
 
@@ -21,11 +24,9 @@ SUFFIX_LOOKED_AT = 2000
 """Characters behind the cursor that are searched for the brackets they close."""
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_NO_CODE = re.compile(r"[ \t\f)\]},:]*(?:#.*)?")
 _LOOP = re.compile(r"(?P<unit>[^\r\n]{2,40}?)(?P=unit){3,}")
 _OPENERS = {b"(": b")", b"[": b"]", b"{": b"}"}
-_LINE_ENDS = frozenset(
-    STATE_IDS[name] for name in ("newline block", "newline plain", "newline start")
-)
 _BRACKET_STATES = frozenset(
     index
     for name, index in STATE_IDS.items()
@@ -52,29 +53,47 @@ class Around:
     behind: int
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """The text around the cursor; ``prefix`` begins at the start of a logical line."""
+
+    prefix: str
+    suffix: str
+
+    @cached_property
+    def around(self) -> Around:
+        """What it says about brackets."""
+        return around_cursor(self.prefix, self.suffix)
+
+    @property
+    def line(self) -> str:
+        """The cursor's line up to the cursor."""
+        return _lines(self.prefix)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter: ``kept`` returns the beginning of a text that may be shown.
+
+    Where that is nothing but blanks, nothing is shown, because of ``reason``.
+    """
+
+    name: str
+    reason: Reason
+    kept: Callable[[str, Surroundings], str]
+
+
 def filtered(text: str, prefix: str, suffix: str) -> str | Reason:
     """The part of ``text`` worth showing between ``prefix`` and ``suffix``, or why there is none.
 
     ``prefix`` begins at the start of a logical line; the cursor stands between the two.
     """
-    if not text.strip():
-        return Reason(Code.EMPTY, "the model would write nothing here")
-    kept = without_loop(text).rstrip()
-    if not kept:
-        return Reason(Code.EMPTY, "the model repeats itself")
-    around = around_cursor(prefix, suffix)
-    kept = without_suffix(kept, prefix, suffix, around).rstrip()
-    if not kept:
-        return Reason(Code.REPEATS_SUFFIX, "the text behind the cursor says it already")
-    if repeats_above(kept, prefix):
-        return Reason(Code.REPEATS_ABOVE, "it repeats the line above")
-    kept = balanced(kept, around).rstrip()
-    if not kept:
-        return Reason(Code.UNBALANCED, "its brackets do not fit those around the cursor")
-    line = _lines(prefix)[-1]
-    if holds_secret(line + kept, len(line)):
-        return Reason(Code.SECRET, "it holds what looks like a key or a token")
-    return kept
+    place = Surroundings(prefix, suffix)
+    for each in FILTERS:
+        text = each.kept(text, place).rstrip()
+        if not text:
+            return each.reason
+    return text
 
 
 def without_loop(text: str) -> str:
@@ -86,6 +105,16 @@ def without_loop(text: str) -> str:
         if any(character.isalpha() for character in match["unit"]):
             return text[: match.start()]
     return text
+
+
+def one_line_before_code(text: str, suffix: str) -> str:
+    """``text`` up to its first line end where code stands behind the cursor on its line.
+
+    Brackets that are closed there, commas, a colon and a comment are none: what is written between
+    brackets may go over several lines.
+    """
+    rest = _lines(suffix)[0]
+    return text if _NO_CODE.fullmatch(rest) else _lines(text)[0]
 
 
 def without_suffix(text: str, prefix: str, suffix: str, around: Around) -> str:
@@ -166,7 +195,7 @@ def around_cursor(prefix: str, suffix: str) -> Around:
     """Read the brackets around the cursor."""
     data = prefix.encode()
     state, pieces = advance(START, data)
-    begin = max((at for at, piece in pieces if piece in _LINE_ENDS), default=0)
+    begin = max((at for at, piece in pieces if piece in LOGICAL_ENDS), default=0)
     indent = _indent(data[begin:].decode().lstrip("\r\n"))
     expected = [_CLOSER_OF[bracket] for bracket in state.brackets if bracket in _CLOSER_OF]
     behind = _unmatched_closers(state, _statement_rest(suffix, indent))
@@ -203,6 +232,51 @@ def _statement_rest(suffix: str, indent: int) -> str:
         if line.strip() and _indent(line) <= indent and line.lstrip()[0] not in ")]}":
             return suffix[: match.start()]
     return suffix[:SUFFIX_LOOKED_AT]
+
+
+def _without_secret(text: str, place: Surroundings) -> str:
+    """Nothing where a key or token would stand on the cursor's line or below."""
+    return "" if holds_secret(place.line + text, len(place.line)) else text
+
+
+FILTERS = (
+    Filter(
+        "blank",
+        Reason(Code.EMPTY, "the model would write nothing here"),
+        lambda text, _: text,
+    ),
+    Filter(
+        "repetition",
+        Reason(Code.EMPTY, "the model repeats itself"),
+        lambda text, _: without_loop(text),
+    ),
+    Filter(
+        "lines",
+        Reason(Code.EMPTY, "nothing but a line break would stand before the code on this line"),
+        lambda text, place: one_line_before_code(text, place.suffix),
+    ),
+    Filter(
+        "suffix",
+        Reason(Code.REPEATS_SUFFIX, "the text behind the cursor says it already"),
+        lambda text, place: without_suffix(text, place.prefix, place.suffix, place.around),
+    ),
+    Filter(
+        "above",
+        Reason(Code.REPEATS_ABOVE, "it repeats the line above"),
+        lambda text, place: "" if repeats_above(text, place.prefix) else text,
+    ),
+    Filter(
+        "brackets",
+        Reason(Code.UNBALANCED, "its brackets do not fit those around the cursor"),
+        lambda text, place: balanced(text, place.around),
+    ),
+    Filter(
+        "secret",
+        Reason(Code.SECRET, "it holds what looks like a key or a token"),
+        _without_secret,
+    ),
+)
+"""All filters of text, in their order; names that do not exist are `naming.known_part`'s."""
 
 
 def _indent(line: str) -> int:

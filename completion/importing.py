@@ -1,4 +1,4 @@
-"""The edit that brings a name of this repository into the file."""
+"""The edit that brings a name of this repository, or a module, into the file."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def import_edit(
 ) -> TextEdit:
     """Bring ``name`` of ``module`` into the file ``importer`` (both dotted module names).
 
+    ``name`` may be several with commas between them, which the file imports none of.
     ``package`` says that the importer is a package's ``__init__``. A ``from`` import of the same
     module is extended; otherwise a statement is added below the imports at the top of the file,
     relative where the file already imports relatively from the same package.
@@ -41,6 +42,11 @@ def import_edit(
 def has_imports(symbols: FileSymbols) -> bool:
     """Whether a text imports anything at its top."""
     return bool(_top_imports(symbols))
+
+
+def module_edit(text: bytes, symbols: FileSymbols, module: str) -> TextEdit:
+    """Bring a whole module into the file: a statement of its own below those at its top."""
+    return statement_edit(text, symbols, f"import {module}")
 
 
 def statement_edit(text: bytes, symbols: FileSymbols, statement: str) -> TextEdit:

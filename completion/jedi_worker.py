@@ -33,7 +33,7 @@ from jedi.api.environment import (
 )
 
 from indexing.cache import cache_root
-from indexing.messages import Call, Message, end_with_parent, leave, serve, take_stdio
+from indexing.messages import Call, Desk, Message, end_with_parent, leave, serve, take_stdio
 
 MEMORY_LIMIT = 2 * 1024**3
 """Bytes of address space; jedi on a large project needs a few hundred megabytes."""
@@ -66,7 +66,7 @@ def main() -> None:
     limit_memory(MEMORY_LIMIT)
     jedi.settings.cache_directory = str(cache_folder())
     _warm_up()
-    serve(incoming, outgoing, {"complete": complete}, newest_only=("complete",))
+    serve(Desk({"complete": complete}, ("complete",)), incoming, outgoing)
     leave()
 
 

@@ -46,13 +46,8 @@ def prompt(
     if typed is not None:
         before = text[: context.start] + typed.encode()
     header, sources = _header(request, context, snapshot)
-    suffix = text[request.offset : request.offset + SUFFIX_BYTES]
-    return Prompt(
-        header=header,
-        suffix=suffix.decode("utf-8", "ignore"),
-        prefix=_window(before, snapshot.tree(request.path)).decode("utf-8", "replace"),
-        sources=sources,
-    )
+    prefix, suffix = window(before, text[request.offset :], snapshot.tree(request.path))
+    return Prompt(header, suffix, prefix, sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,13 @@ def lines_of(prompt: Prompt, path: str) -> Iterator[Line]:
         yield from (Line(part, path, text) for text in _LINE.findall(whole))
 
 
-def _window(before: bytes, tree: Tree | None) -> bytes:
+def window(before: bytes, after: bytes, tree: Tree | None) -> tuple[str, str]:
+    """What of the text before and behind the cursor is looked at; ``tree`` is the text's parse."""
+    prefix = _last_lines(before, tree).decode("utf-8", "replace")
+    return prefix, after[:SUFFIX_BYTES].decode("utf-8", "ignore")
+
+
+def _last_lines(before: bytes, tree: Tree | None) -> bytes:
     """The last lines of the text before the cursor: whole ones, the first not inside a string.
 
     Whoever reads the window takes its beginning for code; inside a docstring all its quotes would

@@ -172,15 +172,18 @@ class Client:
             future.set_result(response.get("result"))
 
     def _answer(self, method: str, params: Json) -> Json:
-        """Answer what a server may ask its editor; None is the right answer to most of it."""
+        """Answer what a server may ask its editor; None is the right answer to most of it.
+
+        Edits are left to whoever reads ``asked``.
+        """
         if method == "workspace/configuration":
-            return [
-                self.scoped.get(item.get("scopeUri") or "", self.settings).get(
-                    item.get("section") or ""
-                )
-                for item in params["items"]
-            ]
+            return [self._setting(**item) for item in params["items"]]
+        if method == "workspace/applyEdit":
+            return {"applied": False, "failureReason": "it is only remembered"}
         return None
+
+    def _setting(self, section: str | None = None, scopeUri: str | None = None) -> Json:  # noqa: N803
+        return self.scoped.get(scopeUri or "", self.settings).get(section or "")
 
     def _hear(self, notification: Notification) -> None:
         self.notifications.append(notification)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import stat
@@ -15,9 +16,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.text import Text
 
+from completion.model import meeting
 from evaluation.headless import settled
 from evaluation.report import machine
 from indexing import cache, store
@@ -234,4 +237,29 @@ async def _ask_model(adapted: Mapping[str, Path]) -> Mapping[str, Any] | str:
         await model.helper.stop()
 
 
-CHECKS = (_versions, _owners, _cache, _model)
+def _shared() -> Iterator[Finding]:
+    """The model processes that editors share now, and where they meet."""
+    try:
+        folder = meeting.place_of(()).parent
+    except meeting.SharingError as error:
+        text = f"every editor has a model process of its own: {error}"
+        yield Finding(Level.NOTE, "sharing", text, "it costs memory only")
+        return
+    found = list(meeting.running())
+    if not found:
+        text = f"no editor runs; the model process they share will listen in {folder}"
+        yield Finding(Level.FINE, "sharing", text)
+    for place, facts in found:
+        yield Finding(Level.FINE, "sharing", process_in_words(place, facts))
+
+
+def process_in_words(place: Path, facts: Mapping[str, Any]) -> str:
+    """A shared model process: which, whose, how large, where its log is."""
+    pid = int(facts["pid"])
+    state = f"{facts['model']}, editors: {facts['editors']}" if "model" in facts else "busy"
+    with contextlib.suppress(psutil.Error):
+        state += f", {psutil.Process(pid).memory_info().rss / 2**20:.0f} MB"
+    return f"process {pid} for all editors: {state}; its log: {meeting.log_file(place)}"
+
+
+CHECKS = (_versions, _owners, _cache, _model, _shared)

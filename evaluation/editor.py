@@ -17,7 +17,10 @@ from pathlib import Path
 from evaluation.answers import GhostAnswer, Item, PopupAnswer
 from evaluation.client import Client, Json, Notification, started
 
-SERVER = (sys.executable, "-I", "-X", "utf8", "-m", "lsp_server", "--stdio")
+SHARING = (sys.executable, "-I", "-X", "utf8", "-m", "lsp_server")
+"""The server as editors start it, with the model process that they share."""
+SERVER = (*SHARING, "--own-model")
+"""What is measured by itself: nobody else's model process is asked, and none is left behind."""
 BULLET = "\N{BULLET} "
 POLL_S = 0.02
 LOADING = "being loaded"
@@ -243,15 +246,16 @@ async def editing(
     settings: Mapping[str, Json] | None = None,
     log: Path | None = None,
     command: Sequence[str] = SERVER,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Editor]:
     """Start the real server in ``root`` and shake hands; close both afterwards.
 
     ``cache`` keeps the index out of the user's cache folder; ``settings`` are the values of the
-    section ``lancefill``.
+    section ``lancefill``; the ``environment`` is added to this process's.
     """
-    environment = {} if cache is None else {"LANCEFILL_CACHE": str(cache)}
+    added = {**(environment or {}), **({} if cache is None else {"LANCEFILL_CACHE": str(cache)})}
     values = {"lancefill": dict(settings or {})}
-    async with started(command, root, settings=values, environment=environment, log=log) as client:
+    async with started(command, root, settings=values, environment=added, log=log) as client:
         await client.request(
             "initialize",
             {

@@ -7,14 +7,16 @@ import dataclasses
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,16 @@ import psutil
 
 from evaluation import cuts
 from evaluation.cuts import Cut, Place
-from evaluation.editor import Editor, editing
+from evaluation.editor import SHARING, Editor, editing
+from evaluation.repositories import fetch
 from evaluation.statistics import spread
 from evaluation.workspaces import read_sources
 from indexing import parsing
 from indexing.build import Progress, build
 from indexing.index import Index
 from indexing.languages import language_of
+from lsp_server.helpers import LIBRARY_REST_S
+from lsp_server.rhythm import PAUSE_S
 
 REPEATS = 3
 """How often what takes seconds is repeated."""
@@ -39,6 +44,13 @@ MODEL_WORKED = frozenset(("", "low-confidence", "deadline", "empty", "unbalanced
 """Reason codes of ghost text for which the model has worked; others are answered at once, and would
 only make the figures look better."""
 FIRST_GHOST_S = 20.0
+FIRST = "httpx"
+"""What the first editor has open where the memory of a second one is measured."""
+SETTLE_S = 10.0
+
+
+Opened = Callable[..., AbstractAsyncContextManager[Editor]]
+"""``editing``, or the same with other defaults."""
 
 
 class MeasureError(Exception):
@@ -276,11 +288,16 @@ async def _replay(
     shown: list[float],
     through: list[float],
 ) -> None:
-    """Type the true rest of the line, asking after every character."""
+    """Type the true rest of the line, asking after every character and a pause.
+
+    Within a burst the server lets people type on before it asks the model.
+    """
     editor.open(cut.path, cuts.without_rest(data, cut.offset))
     offset, text = cut.offset, ""
     for number, letter in enumerate(["", *cut.rest[:REPLAYED_CHARACTERS]]):
         remembered = number > 0 and text.startswith(letter) and text != letter
+        if not remembered:
+            await asyncio.sleep(PAUSE_S)
         editor.replace(cut.path, offset, offset, letter)
         offset += len(letter.encode())
         answer = await editor.ghost(cut.path, offset)
@@ -334,19 +351,29 @@ def _decode_process(environment: Mapping[str, str], arguments: list[str]) -> dic
 def start(bench: Bench) -> list[Figure]:
     """From starting the server's process, with it a cold model process, to the first ghost text.
 
-    Several positions are asked in turn until one is answered with text, as an editor asks again
-    after every keystroke; without a confidence threshold, since this is about time.
+    Then for a second editor, which finds the model's process there. Several positions are asked in
+    turn until one is answered with text, as an editor asks again after every keystroke; without a
+    confidence threshold, since this is about time.
     """
     sampled = bench.cuts([Place.DOT, Place.SELF], 10)
     bench.warm  # noqa: B018 - built before the clock starts
-    spent = [asyncio.run(_first_ghost(bench, sampled)) for _ in range(REPEATS)]
-    return [_median("start", "start to first ghost text, cold model", spent, "s", 4.0)]
+    cold = [asyncio.run(_first_ghost(bench, sampled, editing)) for _ in range(REPEATS)]
+    met = asyncio.run(_first_ghosts_beside(bench, sampled))
+    return [
+        _median("start", "start to first ghost text, cold model", cold, "s", 4.0),
+        _median("start", "  in a second editor", met, "s"),
+    ]
 
 
-async def _first_ghost(bench: Bench, sampled: Sequence[Cut]) -> float:
+async def _first_ghosts_beside(bench: Bench, sampled: Sequence[Cut]) -> list[float]:
+    async with _sharing() as shared, shared(fetch(FIRST), cache=bench.cache) as first:
+        await first.settled()
+        return [await _first_ghost(bench, sampled, shared) for _ in range(REPEATS)]
+
+
+async def _first_ghost(bench: Bench, sampled: Sequence[Cut], opened: Opened) -> float:
     began = time.perf_counter()
-    settings = {"minConfidence": 0.0}
-    async with editing(bench.root, cache=bench.warm, settings=settings) as editor:
+    async with opened(bench.root, cache=bench.warm, settings={"minConfidence": 0.0}) as editor:
         for cut in sampled:
             editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
         while time.perf_counter() - began < FIRST_GHOST_S:
@@ -357,6 +384,13 @@ async def _first_ghost(bench: Bench, sampled: Sequence[Cut]) -> float:
     raise MeasureError(f"no ghost text within {FIRST_GHOST_S:.0f} s of the start")
 
 
+@asynccontextmanager
+async def _sharing() -> AsyncIterator[Opened]:
+    """Editors that share a model process with each other, and with none of the person's own."""
+    with tempfile.TemporaryDirectory(prefix="lf") as meeting:
+        yield partial(editing, command=SHARING, environment={"XDG_RUNTIME_DIR": meeting})
+
+
 def memory(bench: Bench) -> list[Figure]:
     """Resident memory of the server's and the model's process after a while of work.
 
@@ -365,11 +399,7 @@ def memory(bench: Bench) -> list[Figure]:
     sampled = bench.cuts(list(Place), max(5, bench.samples // 4))
 
     async def work(editor: Editor) -> dict[str, tuple[float, float]]:
-        for cut in sampled:
-            editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
-            await editor.popup(cut.path, cut.offset)
-            await editor.ghost(cut.path, cut.offset)
-            editor.close(cut.path)
+        await _work(editor, bench, sampled)
         return _megabytes(editor.client.process.pid)
 
     used = _with_editor(bench, {}, work)
@@ -379,6 +409,58 @@ def memory(bench: Bench) -> list[Figure]:
         figures.append(Figure("memory", f"{name} process, RSS", rss, "MB", goals.get(name)))
         figures.append(Figure("memory", "  PSS", pss, "MB"))
     return figures
+
+
+async def _work(editor: Editor, bench: Bench, sampled: Sequence[Cut]) -> None:
+    for cut in sampled:
+        editor.open(cut.path, cuts.without_rest(bench.files[cut.path], cut.offset))
+        await editor.popup(cut.path, cut.offset)
+        await editor.ghost(cut.path, cut.offset)
+        editor.close(cut.path)
+
+
+def second(bench: Bench) -> list[Figure]:
+    """Memory of one more editor on a repository of its own, all its processes together (PSS).
+
+    The model's process is there already and counts for nobody; jedi's ends when nobody has worked
+    on Python for a while. A private folder for sockets keeps the person's own editors out of it.
+    """
+    spent = asyncio.run(_second(bench))
+    what = "a second editor, 100k lines, PSS"
+    return [
+        Figure("second", f"{what}, at rest", spent["rest"], "MB", 120.0),
+        Figure("second", "  while it is used", spent["use"], "MB"),
+        Figure("second", "the shared model process, PSS", spent["model"], "MB"),
+    ]
+
+
+async def _second(bench: Bench) -> dict[str, float]:
+    sampled = bench.cuts(list(Place), max(5, bench.samples // 4))
+    async with (
+        _sharing() as shared,
+        shared(fetch(FIRST), cache=bench.cache) as first,
+        shared(bench.root, cache=bench.warm) as editor,
+    ):
+        await first.settled()
+        await editor.settled()
+        await _work(editor, bench, sampled)
+        server = psutil.Process(editor.client.process.pid)
+        used = _of_all(server)
+        await asyncio.sleep(LIBRARY_REST_S + SETTLE_S)
+        state = await editor.client.request("lancefill/status", {})
+        return {"use": used, "rest": _of_all(server), "model": _shared_pss(state)}
+
+
+def _shared_pss(state: Mapping[str, Any]) -> float:
+    """Of the process that the status of an editor names as shared. Raises MeasureError."""
+    for line in state["helpers"]:
+        if found := re.fullmatch(r"model: running \(pid (\d+), shared\)", line):
+            return _rss_pss(psutil.Process(int(found[1])))[1]
+    raise MeasureError(f"the model's process is not shared: {state['helpers']}")
+
+
+def _of_all(server: psutil.Process) -> float:
+    return sum(_rss_pss(one)[1] for one in (server, *server.children(recursive=True)))
 
 
 def _megabytes(server: int) -> dict[str, tuple[float, float]]:
@@ -433,5 +515,6 @@ def _p50_p95(
 
 
 ROWS: Mapping[str, Callable[[Bench], list[Figure]]] = {
-    row.__name__: row for row in (index, warm, edit, popup, popup100k, ghost, decode, start, memory)
+    row.__name__: row
+    for row in (index, warm, edit, popup, popup100k, ghost, decode, start, memory, second)
 }

@@ -58,11 +58,13 @@ class Entry:
 
 
 def cache_root(cache: Path | None = None) -> Path:
-    """The directory of all indexes: ``cache``, else ``$LANCEFILL_CACHE``, else the user's cache."""
-    if cache is not None:
-        return cache
-    chosen = os.environ.get(VARIABLE)
-    return Path(chosen) if chosen else platformdirs.user_cache_path("lancefill", appauthor=False)
+    """The directory of all indexes: ``cache``, else ``$LANCEFILL_CACHE``, else the user's cache.
+
+    It is absolute: processes that work elsewhere are told of it.
+    """
+    chosen = cache or os.environ.get(VARIABLE)
+    folder = chosen or platformdirs.user_cache_path("lancefill", appauthor=False)
+    return Path(folder).absolute()
 
 
 def workspace_folder(root: Path, cache: Path | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""How the server and its helper processes talk: one JSON object per line over pipes.
+"""How the server and its helper processes talk: one JSON object per line, over pipes or a socket.
 
 A request is ``{"id": 7, "method": "ghost", "params": {...}}``; its answer is
 ``{"id": 7, "result": {...}}`` or ``{"id": 7, "error": "why"}``. A message without an id is a
@@ -14,13 +14,13 @@ import ctypes
 import json
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NoReturn
 
@@ -145,25 +145,101 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def serve(
-    incoming: BinaryIO,
-    outgoing: BinaryIO,
-    handlers: Mapping[str, Handler],
-    newest_only: Collection[str] = (),
-) -> None:
-    """Answer requests one at a time, in order, until ``incoming`` ends.
+def serve(desk: Desk, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    """Answer the requests of one caller alone, until ``incoming`` ends."""
 
-    A thread reads ahead, so that a cancellation reaches the call that is running. A request of a
-    method in ``newest_only`` stops the older ones of the same method and session that have no
-    answer yet. Every request gets exactly one answer, a bad one an error; notifications get none.
+    def attend() -> None:
+        desk.attend(incoming, outgoing)
+        desk.close()
+
+    threading.Thread(target=attend, name="messages", daemon=True).start()
+    desk.work()
+
+
+class Desk:
+    """Answers requests one at a time; callers that have some waiting take turns.
+
+    A thread for each caller reads ahead, so that a cancellation reaches the call that is running.
+    A request of a method in ``newest_only`` stops the older ones of the same caller, method and
+    session that have no answer yet. Every request gets exactly one answer, a bad one an error;
+    notifications get none. Whoever comes is told the ``greeting`` first, and may ask for
+    ``callers``: how many there are.
     """
-    inbox = _Inbox(incoming, frozenset(newest_only))
-    threading.Thread(target=inbox.fill, name="messages", daemon=True).start()
-    while (call := inbox.waiting.get()) is not None:
-        answer = _answer(handlers, call)
-        inbox.unanswered.discard(call)
-        if call.id is not None:
-            write(outgoing, {"id": call.id, **answer})
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        newest_only: Collection[str] = (),
+        greeting: Message | None = None,
+    ) -> None:
+        self._handlers = {**handlers, "callers": self._count}
+        self._newest_only = frozenset(newest_only)
+        self._greeting = greeting
+        self._callers: set[_Caller] = set()
+        self._turns: deque[_Caller] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def attend(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        """Take a caller's requests until its stream ends; then those without an answer are stopped.
+
+        Returns at once where the desk is closed.
+        """
+        caller = _Caller(outgoing, self._newest_only)
+        with self._changed:
+            if self._closed:
+                return
+            self._callers.add(caller)
+        if self._greeting:
+            caller.send(self._greeting)
+        try:
+            for message in _messages(incoming):
+                if call := caller.take(message):
+                    self._queue(caller, call)
+        except (OSError, ValueError) as error:
+            log.warning("the connection broke: %s", error)
+        caller.stop(CANCELLED)
+        with self._changed:
+            self._callers.discard(caller)
+            self._changed.notify()
+
+    def work(self, idle_s: float | None = None) -> None:
+        """Answer until the desk is closed: by ``close``, or after ``idle_s`` without a caller."""
+        while turn := self._next(idle_s):
+            caller, call = turn
+            answer = _answer(self._handlers, call)
+            caller.unanswered.discard(call)
+            if call.id is not None:
+                caller.send({"id": call.id, **answer})
+
+    def close(self) -> None:
+        """Take nobody any more; ``work`` returns once what is waiting has its answers."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _count(self, _: Call) -> Message:
+        return {"callers": len(self._callers)}
+
+    def _queue(self, caller: _Caller, call: Call) -> None:
+        with self._changed:
+            if not caller.waiting:
+                self._turns.append(caller)
+            caller.waiting.append(call)
+            self._changed.notify()
+
+    def _next(self, idle_s: float | None) -> tuple[_Caller, Call] | None:
+        with self._changed:
+            while not self._turns:
+                if self._closed:
+                    return None
+                heard = self._changed.wait(None if self._callers else idle_s)
+                self._closed = self._closed or not (heard or self._callers or self._turns)
+            caller = self._turns.popleft()
+            call = caller.waiting.popleft()
+            if caller.waiting:
+                self._turns.append(caller)
+            return caller, call
 
 
 def _answer(handlers: Mapping[str, Handler], call: Call) -> Message:
@@ -190,52 +266,57 @@ def place_of(error: BaseException) -> str:
     return "\n".join((type(error).__name__, *traceback.format_tb(error.__traceback__)))
 
 
-class _Inbox:
-    """What has arrived and has no answer yet."""
-
-    def __init__(self, incoming: BinaryIO, newest_only: frozenset[str]) -> None:
-        self.incoming = incoming
-        self.newest_only = newest_only
-        self.waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-        self.unanswered: set[Call] = set()
-
-    def fill(self) -> None:
-        """Read until the stream ends; then stop what is running and end the queue."""
+def _messages(incoming: BinaryIO) -> Iterator[Message]:
+    while True:
         try:
-            while (message := self._next()) is not None:
-                self._take(message)
+            message = read(incoming)
+        except MalformedError as error:
+            log.warning("skipped a message: %s", error)
+            continue
+        if message is None:
+            return
+        yield message
+
+
+class _Caller:
+    """One who asks: its stream, what of it waits for its turn, what has no answer yet."""
+
+    def __init__(self, outgoing: BinaryIO, newest_only: frozenset[str]) -> None:
+        self.waiting: deque[Call] = deque()
+        self.unanswered: set[Call] = set()
+        self._outgoing = outgoing
+        self._newest_only = newest_only
+
+    def send(self, message: Message) -> None:
+        """Answer; one who does not listen any more is no reason to stop."""
+        try:
+            write(self._outgoing, message)
         except (OSError, ValueError) as error:
-            log.warning("the pipe broke: %s", error)
-        self._stop_all(CANCELLED)
-        self.waiting.put(None)
+            log.warning("an answer was not taken: %s", error)
 
-    def _next(self) -> Message | None:
-        while True:
-            try:
-                return read(self.incoming)
-            except MalformedError as error:
-                log.warning("skipped a message: %s", error)
-
-    def _take(self, message: Message) -> None:
+    def take(self, message: Message) -> Call | None:
+        """The call that a message is, if it is one; a cancellation does its work here."""
         id_, method, params = (message.get(key) for key in ("id", "method", "params"))
         params = {} if params is None else params
         if not isinstance(method, str) or not isinstance(params, dict):
             log.warning("skipped a message: it is no request")
         elif method == "cancel":
-            self._stop_all(CANCELLED, lambda call: call.id == params.get("id"))
+            self.stop(CANCELLED, lambda call: call.id == params.get("id"))
         elif isinstance(id_, int | str | None):
-            self._queue(Call(id_, method, params, session=params.get("session")))
+            return self._newest(Call(id_, method, params, session=params.get("session")))
         else:
             log.warning("skipped a message: its id is neither a number nor a string")
+        return None
 
-    def _queue(self, call: Call) -> None:
-        if call.method in self.newest_only:
-            same = (call.method, call.session)
-            self._stop_all(SUPERSEDED, lambda older: (older.method, older.session) == same)
-        self.unanswered.add(call)
-        self.waiting.put(call)
-
-    def _stop_all(self, reason: str, which: Callable[[Call], bool] = lambda _: True) -> None:
+    def stop(self, reason: str, which: Callable[[Call], bool] = lambda _: True) -> None:
+        """Stop those that have no answer yet."""
         for call in tuple(self.unanswered):
             if which(call):
                 call.stop(reason)
+
+    def _newest(self, call: Call) -> Call:
+        if call.method in self._newest_only:
+            same = (call.method, call.session)
+            self.stop(SUPERSEDED, lambda older: (older.method, older.session) == same)
+        self.unanswered.add(call)
+        return call

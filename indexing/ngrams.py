@@ -40,7 +40,7 @@ from indexing.ngram_file import HEAVY, REACH, Mapped, heavy_key, open_mapped, pa
 FOLDER_LIMIT = 1 << 19
 """A folder with more lexemes than this has no level of its own: slow, and it says little."""
 
-_BUFFERS_KEPT = 16
+_BUFFERS_KEPT = 4
 _NEW_WORDS_KEPT = 4096
 _FIRST_WORDS_KEPT = 16
 _NUMBERS_KEPT = 1 << 15

@@ -35,6 +35,7 @@ import filelock
 import pathspec
 
 from indexing import build, cache, messages, store
+from indexing.system import give_memory_back
 from indexing.watching import Watcher
 
 POLL_SECONDS = 5.0
@@ -232,6 +233,7 @@ class Indexer:
         """End what was reported; a look at the files that found nothing new is not told."""
         if self.channel.phase != "ready":
             self.channel.tell("ready", summary.files, summary.files, len(summary.skipped))
+            give_memory_back()
 
     def _open(self) -> store.Writer:
         """The store, looked through for damage: it is new to us, or somebody touched its file."""
@@ -286,7 +288,7 @@ def run(
     handlers: Mapping[str, messages.Handler] = {"changed": channel.changed}
 
     def listen() -> None:
-        messages.serve(incoming, outgoing, handlers)
+        messages.serve(messages.Desk(handlers), incoming, outgoing)
         channel.end()
 
     threading.Thread(target=listen, name="listen", daemon=True).start()

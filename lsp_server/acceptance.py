@@ -13,7 +13,7 @@ is exponentially weighted, so that habits of long ago fade::
     threshold = minConfidence + shift, in [0, 1]; a minConfidence of 0 or 1 is taken as it is
 
 All of it stays on this machine: four numbers in a file of the cache folder, none where the folder
-cannot be written. Of two editors that end, the last one's numbers stay.
+cannot be written. Several editors add to the same numbers, each what happened in it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ import json
 import logging
 import math
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from indexing.cache import cache_root
 
@@ -38,6 +40,8 @@ LOW, HIGH = 0.2, 0.6
 RAISE_MOST, LOWER_MOST = 0.3, 0.1
 SAVED_EVERY = 10
 """So many texts are lost at most when the server is killed."""
+LOCK_S = 0.05
+"""So long another editor's writing is waited for; then ours comes with the next texts."""
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +62,28 @@ class Counts:
     def observed(self, accepted: bool) -> Counts:
         """The counts with one more text whose fate is known."""
         weight, kept = DECAY * self.weight + 1, DECAY * self.accepted + accepted
-        return Counts(self.shown, self.taken, weight, kept)
+        return replace(self, weight=weight, accepted=kept)
+
+    def after(self, news: News) -> Counts:
+        """The counts with what else happened."""
+        counts = replace(self, shown=self.shown + news.shown, taken=self.taken + news.taken)
+        for fate in news.fates:
+            counts = counts.observed(fate)
+        return counts
 
     @property
     def share(self) -> float | None:
         """The weighted share in [0, 1]; None with too few texts."""
         return self.accepted / self.weight if self.weight >= ENOUGH else None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened in this editor since the file was written; ``fates`` tells accepted texts."""
+
+    shown: int = 0
+    taken: int = 0
+    fates: tuple[bool, ...] = ()
 
 
 def shift(share: float | None) -> float:
@@ -86,23 +106,28 @@ class Acceptance:
     def __init__(self, file: Path | None = None) -> None:
         """``file`` keeps the counts between sessions; by default that of the cache folder."""
         self._file = cache_root() / FILE_NAME if file is None else file
-        self.counts = _read(self._file)
-        self._saved = self.counts
+        self._saved = _read(self._file)
+        self._news = News()
         self._shown: int | None = None
         self._taken: int | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far, here and, as far as the file said, elsewhere."""
+        return self._saved.after(self._news)
 
     def shown(self, number: int) -> None:
         """The editor shows a text; the one before it is over."""
         if number != self._shown:
             self._close()
             self._shown = number
-            self.counts = _counted(self.counts, shown=1)
+            self._news = replace(self._news, shown=self._news.shown + 1)
 
     def taken(self, number: int) -> None:
         """A text was accepted, whole or in part; more of the same one counts no more."""
         if number != self._taken:
             self._taken = number
-            self.counts = _counted(self.counts, taken=1)
+            self._news = replace(self._news, taken=self._news.taken + 1)
             if number == self._shown:
                 self._observe(accepted=True)
 
@@ -127,26 +152,25 @@ class Acceptance:
         self._shown = None
 
     def _observe(self, *, accepted: bool) -> None:
-        self.counts = self.counts.observed(accepted)
-        if self.counts.shown - self._saved.shown >= SAVED_EVERY:
+        self._news = replace(self._news, fates=(*self._news.fates, accepted))
+        if self._news.shown >= SAVED_EVERY:
             self._save()
 
     def _save(self) -> None:
         """Write the counts, whole or not at all; those that cannot be kept count until the end."""
-        if self.counts == self._saved:
+        if self._news == News():
             return
-        self._saved = self.counts
         new = self._file.with_name(f"{FILE_NAME}.{os.getpid()}")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new.write_text(json.dumps(asdict(self.counts)), "utf-8")
-            new.replace(self._file)
-        except OSError as error:
-            log.info("how much is accepted is not kept: %s", error.strerror)
-
-
-def _counted(counts: Counts, *, shown: int = 0, taken: int = 0) -> Counts:
-    return Counts(counts.shown + shown, counts.taken + taken, counts.weight, counts.accepted)
+            with filelock.FileLock(f"{self._file}.lock", timeout=LOCK_S):
+                counts = _read(self._file).after(self._news)
+                new.write_text(json.dumps(asdict(counts)), "utf-8")
+                new.replace(self._file)
+        except OSError as error:  # Timeout is one
+            log.info("how much is accepted is not kept: %s", error)
+        else:
+            self._saved, self._news = counts, News()
 
 
 def _read(file: Path) -> Counts:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lsprotocol import types
 
 from completion.ranking import telling
-from completion.request import Ghost, Popup, Suggestion, TextEdit
+from completion.request import Popup, Suggestion, TextEdit
 from indexing.symbols import Kind
 from lsp_server.documents import Document, Encoding, position_at, word_before
 from lsp_server.editor import Editor
@@ -167,28 +167,25 @@ def _format(item: Suggestion) -> types.InsertTextFormat:
     return types.InsertTextFormat.Snippet if item.snippet else types.InsertTextFormat.PlainText
 
 
-def inline_list(
-    ghost: Ghost,
+def inline_item(
+    edit: TextEdit,
     document: Document,
     offset: int,
     editor: Editor,
     accepted: types.Command | None = None,
-) -> types.InlineCompletionList:
-    """The ghost text as a list of one item with an explicit range, or of none.
+) -> types.InlineCompletionItem:
+    """The ghost text as an item with an explicit range.
 
     ``accepted`` is the command that the editor runs when the item was accepted.
 
     VS Code wants the half-typed word replaced, typed bytes included; Neovim draws a replacement
     over what follows the cursor, and gets an insertion at the cursor.
     """
-    if ghost.edit is None:
-        return types.InlineCompletionList([])
-    edit = _from_cursor(ghost.edit, document, offset)
+    edit = _from_cursor(edit, document, offset)
     if not editor.cursor_ranges:
         edit = _from_word(edit, document, offset)
     range_ = range_of(document, edit.start, edit.end, editor.encoding)
-    item = types.InlineCompletionItem(edit.text, range=range_, command=accepted)
-    return types.InlineCompletionList([item])
+    return types.InlineCompletionItem(edit.text, range=range_, command=accepted)
 
 
 def _from_cursor(edit: TextEdit, document: Document, offset: int) -> TextEdit:
@@ -210,6 +207,28 @@ def _from_word(edit: TextEdit, document: Document, offset: int) -> TextEdit:
 def range_of(document: Document, start: int, end: int, encoding: Encoding) -> types.Range:
     """The LSP range of a span of bytes."""
     return types.Range(position_at(document, start, encoding), position_at(document, end, encoding))
+
+
+def workspace_edit(
+    edits: Iterable[tuple[Document, TextEdit]], editor: Editor
+) -> types.WorkspaceEdit:
+    """Edits, each with its document, for these versions alone where the editor looks at that."""
+    documents: dict[str, tuple[Document, list[TextEdit]]] = {}
+    for document, edit in edits:
+        documents.setdefault(document.uri, (document, []))[1].append(edit)
+    changes = {
+        uri: text_edits(own, document, editor.encoding)
+        for uri, (document, own) in documents.items()
+    }
+    if not editor.versioned_edits:
+        return types.WorkspaceEdit(changes=changes)
+    versioned = [
+        types.TextDocumentEdit(
+            types.OptionalVersionedTextDocumentIdentifier(uri, document.version), changes[uri]
+        )
+        for uri, (document, _) in documents.items()
+    ]
+    return types.WorkspaceEdit(document_changes=versioned)
 
 
 def text_edits(

@@ -21,8 +21,9 @@ class Editor:
     ``item_defaults`` names the completion item properties that may be given once per list, ``lazy``
     those that may wait for ``completionItem/resolve``. ``cursor_ranges`` is whether ghost text must
     be given as an insertion at the cursor instead of a replacement of the half-typed word,
-    ``markdown`` whether documentation may be Markdown, ``applies_edits`` whether the server may ask
-    for edits of any document.
+    ``markdown`` whether documentation may be Markdown.
+    ``applies_edits`` is whether it can be asked to change any document, ``versioned_edits`` whether
+    it then looks at the document's version.
     ``trusted`` is false where the person has not yet said that the workspace may run programs.
     """
 
@@ -41,6 +42,7 @@ class Editor:
     watches_files: bool
     watches_settings: bool
     applies_edits: bool
+    versioned_edits: bool
     trusted: bool
 
 
@@ -74,6 +76,7 @@ def from_initialize(params: types.InitializeParams) -> Editor:
         watches_files=can("workspace.did_change_watched_files.dynamic_registration"),
         watches_settings=can("workspace.did_change_configuration.dynamic_registration"),
         applies_edits=can("workspace.apply_edit"),
+        versioned_edits=can("workspace.workspace_edit.document_changes"),
         trusted=_trusted(options),
     )
 

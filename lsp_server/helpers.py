@@ -7,13 +7,15 @@ answer or a :class:`~completion.request.Reason`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from completion.context import Context
+from completion.model import meeting
 from completion.request import (
     Code,
     GhostOptions,
@@ -27,12 +29,18 @@ from completion.request import (
 )
 from indexing import messages
 from lsp_server.environment import Environment
-from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, Program, module
+from lsp_server.idle import Idle
+from lsp_server.links import Meeting, Program
+from lsp_server.processes import Answer, Cause, Health, Helper, HelperError, module
+
+log = logging.getLogger(__name__)
 
 MARGIN_MS = 10.0
 """Taken off a budget before a process is told of it, for the way there and back."""
 LIBRARY_LIMIT_S = 15.0
 """How long jedi may work on one question; its answer is kept for the next keystroke."""
+LIBRARY_REST_S = 120.0
+"""How long jedi, 60 MB, stays while nobody works on Python."""
 LIBRARY_ANSWERS = 32
 """How many of jedi's answers are kept."""
 NICENESS = 5
@@ -49,6 +57,20 @@ def model_program(device: str, weights: Path | None = None, *, in_use: bool = Fa
     arguments = ["--device", device, *(["--weights", str(weights)] if weights else [])]
     arguments += ["--in-use"] if in_use else []
     return module("model", "completion.model.worker", *arguments, niceness=NICENESS)
+
+
+def shared_model(device: str) -> Program:
+    """The process of the model in use that all editors of the user share, where that can be."""
+    alone = model_program(device, in_use=True)
+    arguments = ("--device", device, "--in-use")
+    try:
+        place = meeting.place_of(arguments)
+    except meeting.SharingError as error:
+        log.info("a model process for this editor alone: %s", error)
+        return alone
+    options = ("--socket", str(place), "--niceness", str(NICENESS), *arguments)
+    starter = module("model", "completion.model.shared", *options).command
+    return replace(alone, meeting=Meeting(place, starter))
 
 
 class Model:
@@ -100,8 +122,10 @@ class Library:
     there for the next.
     """
 
-    def __init__(self, program: Program = JEDI) -> None:
+    def __init__(self, program: Program = JEDI, rest_s: float = LIBRARY_REST_S) -> None:
         self.helper = Helper(program)
+        self._rest = Idle(self._stop, rest_s)
+        self._stopping: asyncio.Task[None] | None = None
         self._answers: OrderedDict[object, asyncio.Task[LibraryAnswer]] = OrderedDict()
 
     async def complete(
@@ -131,6 +155,14 @@ class Library:
         if answer.reason:
             self._answers.pop(key, None)
         return answer
+
+    def wake(self) -> None:
+        """Somebody works on Python: the process is there from now on, until that has ended."""
+        self.helper.start()
+        self._rest.postpone()
+
+    def _stop(self) -> None:
+        self._stopping = asyncio.create_task(self.helper.stop())
 
     def forget(self) -> None:
         """Files changed on disk: what jedi said may be outdated."""
@@ -259,6 +291,11 @@ def _raw_ghost(raw: Mapping[str, Any]) -> RawGhost:
 
 def summary(health: Health) -> str:
     """A helper's state in words."""
-    state = f"running (pid {health.pid})" if health.pid else "down"
     deaths = f", died {health.deaths} times, last: {health.last_error}" if health.deaths else ""
-    return f"{health.name}: {state}{deaths}"
+    return f"{health.name}: {_state(health)}{deaths}"
+
+
+def _state(health: Health) -> str:
+    if health.pid:
+        return f"running (pid {health.pid}{', shared' * health.shared})"
+    return "down" if health.wanted else "not needed now"

@@ -4,26 +4,24 @@ A helper is a Python module run as a child that speaks :mod:`indexing.messages` 
 may be slow, hang, or be killed at any moment: whoever asks gets a :class:`HelperError` that says
 which, and the helper is started again, later each time that it dies without having answered.
 
-A helper ends when its stdin closes, so none outlives the server, however the server ends.
+A helper ends when its stdin closes, so none outlives the server, however the server ends. One that
+editors share (:class:`Meeting`) is met at a socket instead, and stays when the server leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
-import os
-import signal
 import sys
 import time
-from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from indexing import messages
+from lsp_server.links import Link, Program, linked
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +55,6 @@ class HelperError(Exception):
         self.late = cause is Cause.LATE or detail == messages.LATE
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What to run, and what to call it in the log; ``niceness`` as in ``nice(1)``, where there is.
-
-    The person's keystroke waits for the server and for jedi; who works longer should be nicer.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    niceness: int = 0
-
-
 def module(name: str, module: str, *arguments: str, niceness: int = 0) -> Program:
     """The program that runs one of our modules.
 
@@ -80,12 +66,17 @@ def module(name: str, module: str, *arguments: str, niceness: int = 0) -> Progra
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a helper is: ``deaths`` counts all unexpected ends, ``pid`` is None while it is down."""
+    """How a helper is: ``deaths`` counts all unexpected ends, ``pid`` is None while it is down.
+
+    ``wanted``: it was started and not stopped.
+    """
 
     name: str
     pid: int | None
     deaths: int
     last_error: str
+    shared: bool
+    wanted: bool
 
 
 Answer = Any
@@ -95,7 +86,7 @@ Notified = Callable[[str, Mapping[str, Any]], None]
 
 
 class Helper:
-    """One helper process, kept alive from ``start()`` to ``stop()``."""
+    """One helper process, kept alive from each ``start()`` to the next ``stop()``."""
 
     def __init__(
         self,
@@ -109,7 +100,7 @@ class Helper:
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[Answer]] = {}
         self._overdue: dict[int, asyncio.TimerHandle] = {}
-        self._process: Process | None = None
+        self._link: Link | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._deaths_in_a_row = 0
         self._deaths = 0
@@ -119,36 +110,40 @@ class Helper:
     @property
     def health(self) -> Health:
         """How it is now."""
-        pid = self._process.pid if self._process else None
-        return Health(self.program.name, pid, self._deaths, self._last_error)
+        link = self._link
+        pid, shared = (link.pid, link.shared) if link else (None, False)
+        wanted = self._supervisor is not None
+        return Health(self.program.name, pid, self._deaths, self._last_error, shared, wanted)
 
     def start(self) -> None:
         """Start the process in the background and keep it running; a second call does nothing."""
         if self._supervisor is None:
+            self._stopping = False
             self._supervisor = asyncio.create_task(self._supervise(), name=self.program.name)
 
     async def stop(self) -> None:
-        """End the process and wait until it is gone."""
-        self._stopping = True
-        if self._supervisor is None:
+        """End the process and wait until it is gone; leave a shared one."""
+        supervisor = self._supervisor
+        if supervisor is None:
             return
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
-            done, _ = await asyncio.wait({self._supervisor}, timeout=GRACE_S)
+        self._stopping = True
+        if self._link:
+            self._link.streams.outgoing.close()
+            done, _ = await asyncio.wait({supervisor}, timeout=GRACE_S)
             if not done:
                 self.kill("it did not end by itself")
-                await asyncio.wait({self._supervisor}, timeout=GRACE_S)
-        self._supervisor.cancel()
-        await asyncio.wait({self._supervisor})
+                await asyncio.wait({supervisor}, timeout=GRACE_S)
+        supervisor.cancel()
+        await asyncio.wait({supervisor})
+        self._supervisor = None
 
     def kill(self, why: str) -> None:
         """End the process, and whatever it started, at once."""
-        process = self._process
-        if process is None or process.returncode is not None:
+        if self._link is None:
             return
         level = logging.INFO if self._stopping else logging.WARNING  # when stopping it may be busy
-        log.log(level, "%s (pid %d) is killed: %s", self.program.name, process.pid, why)
-        _kill_group(process)
+        log.log(level, "%s (pid %d) is killed: %s", self.program.name, self._link.pid, why)
+        self._link.kill()
 
     def notify(self, method: str, params: Mapping[str, Any]) -> bool:
         """Send a message that has no answer; False when the helper is down."""
@@ -179,10 +174,9 @@ class Helper:
                 self._give_up(id_)
 
     def _send(self, message: Mapping[str, Any]) -> bool:
-        process = self._process
-        if process is None or process.stdin is None or process.stdin.is_closing():
+        if self._link is None or self._link.streams.outgoing.is_closing():
             return False
-        process.stdin.write(messages.encode(message))
+        self._link.streams.outgoing.write(messages.encode(message))
         return True
 
     def _give_up(self, id_: int) -> None:
@@ -213,32 +207,31 @@ class Helper:
 
     async def _run_once(self) -> None:
         """From the start of the process to its end. Raises OSError when it cannot be started."""
-        process, exited = await _spawn(self.program)
-        self._process = process
-        log.info("%s started (pid %d)", self.program.name, process.pid)
-        reading = asyncio.gather(self._read_messages(process), self._read_log(process))
-        try:
-            await exited.wait()
-        finally:
-            self._process = None
-            _kill_group(process)
-            await reading
-        status = await process.wait()
-        self._last_error = (
-            f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended ({status})"
+        link = await linked(self.program)
+        self._link, streams = link, link.streams
+        log.info("%s %s (pid %d)", self.program.name, link.came, link.pid)
+        reading = asyncio.gather(
+            self._read_messages(streams.incoming), self._read_log(streams.logged)
         )
+        try:
+            await streams.ended.wait()
+        finally:
+            self._link = None
+            link.leave()
+            await reading
+        self._last_error = await link.last_words()
 
-    async def _read_messages(self, process: Process) -> None:
-        assert process.stdout
-        async for line in _lines(process.stdout):
+    async def _read_messages(self, incoming: asyncio.StreamReader) -> None:
+        async for line in _lines(incoming):
             try:
                 self._take(messages.decode(line))
             except messages.MalformedError as error:
                 log.warning("%s sent no message: %s", self.program.name, error)
 
-    async def _read_log(self, process: Process) -> None:
-        assert process.stderr
-        async for line in _lines(process.stderr):
+    async def _read_log(self, logged: asyncio.StreamReader | None) -> None:
+        if logged is None:
+            return
+        async for line in _lines(logged):
             text = line.decode("utf-8", "replace").rstrip()
             level = logging.getLevelName(text.partition(" ")[0])
             level = level if isinstance(level, int) else logging.INFO
@@ -268,55 +261,6 @@ class Helper:
             if not answer.done():
                 answer.set_exception(HelperError(self.program.name, Cause.DIED, self._last_error))
         self._pending.clear()
-
-
-class _Streams(SubprocessStreamProtocol):
-    """asyncio's own, which also tells when the process has ended.
-
-    ``Process.wait`` waits for the pipes too, and a grandchild can hold those open for ever.
-    """
-
-    def __init__(self, exited: asyncio.Event) -> None:
-        super().__init__(limit=messages.MAX_BYTES, loop=asyncio.get_running_loop())
-        self._exited = exited
-
-    def process_exited(self) -> None:
-        super().process_exited()
-        self._exited.set()
-
-
-async def _spawn(program: Program) -> tuple[Process, asyncio.Event]:
-    """Start a process in a group of its own; the event is set when it has ended.
-
-    It stays in the server's session: Linux shares the processor out among sessions first, and
-    niceness counts only within one. It gets no ``PYTHON*`` variable: ``-I`` keeps it from reading
-    them itself, but jedi starts the project's interpreter, which would take the workspace's modules
-    for its own where ``PYTHONPATH`` names the workspace.
-    """
-    exited = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    transport, streams = await loop.subprocess_exec(
-        lambda: _Streams(exited),
-        *program.command,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        process_group=0,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-    )
-    if program.niceness and os.name == "posix":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, transport.get_pid(), os.nice(0) + program.niceness)
-    return Process(transport, streams, loop), exited
-
-
-def _kill_group(process: Process) -> None:
-    """Kill a process with all that it started; those of a process that has ended count."""
-    with contextlib.suppress(ProcessLookupError):
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
-        elif process.returncode is None:
-            process.kill()
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:

@@ -29,6 +29,7 @@ from completion.request import Code, Origin, Reason
 from indexing import quiet
 from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
+from indexing.system import give_memory_back
 from lsp_server import convert, editor, notebooks, settings
 from lsp_server.idle import Idle, leave_garbage_to_pauses
 from lsp_server.newest import Newest
@@ -43,8 +44,12 @@ TRIGGERS = trigger_characters()
 """Letters trigger completion by themselves in every editor, so they need not be named."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
+REST_S = 20.0
+"""How long nothing must have been asked before memory goes back to the system."""
 LOG_LEVEL = "LANCEFILL_LOG"
 """The environment variable for what is no setting, since nobody needs it twice."""
+OWN_MODEL = "--own-model"
+"""Command line: a model process for this editor alone, not the one that a user's editors share."""
 ASK = "lancefill.ask"
 ASK_LIMIT, ASK_MOST = 8, 50
 """How many answers a request in plain words gets unless it says, and at the most."""
@@ -122,7 +127,9 @@ class Server(LanguageServer):
         )
         self.newest = Newest()
         self.idle = Idle(lambda: gc.collect(1))
+        self.rest = Idle(give_memory_back, REST_S)
         self.base_settings = Settings()
+        self.share_model = True
         self.last_status: object = None
         self.shut_down = False
         self.shown_progress: dict[Path, IndexingProgress] = {}
@@ -130,6 +137,11 @@ class Server(LanguageServer):
     def report_server_error(self, error: Exception, source: object) -> None:  # noqa: ARG002
         """Log what went wrong; pygls would show it to the person in a message box."""
         log.error("a message could not be handled: %s", place_of(error))
+
+    def answered(self) -> None:
+        """Somebody works: what is done in pauses waits for the next one."""
+        self.idle.postpone()
+        self.rest.postpone()
 
     def warn(self, message: str) -> None:
         """Say something where the person looks for the server's log."""
@@ -200,6 +212,7 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
         ls.base_settings,
         changed=ls.tell_status,
         progressed=ls.tell_progress,
+        share_model=ls.share_model,
     )
     log.info("editor: %s, positions in %s", ls.session.editor.name, ls.session.editor.encoding)
 
@@ -299,7 +312,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     if not listed.popup.items:
         for reason in listed.popup.reasons:
             ls.tell_reason("popup", uri, reason)
-    ls.idle.postpone()
+    ls.answered()
     shown = convert.completion_list(
         listed.popup,
         listed.number,
@@ -342,11 +355,21 @@ async def inline_completion(
     if isinstance(answer, Reason):
         ls.tell_reason("ghost", uri, answer)
         return types.InlineCompletionList([])
-    ghost, document, offset = answer.ghost, answer.document, answer.offset
-    if ghost.reason:
-        ls.tell_reason("ghost", uri, ghost.reason)
-    accepted = types.Command("Accepted", ACCEPTED, arguments=[answer.number])
-    return convert.inline_list(ghost, document, offset, ls.session.editor, accepted)
+    if answer.ghost.reason:
+        ls.tell_reason("ghost", uri, answer.ghost.reason)
+    ls.answered()
+    items = [
+        convert.inline_item(
+            each.ghost.edit,
+            each.document,
+            each.offset,
+            ls.session.editor,
+            types.Command("Accepted", ACCEPTED, arguments=[each.number]),
+        )
+        for each in (answer, *answer.others)
+        if each.ghost.edit is not None
+    ]
+    return types.InlineCompletionList(items)
 
 
 @server.feature("textDocument/didShowCompletion")
@@ -366,25 +389,33 @@ def did_partially_accept_completion(ls: Server, params: object) -> None:
 
 @server.command(ACCEPTED)
 def accepted(ls: Server, number: Any = None) -> None:  # noqa: ANN401
-    """The person accepted the ghost text of this number, whole."""
-    if isinstance(number, int):
-        ls.session.acceptance.taken(number)
-    else:
+    """The person accepted the ghost text of this number, whole: bring the imports that it needs.
+
+    Inline items cannot carry further edits, so the editor is asked to apply them; nobody waits for
+    its answer, since an editor may be waiting for ours.
+    """
+    if not isinstance(number, int):
         log.info("%s takes the number that came with an inline item: ignored", ACCEPTED)
+        return
+    ls.session.acceptance.taken(number)
+    found = ls.session.imports_of(number) if ls.session.editor.applies_edits else None
+    if found is None:
+        return
+
+    def applied(result: types.ApplyWorkspaceEditResult) -> None:
+        if result.applied:
+            ls.session.work_ahead(found.document.uri, found.end)
+
+    edit = convert.workspace_edit(found.edits, ls.session.editor)
+    ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit, "Import"), applied)
 
 
 @server.command(IMPORT)
 def import_elsewhere(ls: Server, number: Any = None, rank: Any = None) -> None:  # noqa: ANN401
     """An item was accepted whose import belongs into another cell."""
-    encoding = ls.session.editor.encoding
-    changes = {
-        cell.uri: convert.text_edits([edit], cell, encoding)
-        for cell, edit in ls.session.elsewhere(number, rank)
-    }
-    if changes:
-        ls.workspace_apply_edit(
-            types.ApplyWorkspaceEditParams(types.WorkspaceEdit(changes), "Import")
-        )
+    if found := ls.session.elsewhere(number, rank):
+        edit = convert.workspace_edit(found, ls.session.editor)
+        ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit, "Import"))
 
 
 def number_in(params: object) -> int | None:
@@ -516,10 +547,11 @@ def log_level() -> int:
 
 
 def main() -> int:
-    """Serve one editor over stdin and stdout; ``--stdio`` is accepted silently.
+    """Serve one editor over stdin and stdout; what else editors append, ``--stdio``, is ignored.
 
     Returns the exit status: 0 after ``shutdown``, 1 when the editor left without.
     """
+    server.share_model = OWN_MODEL not in sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(log_level())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs source code

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from indexing.index import Index, Snapshot
 from indexing.languages import language_of
 from lsp_server import acceptance, documents, environment
 from lsp_server.acceptance import Acceptance
+from lsp_server.ahead import Ahead
 from lsp_server.documents import Document, word_before
 from lsp_server.editor import Editor
 from lsp_server.environment import Environment
@@ -50,6 +51,7 @@ from lsp_server.helpers import (
     Library,
     Model,
     model_program,
+    shared_model,
     summary,
 )
 from lsp_server.idle import Idle
@@ -58,6 +60,7 @@ from lsp_server.parts import missing
 from lsp_server.paths import name_in, notebook_name_in, path_of, relative_to
 from lsp_server.processes import Helper, module, stop_all
 from lsp_server.progress import ENDED
+from lsp_server.rhythm import IN_TIME_S, Rhythm
 from lsp_server.settings import PopupMode, Settings, options
 from lsp_server.shown import Memory
 
@@ -75,6 +78,14 @@ LOGGED_SKIPPED = 20
 DELETED = Reason(
     Code.GATED, "text was just deleted here; type on, or ask for it by key to get it anyway"
 )
+TYPED_ON = Reason(Code.SUPERSEDED, "the text changed before the model was asked")
+JUDGED = frozenset(
+    (
+        *(Code.GATED, Code.EMPTY, Code.REPEATS_SUFFIX, Code.REPEATS_ABOVE, Code.UNBALANCED),
+        *(Code.SECRET, Code.UNKNOWN_NAME, Code.NOTHING_FITS, Code.LOW_CONFIDENCE, Code.LANGUAGE),
+    )
+)
+"""Reasons that hold as long as the text does: who asks again would hear the same."""
 READY = "ready"
 EVERYWHERE = Path(Path.cwd().anchor)
 
@@ -119,6 +130,13 @@ class Question:
         """The cursor's byte offset in that document."""
         return self.request.offset - self.view.base
 
+    def own(self, ghosts: Iterable[Ghost]) -> tuple[Ghost, ...]:
+        """The engine's ghost texts as ones for that document."""
+        return tuple(
+            replace(ghost, edit=self.view.own(ghost.edit)) if ghost.edit else ghost
+            for ghost in ghosts
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -142,12 +160,26 @@ class Given:
     """Ghost text, or why there is none, with the text and the cursor that it is for.
 
     ``number`` is the one that its acceptance is told by, None where there is nothing to accept.
+    ``others`` are alternatives, the best first.
     """
 
     ghost: Ghost
     document: Document
     offset: int
     number: int | None = None
+    others: tuple[Given, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """The edits that import what accepted ghost text uses; ``end`` is where the text then ends.
+
+    Each comes with the document that it is for: in a notebook that may be another cell.
+    """
+
+    document: Document
+    edits: tuple[tuple[Document, TextEdit], ...]
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +203,25 @@ class Session:
         *,
         changed: Callable[[], None],
         progressed: Progressed,
+        share_model: bool = True,
     ) -> None:
-        """``changed`` is called when the status may have changed, ``progressed`` while indexing."""
+        """``changed`` is called when the status may have changed, ``progressed`` while indexing.
+
+        ``share_model``: with the user's other editors.
+        """
         self.editor = editor
         self.settings = settings
         self._changed = changed
         self._progressed = progressed
+        self._share_model = share_model
         self._started = False
         self._documents: dict[str, Document] = {}
         self._notebooks = Notebooks()
         self._popups: OrderedDict[int, Listed] = OrderedDict()
         self._numbers = itertools.count(1)
         self._memory = Memory()
+        self._ahead: Ahead[tuple[Ghost, ...] | None] = Ahead()
+        self._rhythm = Rhythm()
         self._behind: set[str] = set()
         self._taking_up = Idle(self._catch_up, TAKE_UP_S)
         self.acceptance = Acceptance()
@@ -204,6 +243,7 @@ class Session:
     def open_document(self, item: types.TextDocumentItem) -> None:
         """The editor opened a document: its text counts from now on, not the file's."""
         document = self._documents[item.uri] = _opened(item)
+        self._wake_for(document)
         self._take_up(document)
         self._prepare(document)
 
@@ -216,8 +256,13 @@ class Session:
             log.warning("a change of a document that is not open was left out")
             return
         self._documents[uri] = documents.changed(document, version, changes, self.editor.encoding)
+        self._rhythm.key()
+        self._wake_for(document)
         self._behind.add(uri)
         self._taking_up.postpone()
+        shown = self._memory.ended(uri, self._documents[uri].text)
+        if shown is not None:
+            self.work_ahead(uri, shown.end)
 
     def close_document(self, uri: str) -> None:
         """The editor closed a document: the file counts again."""
@@ -428,16 +473,68 @@ class Session:
             return Reason(Code.MODEL_MISSING, self._no_model)
         if remembered := self._remembered(uri, position, selected, automatic=automatic):
             return remembered
+        document = self._documents.get(uri)
+        if ready := await self._worked_out(document, position, selected, automatic=automatic):
+            return ready
+        wait = self._wait() if automatic else 0.0
+        if wait:
+            await asyncio.sleep(wait)
+        if self._documents.get(uri) is not document:
+            return TYPED_ON
         question = self._question(uri, position, selected=selected, automatic=automatic)
         if isinstance(question, Reason):
             return question
         document, offset = question.document, question.offset
         if automatic and document.deleted_at == offset:
             return DELETED
-        ghost = await engine.ghost(*self._asked(question))
-        if ghost.edit:
-            ghost = replace(ghost, edit=question.view.own(ghost.edit))
-        return Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
+        ghosts = question.own(await engine.ghosts(*self._asked(question, wait)))
+        self._learn(ghosts[0])
+        return self._given(ghosts, document, offset)
+
+    def _wait(self) -> float:
+        """How many seconds the person may go on typing before the model is asked."""
+        return self._rhythm.wait(min(IN_TIME_S, self.settings.max_latency_ms / 1000))
+
+    def _learn(self, ghost: Ghost) -> None:
+        """Note how long an answer took, or at least took, where the model was asked."""
+        code = ghost.reason.code if ghost.reason else None
+        if ghost.prompt is not None and (code is None or code in JUDGED | {Code.DEADLINE}):
+            self._rhythm.answered(ghost.timeline[-1].end / 1000)
+
+    def work_ahead(self, uri: str, offset: int) -> None:
+        """Work out what will be answered at a byte offset: the person is about to go on there."""
+        document = self._documents.get(uri)
+        if document is not None and self.settings.ghost_text:
+            place = uri, document.text, offset
+            self._ahead.begin(place, self._ghosts_at(document, offset))
+
+    async def _ghosts_at(self, document: Document, offset: int) -> tuple[Ghost, ...] | None:
+        """What comes by itself at a place; None where that may be another thing a moment later."""
+        position = documents.position_at(document, offset, self.editor.encoding)
+        if self._documents.get(document.uri) is not document:
+            return None
+        question = self._question(document.uri, position, automatic=True)
+        if isinstance(question, Reason):
+            return None
+        ghosts = question.own(await engine.ghosts(*self._asked(question)))
+        reason = ghosts[0].reason
+        return ghosts if reason is None or reason.code in JUDGED else None
+
+    async def _worked_out(
+        self,
+        document: Document | None,
+        position: types.Position,
+        selected: str | None,
+        *,
+        automatic: bool,
+    ) -> Given | None:
+        """What was worked out ahead for this place; work for another one ends here."""
+        if document is None or selected is not None or not automatic:
+            self._ahead.drop()
+            return None
+        offset = documents.offset_at(document, position, self.editor.encoding)
+        ghosts = await self._ahead.take((document.uri, document.text, offset))
+        return self._given(ghosts, document, offset) if ghosts else None
 
     def _remembered(
         self, uri: str, position: types.Position, selected: str | None, *, automatic: bool
@@ -450,16 +547,25 @@ class Session:
         if document is None:
             return None
         offset = documents.offset_at(document, position, self.editor.encoding)
-        given = None
+        given = counted = None
         for shown, rest in self._memory.rests(uri, document.text, offset):
             typed = len(shown.insert) - len(rest)
-            if typed:
-                self.acceptance.taken(shown.number)
+            if typed and counted is None:  # alternatives may begin alike: the best one counts
+                counted = shown.number
+                self.acceptance.taken(counted)
             if given is None and (typed or automatic) and rest:
                 edit = TextEdit(offset, offset, rest.decode())
                 if extends(edit, document, selected):
                     given = Given(Ghost(edit), document, offset, shown.number)
         return given
+
+    def _given(self, ghosts: Sequence[Ghost], document: Document, offset: int) -> Given:
+        """Texts that are given now, the best first; it is kept last, and so the one that stays."""
+        kept = [
+            Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
+            for ghost in reversed(ghosts)
+        ]
+        return replace(kept[-1], others=tuple(kept[-2::-1]))
 
     def _remember(self, edit: TextEdit | None, document: Document, offset: int) -> int | None:
         """Keep what is given now; the number that it gets."""
@@ -468,6 +574,32 @@ class Session:
         typed = document.text[edit.start : offset]
         insert = edit.text.encode("utf-8", "replace").removeprefix(typed)
         return self._memory.remember(document.uri, document.text, offset, insert).number
+
+    def imports_of(self, number: int) -> Imports | None:
+        """What the ghost text of this number needs.
+
+        None where there is nothing to import, and where the document is no longer the old one with
+        that text in it: then the text was not accepted whole, or the person has gone on.
+        """
+        uri, shown = self._memory.find(number) or ("", None)
+        document = self._documents.get(uri)
+        if shown is None or document is None or not self.settings.auto_import:
+            return None
+        if shown.rest(document.text, shown.end) != b"":
+            return None
+        self._catch_up()
+        if self._notebooks.of(uri):
+            self._take_up(document)
+        view = self._view(document)
+        if view is None:
+            return None
+        folder, name = self._place(document)
+        start, end = view.base + shown.offset, view.base + shown.end
+        edits = engine.imports(view.text, start, end, name, folder.index.snapshot())
+        placed = tuple(view.placed(edit, across=True) for edit in edits)
+        own = (edit for cell, edit in placed if cell is document and edit.start <= shown.offset)
+        longer = sum(len(each.text.encode()) for each in own)
+        return Imports(document, placed, shown.end + longer) if placed else None
 
     async def explain(self, uri: str, position: types.Position) -> engine.Explanation | Reason:
         """Everything that a request at a position leads to."""
@@ -529,14 +661,19 @@ class Session:
         request = Request(name, view.text, offset, selected, automatic)
         return Question(request, view, folder)
 
-    def _asked(self, question: Question) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
+    def _asked(
+        self, question: Question, waited: float = 0.0
+    ) -> tuple[Request, Snapshot, FolderHelpers, engine.Options]:
+        """What the engine takes; ``waited`` are the seconds since the question was asked."""
         quiet.asked()
         folder = question.folder
+        self._wake_for(question.document)
         helpers = FolderHelpers(folder.root, folder.environment, self._model, self._library)
         chosen = options(self.settings, self.editor.snippets)
         share = self.acceptance.counts.share
         sure = acceptance.threshold(chosen.min_confidence, share)
-        chosen = replace(chosen, min_confidence=sure)
+        left = chosen.ghost_deadline_ms - 1000 * waited
+        chosen = replace(chosen, min_confidence=sure, ghost_deadline_ms=left)
         return question.request, folder.index.snapshot(), helpers, chosen
 
     # Helper processes and settings ----------------------------------------------------------------
@@ -545,13 +682,14 @@ class Session:
         """Start the helper processes in the background."""
         self._started = True
         self._start_indexers()
-        if not self._no_library:
-            self._library.helper.start()
+        for document in self._documents.values():
+            self._wake_for(document)
         self._start_model()
 
     async def stop(self) -> None:
         """End the helper processes; an index that could not be kept goes with them."""
         self.acceptance.stop()
+        self._ahead.drop()
         await stop_all(self._helpers())
         if self._cache:
             shutil.rmtree(self._cache, ignore_errors=True)
@@ -566,6 +704,7 @@ class Session:
         before, self.settings = self.settings, settings
         self.own = dict(own or {})
         self._memory.clear()
+        self._ahead.drop()
         outdated: list[Helper] = []
         if (before.ghost_text, before.device) != (settings.ghost_text, settings.device):
             outdated += [self._model.helper] if self._model else []
@@ -671,9 +810,16 @@ class Session:
             if self._place(document)[0] is folder:
                 self._prepare(document)
 
+    def _wake_for(self, document: Document) -> None:
+        if self._started and document.language == "python" and not self._no_library:
+            self._library.wake()
+
     def _start_model(self) -> None:
         if self.settings.ghost_text and self._model is None and not self._no_model:
-            self._model = Model(model_program(self.settings.device, in_use=True), self._changed)
+            device = self.settings.device
+            shared = self._share_model
+            program = shared_model(device) if shared else model_program(device, in_use=True)
+            self._model = Model(program, self._changed)
             self._model.helper.start()
 
     def _start_indexers(self) -> None:

@@ -27,6 +27,11 @@ class Shown:
     offset: int
     insert: bytes
 
+    @property
+    def end(self) -> int:
+        """Where ``insert`` ends once it is typed."""
+        return self.offset + len(self.insert)
+
     def rest(self, text: bytes, offset: int) -> bytes | None:
         """What of ``insert`` is not typed yet; empty where all of it is.
 
@@ -63,6 +68,16 @@ class Memory:
             rest = shown.rest(text, offset)
             if rest is not None:
                 yield shown, rest
+
+    def ended(self, uri: str, text: bytes) -> Shown | None:
+        """The text that the document has just been completed by, typed to its end or accepted."""
+        kept = reversed(self._kept.get(uri, ()))
+        return next((each for each in kept if each.rest(text, each.end) == b""), None)
+
+    def find(self, number: int) -> tuple[str, Shown] | None:
+        """The text of this number and its document's URI; None where it is not remembered."""
+        every = ((uri, shown) for uri, texts in self._kept.items() for shown in texts)
+        return next((each for each in every if each[1].number == number), None)
 
     def forget(self, uri: str) -> None:
         """The document was closed."""

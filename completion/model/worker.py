@@ -43,6 +43,8 @@ from indexing.system import cores
 
 METHODS = ("ghost", "score", "info", "adapter")
 """What can be asked, each a method of ``Worker``."""
+NEWEST_ONLY = ("ghost", "score")
+"""Of these only the newest of a session is wanted."""
 
 SESSIONS = 4
 """Prompts whose keys and values are kept, one per open file that was last asked about."""
@@ -390,8 +392,8 @@ def _failing(message: str) -> messages.Handler:
     return fail
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until stdin ends."""
+def desk(arguments: Sequence[str] | None = None) -> messages.Desk:
+    """Load the model that the command line names; where that fails, whoever asks is told why."""
     parser = argparse.ArgumentParser(prog="completion.model.worker")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     which = parser.add_mutually_exclusive_group()
@@ -399,17 +401,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--in-use", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
-    messages.end_with_parent()
-    incoming, outgoing = messages.take_stdio()
+    greeting: messages.Message
     try:
         worker = _started(options.device, options.weights, in_use=options.in_use)
         handlers = worker.handlers()
-        messages.write(outgoing, {"method": "ready", "params": worker.info()})
+        greeting = {"method": "ready", "params": worker.info()}
     except Exception as error:  # noqa: BLE001
         log.error("the model cannot be loaded: %s", error)
         handlers = dict.fromkeys(METHODS, _failing(str(error)))
-        messages.write(outgoing, {"method": "failed", "params": {"message": str(error)}})
-    messages.serve(incoming, outgoing, handlers, newest_only=("ghost", "score"))
+        greeting = {"method": "failed", "params": {"message": str(error)}}
+    return messages.Desk(handlers, NEWEST_ONLY, greeting)
+
+
+def main() -> int:
+    """Serve whoever started this process, until stdin ends."""
+    messages.end_with_parent()
+    incoming, outgoing = messages.take_stdio()
+    messages.serve(desk(), incoming, outgoing)
     messages.leave()
 
 

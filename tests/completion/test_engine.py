@@ -759,6 +759,74 @@ async def test_ghost_text_extends_the_selected_item(tmp_path: Path) -> None:
     assert "client.fetch_all(3)\n" in applied(text, [written.edit])
 
 
+class Writer(SilentHelpers):
+    """Calls whatever stands at the cursor, or the first member where none does."""
+
+    def __init__(self) -> None:
+        self.budgets: list[float] = []
+
+    async def ghost(
+        self, request: Request, prompt: Prompt, options: GhostOptions, budget_ms: float
+    ) -> RawGhost | Reason:
+        self.budgets.append(budget_ms)
+        await asyncio.sleep(0.02)
+        text = "fetch(1)" if prompt.prefix.endswith("client.") else "(2)"
+        return RawGhost(text, 0.9, 3, "line")
+
+
+async def alternatives(
+    text: str, folder: Path, helpers: engine.Helpers, options: Options = OPTIONS, **how: object
+) -> list[str]:
+    """The line at the cursor with each of the texts that are given there."""
+    request, snapshot = asked({**FILES, "m.py": text}, "m.py", folder)
+    found = await engine.ghosts(replace(request, **how), snapshot, helpers, options)  # type: ignore[arg-type]
+    edits = [each.edit for each in found]
+    return [applied(text, [edit]).splitlines()[-1].strip() for edit in edits if edit is not None]
+
+
+async def test_by_hand_up_to_three_texts_come_each_with_another_word(tmp_path: Path) -> None:
+    texts = await alternatives(CLIENT, tmp_path, Writer())
+    assert texts[0] == "client.fetch(1)"
+    listed = [each.label for each in (await popup(CLIENT, tmp_path)).items]
+    others = [name for name in listed if name != "fetch"][:2]
+    assert set(texts[1:]) == {f"client.{name}(2)" for name in others}
+    assert len(texts) == 1 + engine.ALTERNATIVES == 3
+    begun = await alternatives(CLIENT.replace(CURSOR, "f" + CURSOR), tmp_path, Writer())
+    assert all(text.startswith("client.f") for text in begun)
+
+
+async def test_what_comes_by_itself_is_one_text(tmp_path: Path) -> None:
+    assert len(await alternatives(CLIENT, tmp_path, Writer(), automatic=True)) == 1
+    assert len(await alternatives(CLIENT, tmp_path, Writer(), selected="fetch")) == 1
+    assert await alternatives(CLIENT, tmp_path, SilentHelpers()) == []
+
+
+async def test_alternatives_share_the_time_with_the_first_text(tmp_path: Path) -> None:
+    writer = Writer()
+    await alternatives(CLIENT, tmp_path, writer)
+    assert len(writer.budgets) == 3
+    assert writer.budgets == sorted(writer.budgets, reverse=True)
+    assert writer.budgets[0] - writer.budgets[-1] >= 2 * 20
+    soon = replace(OPTIONS, ghost_deadline_ms=10)
+    assert len(await alternatives(CLIENT, tmp_path, Writer(), soon)) == 1
+
+
+async def test_alternatives_may_be_less_sure_and_the_first_may_not(tmp_path: Path) -> None:
+    picky = replace(OPTIONS, min_confidence=1.0)
+    assert await alternatives(CLIENT, tmp_path, Writer(), picky) == []
+
+
+async def test_a_defect_leaves_the_first_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(*_: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(engine, "_other_words", damaged)
+    assert await alternatives(CLIENT, tmp_path, Writer()) == ["client.fetch(1)"]
+    assert "looking for alternatives failed" in caplog.text
+
+
 async def test_explain_tells_everything(tmp_path: Path) -> None:
     request, snapshot = asked({**FILES, "m.py": CLIENT}, "m.py", tmp_path)
     told = await engine.explain(request, snapshot, Model("fetch()"), OPTIONS)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Language, Parser
 
-from completion.prompting import PREFIX_BYTES, _window, lines_of
+from completion.prompting import PREFIX_BYTES, _last_lines, lines_of
 from completion.request import Prompt
 
 PARTS = ("header", "suffix", "prefix")
@@ -18,20 +18,20 @@ CODE = b"    value = compute(value)\n" * 60
 
 def test_a_window_that_would_begin_in_a_docstring_begins_behind_it() -> None:
     before = b"x = 1\n" * 30 + b"def f():\n" + DOCSTRING + CODE + b"    val"
-    window = _window(before, PARSER.parse(before + b"ue\n"))
+    window = _last_lines(before, PARSER.parse(before + b"ue\n"))
     assert window == CODE + b"    val"
 
 
 def test_inside_a_docstring_it_begins_inside() -> None:
     before = b"def f():\n" + DOCSTRING[:-8] + DOCSTRING[16:-8] + b"    te"
-    window = _window(before, PARSER.parse(before + b'xt\n    """\n'))
+    window = _last_lines(before, PARSER.parse(before + b'xt\n    """\n'))
     assert PREFIX_BYTES - 40 < len(window) <= PREFIX_BYTES
     assert window.startswith(b"    more")
 
 
 def test_one_long_line_begins_at_a_character() -> None:
     before = b"x = '" + "é".encode() * PREFIX_BYTES
-    window = _window(before, PARSER.parse(before))
+    window = _last_lines(before, PARSER.parse(before))
     assert window.decode() == "é" * (PREFIX_BYTES // 2)
 
 
@@ -43,7 +43,7 @@ lines = st.lists(
 @given(lines)
 def test_the_window_ends_the_text_and_begins_a_line(found: list[str]) -> None:
     before = "".join(found).encode()
-    window = _window(before, PARSER.parse(before))
+    window = _last_lines(before, PARSER.parse(before))
     assert before.endswith(window)
     assert len(window) <= PREFIX_BYTES
     begin = len(before) - len(window)

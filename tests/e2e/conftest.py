@@ -14,7 +14,9 @@ import pytest
 
 from evaluation.client import Client, Notification, started
 
-SERVER = (sys.executable, "-I", "-X", "utf8", "-m", "lsp_server", "--stdio")
+SERVER = (sys.executable, "-I", "-X", "utf8", "-m", "lsp_server")
+ALONE = ("--own-model",)
+"""The server's options: what a test does to its model process is nobody else's concern."""
 RESOLVED = ["documentation", "detail", "additionalTextEdits"]
 COMPLETION_ITEM = {
     "snippetSupport": True,
@@ -28,6 +30,8 @@ VSCODE: Mapping[str, Any] = {
         "general": {"positionEncodings": ["utf-16"]},
         "window": {"workDoneProgress": True},
         "workspace": {
+            "applyEdit": True,
+            "workspaceEdit": {"documentChanges": True},
             "configuration": True,
             "workspaceFolders": True,
             "didChangeConfiguration": {"dynamicRegistration": True},
@@ -52,6 +56,8 @@ NEOVIM: Mapping[str, Any] = {
         "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},
         "window": {"workDoneProgress": True},
         "workspace": {
+            "applyEdit": True,
+            "workspaceEdit": {"documentChanges": True},
             "configuration": True,
             "workspaceFolders": True,
             "didChangeConfiguration": {"dynamicRegistration": False},
@@ -220,16 +226,21 @@ async def serving(
     initialize: Mapping[str, Any] | None = None,
     name: str = "",
     under: Sequence[str] = (),
+    options: Sequence[str] = ALONE,
 ) -> AsyncIterator[Session]:
     """A server with ``root`` as its workspace; ghost text is off unless ``settings`` ask for it.
 
-    ``under`` is a command that runs the server's command.
+    ``under`` is a command that runs the server's command, which ends with the ``options``.
     """
     values = {"ghostText": False, **(settings or {})}
     log = root.parent / f"{root.name}.log"
     environment = {"LANCEFILL_CACHE": str(cache or _cache(root.parent))}
     async with started(
-        (*under, *SERVER), root, settings={"lancefill": values}, environment=environment, log=log
+        (*under, *SERVER, *options),
+        root,
+        settings={"lancefill": values},
+        environment=environment,
+        log=log,
     ) as client:
         params = {
             "processId": os.getpid(),

@@ -3,7 +3,8 @@
 Usage: ``standin.py SCRIPT HEARD``. SCRIPT is JSON: the texts before the cursor on its line ->
 ``{items, delay}``, the items of the answer and the seconds until it is sent. A line that the script
 does not know is answered with nothing and a ``lancefill/reason``. Methods of other requests ->
-``{result}``. HEARD receives one JSON line per message of the editor.
+``{result, edits}``, the edits to ask the editor for after the answer, in the document that changed
+last. HEARD receives one JSON line per message of the editor.
 """
 
 import json
@@ -20,6 +21,8 @@ CAPABILITIES = {"textDocumentSync": 1, "inlineCompletionProvider": {}}
 SENDING = threading.Lock()
 
 texts: dict[str, str] = {}
+newest: dict[str, Any] = {}
+"""The document that changed last: ``uri`` and ``version``."""
 
 
 def send(message: Mapping[str, Any]) -> None:
@@ -62,8 +65,10 @@ def notified(method: str, params: Mapping[str, Any]) -> None:
         send({"method": "didChangeStatus", "params": status})
     elif method == "textDocument/didOpen":
         texts[params["textDocument"]["uri"]] = params["textDocument"]["text"]
+        newest.update(uri=params["textDocument"]["uri"], version=params["textDocument"]["version"])
     elif method == "textDocument/didChange":
         texts[params["textDocument"]["uri"]] = params["contentChanges"][-1]["text"]
+        newest.update(params["textDocument"])
 
 
 def main() -> None:
@@ -77,8 +82,12 @@ def main() -> None:
             inline(number, message["params"])
         elif method:
             known = {"initialize": {"capabilities": CAPABILITIES}}
-            result = known.get(method) or SCRIPT.get(method, {}).get("result")
-            send({"id": number, "result": result})
+            scripted = SCRIPT.get(method, {})
+            send({"id": number, "result": known.get(method) or scripted.get("result")})
+            if edits := scripted.get("edits"):
+                change = {"textDocument": newest, "edits": edits}
+                edit = {"edit": {"documentChanges": [change]}}
+                send({"id": "edit", "method": "workspace/applyEdit", "params": edit})
 
 
 main()

@@ -121,7 +121,7 @@ def test_ghost_text_continues_the_line(repository: Path) -> None:
     """An explicit range that holds the cursor, so that accepting continues what is typed."""
     session = drive(repository, [{"keys": "Gofor index in ran", "method": INLINE, "accept": True}])
     (answer,) = session.answers
-    assert len(answer["items"]) == 1
+    assert 1 <= len(answer["items"]) <= 3  # it is asked for by hand
     last = session.text.splitlines()[-1]
     assert last.startswith("for index in ran")
     assert len(last) > len("for index in ran")

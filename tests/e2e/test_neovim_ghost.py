@@ -387,6 +387,24 @@ def test_the_server_is_told_what_became_of_its_items(start: Start) -> None:
     assert ran["params"] == {"command": "lancefill.accepted", "arguments": [7]}
 
 
+def test_the_import_that_an_accepted_text_brings(start: Start) -> None:
+    command = {"title": "Accepted", "command": "lancefill.accepted", "arguments": [7]}
+    item = {"insertText": f"os.path.join(\n    '{PARTY}')", "command": command}
+    top = {"line": 0, "character": 0}
+    edit = {"range": {"start": top, "end": top}, "newText": "import os\n"}
+    brought = {"result": None, "edits": [edit]}
+    editor = start({"x = ": {"items": [item]}, "workspace/executeCommand": brought})
+    editor.type("ix = ")
+    editor.sees("os.path.join(", f"    '{PARTY}')")
+    editor.type("<Tab>")
+    accepted = f"import os\nx = os.path.join(\n    '{PARTY}')"
+    until(lambda: editor.text == accepted, lambda: editor.text)
+    editor.type("!")  # the cursor has moved along
+    until(lambda: editor.text == accepted + "!", lambda: editor.text)
+    editor.type("<Esc>u")
+    until(lambda: editor.text == "x = ", lambda: editor.text)
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from completion.model import meeting
 from tests.e2e.offline import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -48,9 +49,11 @@ def is_filtered(process: psutil.Process) -> bool:
 
 
 async def test_a_session_with_popups_and_ghost_text_opens_none(
-    workspace: Path, serve: Serve, editors: Mapping[str, Mapping[str, Any]]
+    workspace: Path, serve: Serve, editors: Mapping[str, Mapping[str, Any]], runtime: Path
 ) -> None:
-    async with serve(workspace, editors["neovim"], settings=PATIENT, under=OFFLINE) as session:
+    async with serve(
+        workspace, editors["neovim"], settings=PATIENT, under=OFFLINE, options=()
+    ) as session:
         session.open("main.py", MAIN)
         await session.indexed()
 
@@ -73,7 +76,10 @@ async def test_a_session_with_popups_and_ghost_text_opens_none(
         await session.logged("folders are watched for changes")
 
         server = psutil.Process(session.client.process.pid)
-        processes = [server, *server.children(recursive=True)]
+        ((place, facts),) = meeting.running()
+        assert place.is_relative_to(runtime)
+        model = psutil.Process(facts["pid"])
+        processes = [server, *server.children(recursive=True), model]
         commands = " ".join(part for process in processes for part in process.cmdline())
         for module in ("lsp_server", "indexing.worker", "completion.model", "completion.jedi"):
             assert module in commands

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -116,3 +118,12 @@ def test_which_model_runs_and_why_it_is_not_the_one_in_use() -> None:
     assert broken.level is Level.PROBLEM
     assert "its folder is gone" in broken.text
     assert "lancefill model list" in broken.remedy
+
+
+def test_a_shared_model_process_is_told_with_its_editors_and_memory() -> None:
+    facts = {"pid": os.getpid(), "model": "codefill", "editors": 2}
+    said = doctor.process_in_words(Path("/run/user/7/lancefill/model-1.sock"), facts)
+    start, memory = f"process {os.getpid()} for all editors: codefill, editors: 2, ", r"\d+ MB"
+    log = "; its log: /run/user/7/lancefill/model-1.log"
+    assert re.fullmatch(re.escape(start) + memory + re.escape(log), said)
+    assert "busy" in doctor.process_in_words(Path("one.sock"), {"pid": os.getpid()})

@@ -68,7 +68,8 @@ class Helper:
         self.incoming, self.send = _pipe()
         self.receive, self.outgoing = _pipe()
         self.thread = threading.Thread(
-            target=messages.serve, args=(self.incoming, self.outgoing, handlers, newest_only)
+            target=messages.serve,
+            args=(messages.Desk(handlers, newest_only), self.incoming, self.outgoing),
         )
         self.thread.start()
 
@@ -179,3 +180,70 @@ def test_the_end_of_the_input_ends_a_running_call() -> None:
     helper = Helper({"wait": wait_until_stopped})
     helper.request(1, "wait")
     assert helper.close() == [{"id": 1, "error": messages.CANCELLED}]
+
+
+def asking(method: str, *ids: str) -> BinaryIO:
+    """What a caller sends who asks this in one session, and then nothing any more."""
+    params = {"session": "the same file"}
+    calls = [messages.encode({"id": one, "method": method, "params": params}) for one in ids]
+    return io.BytesIO(b"".join(calls))
+
+
+def answers(stream: io.BytesIO) -> list[messages.Message]:
+    return [messages.decode(line) for line in stream.getvalue().splitlines()]
+
+
+@given(st.lists(st.integers(0, 4), max_size=5))
+def test_callers_with_much_to_ask_take_turns_with_those_who_ask_little(asked: list[int]) -> None:
+    desk = messages.Desk({})
+    told = io.BytesIO()
+    for number, count in enumerate(asked):
+        desk.attend(asking("x", *(f"{number}: {turn}" for turn in range(count))), told)
+    desk.close()
+    desk.work()
+    turns = [
+        f"{number}: {turn}"
+        for turn in range(max(asked, default=0))
+        for number, count in enumerate(asked)
+        if turn < count
+    ]
+    assert [answer["id"] for answer in answers(told)] == turns
+
+
+def test_a_newer_request_stops_older_ones_of_its_own_caller_only() -> None:
+    desk = messages.Desk({"ghost": lambda _: {}}, newest_only=("ghost",))
+    told = io.BytesIO()
+    desk.attend(asking("ghost", "one", "two"), told)
+    desk.attend(asking("ghost", "three"), told)
+    desk.close()
+    desk.work()
+    gone = messages.CANCELLED  # a caller who has left wants nothing any more
+    errors = {answer["id"]: answer["error"] for answer in answers(told)}
+    assert errors == {"one": messages.SUPERSEDED, "two": gone, "three": gone}
+
+
+def test_whoever_comes_is_greeted_and_nobody_once_the_desk_is_closed() -> None:
+    desk = messages.Desk({}, greeting={"method": "ready", "params": {}})
+    early, late = io.BytesIO(), io.BytesIO()
+    desk.attend(io.BytesIO(), early)
+    desk.close()
+    desk.attend(asking("callers", "too late"), late)
+    desk.work()
+    assert early.getvalue() == messages.encode({"method": "ready", "params": {}})
+    assert late.getvalue() == b""
+
+
+def test_a_desk_without_callers_closes_after_a_while_and_not_while_one_is_there() -> None:
+    desk = messages.Desk({})
+    incoming, send = _pipe()
+    attending = threading.Thread(target=desk.attend, args=(incoming, io.BytesIO()))
+    attending.start()
+    working = threading.Thread(target=desk.work, args=(0.05,))
+    working.start()
+    working.join(0.3)
+    assert working.is_alive()
+    send.close()
+    attending.join()
+    working.join(10)
+    assert not working.is_alive()
+    incoming.close()

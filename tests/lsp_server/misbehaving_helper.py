@@ -50,4 +50,4 @@ def fail(call: messages.Call) -> messages.Message:
 if __name__ == "__main__":
     INCOMING, CHANNEL = messages.take_stdio()
     HANDLERS = {f.__name__: f for f in (echo, wait, hang, die, orphan, babble, fail)}
-    messages.serve(INCOMING, CHANNEL, HANDLERS)
+    messages.serve(messages.Desk(HANDLERS), INCOMING, CHANNEL)

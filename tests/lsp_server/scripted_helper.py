@@ -48,4 +48,4 @@ if __name__ == "__main__":
     for said in sys.argv[1:]:
         messages.write(OUTGOING, {"method": said, "params": {"message": "no weights here"}})
     HANDLERS = {"complete": complete, "ghost": ghost, "score": score}
-    messages.serve(INCOMING, OUTGOING, HANDLERS, newest_only=("ghost", "score"))
+    messages.serve(messages.Desk(HANDLERS, ("ghost", "score")), INCOMING, OUTGOING)

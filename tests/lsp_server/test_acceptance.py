@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import tempfile
 from pathlib import Path
 
+import filelock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from lsp_server.acceptance import (
     RAISE_MOST,
     SAVED_EVERY,
     Acceptance,
+    Counts,
     shift,
     threshold,
 )
@@ -93,7 +96,7 @@ def test_it_is_kept_between_sessions(file: Path) -> None:
     first.stop()
     assert set(json.loads(file.read_text())) == {"shown", "taken", "weight", "accepted"}
     assert Acceptance(file).counts == first.counts
-    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    assert {each.name for each in file.parent.iterdir()} == {file.name, f"{file.name}.lock"}
     lived(first, [True] * SAVED_EVERY, first=3)
     assert Acceptance(file).counts.shown >= 2 + SAVED_EVERY
 
@@ -118,3 +121,35 @@ def test_without_a_place_to_keep_it_it_counts_until_the_end(tmp_path: Path) -> N
     lived(acceptance, [True] * 40)
     acceptance.stop()
     assert acceptance.counts.share == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=60))
+def test_editors_side_by_side_add_up(fates: list[tuple[int, bool]]) -> None:
+    """The slow twin is one editor, where no text's weight has faded before another's came."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("lsp_server.acceptance.SAVED_EVERY", 1)
+        file = Path(folder) / "acceptance.json"
+        editors = [Acceptance(file) for _ in range(3)]
+        alone = Acceptance(Path(folder) / "alone.json")
+        for number, (which, accepted) in enumerate(fates):
+            for one, name in ((editors[which], number), (alone, number)):
+                one.shown(name)
+                if accepted:
+                    one.taken(name)
+        for one in (*editors, alone):
+            one.stop()
+        together = Acceptance(file).counts
+        assert together.shown == alone.counts.shown == len(fates)
+        assert together.taken == alone.counts.taken
+        assert together.weight == pytest.approx(alone.counts.weight)
+
+
+def test_a_lock_that_is_held_loses_nothing(file: Path) -> None:
+    editor = Acceptance(file)
+    editor.shown(1)
+    editor.taken(1)
+    with filelock.FileLock(f"{file}.lock"):
+        editor.stop()
+    assert Acceptance(file).counts == Counts()
+    editor.stop()
+    assert Acceptance(file).counts.taken == 1

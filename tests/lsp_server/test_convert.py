@@ -9,9 +9,9 @@ import pytest
 from lsprotocol import types
 from lsprotocol.types import PositionEncodingKind as Encoding
 
-from completion.request import Evidence, Ghost, Origin, Popup, Suggestion, TextEdit
+from completion.request import Evidence, Origin, Popup, Suggestion, TextEdit
 from lsp_server import editor as editors
-from lsp_server.convert import completion_list, inline_list, rank_of, resolved
+from lsp_server.convert import completion_list, inline_item, rank_of, resolved
 from lsp_server.documents import opened
 from lsp_server.editor import Editor
 from lsp_server.paths import name_in, path_of
@@ -170,27 +170,23 @@ NEOVIM = dataclasses.replace(PLAIN, cursor_ranges=True)
     "edit", [TextEdit(END, END, "th.join()"), TextEdit(START, END, "path.join()")]
 )
 def test_ghost_text_has_the_range_its_editor_draws_well(edit: TextEdit) -> None:
-    (word,) = inline_list(Ghost(edit), DOCUMENT, END, PLAIN).items
+    word = inline_item(edit, DOCUMENT, END, PLAIN)
     assert (word.insert_text, word.range) == ("path.join()", WORD)
-    (cursor,) = inline_list(Ghost(edit), DOCUMENT, END, NEOVIM).items
+    cursor = inline_item(edit, DOCUMENT, END, NEOVIM)
     assert (cursor.insert_text, cursor.range) == ("th.join()", at(1, 12, 12))
 
 
 def test_ghost_text_that_replaces_what_follows_keeps_its_end() -> None:
     document = opened("file:///a.py", "python", 1, "f(é)")
-    (item,) = inline_list(Ghost(TextEdit(2, 5, "éa)")), document, 4, PLAIN).items
+    item = inline_item(TextEdit(2, 5, "éa)"), document, 4, PLAIN)
     assert (item.insert_text, item.range) == ("éa)", at(0, 2, 4))
-    (item,) = inline_list(Ghost(TextEdit(4, 5, "a)")), document, 4, NEOVIM).items
+    item = inline_item(TextEdit(4, 5, "a)"), document, 4, NEOVIM)
     assert (item.insert_text, item.range) == ("a)", at(0, 3, 4))
 
 
 def test_ghost_text_that_changes_typed_bytes_is_left_alone() -> None:
-    (item,) = inline_list(Ghost(TextEdit(START, END, "Path")), DOCUMENT, END, NEOVIM).items
+    item = inline_item(TextEdit(START, END, "Path"), DOCUMENT, END, NEOVIM)
     assert (item.insert_text, item.range) == ("Path", WORD)
-
-
-def test_no_ghost_text_is_an_empty_list() -> None:
-    assert inline_list(Ghost(None), DOCUMENT, END, PLAIN).items == []
 
 
 @pytest.mark.parametrize(

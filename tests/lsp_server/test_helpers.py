@@ -23,8 +23,15 @@ from completion.request import (
     Request,
 )
 from lsp_server.environment import Environment
-from lsp_server.helpers import LOADING, FolderHelpers, Library, Model, model_program
-from lsp_server.processes import Program
+from lsp_server.helpers import (
+    LOADING,
+    FolderHelpers,
+    Library,
+    Model,
+    model_program,
+    summary,
+)
+from lsp_server.links import Program
 
 SCRIPT = str(Path(__file__).with_name("scripted_helper.py"))
 ROOT = Path("/project")
@@ -195,3 +202,19 @@ def test_the_model_process_is_told_which_model() -> None:
     assert "--in-use" not in model_program("cpu").command
     assert model_program("cpu", in_use=True).command[-3:] == ("--device", "cpu", "--in-use")
     assert model_program("auto", Path("w")).command[-2:] == ("--weights", "w")
+
+
+async def test_jedi_ends_while_nobody_works_on_python_and_comes_back() -> None:
+    jedi = Library(program(), rest_s=2.0)
+    made = FolderHelpers(ROOT, PYTHON, None, jedi)
+    assert summary(jedi.helper.health) == "scripted: not needed now"
+    for _ in range(2):
+        jedi.wake()
+        await until(lambda: jedi.helper.health.pid)
+        assert (await library(made, "os.")).items
+        await until(lambda: not jedi.helper.health.wanted)
+        assert jedi.helper.health.pid is None
+        assert jedi.helper.health.deaths == 0
+    jedi.wake()
+    await asyncio.gather(jedi.helper.stop(), jedi.helper.stop())
+    assert not jedi.helper.health.wanted

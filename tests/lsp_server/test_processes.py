@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from lsp_server.processes import Cause, Helper, HelperError, Notified, Program
+from lsp_server.links import Program
+from lsp_server.processes import Cause, Helper, HelperError, Notified
 
 SCRIPT = Path(__file__).with_name("misbehaving_helper.py")
 PROGRAM = Program("misbehaving", (sys.executable, "-I", "-X", "utf8", str(SCRIPT)))

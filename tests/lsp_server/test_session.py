@@ -14,7 +14,7 @@ from indexing.build import build
 from indexing.index import Index
 from lsp_server import editor as editors
 from lsp_server.helpers import Model
-from lsp_server.processes import Program
+from lsp_server.links import Program
 from lsp_server.session import TAKE_UP_S, Listed, Session
 from lsp_server.settings import Settings
 
@@ -197,3 +197,21 @@ async def test_changes_are_taken_up_once_when_a_question_needs_them_or_in_a_paus
     session.close_document(uri)
     await asyncio.sleep(20 * TAKE_UP_S)
     assert taken[2:] == []  # nobody needs it any more
+
+
+def test_jedi_is_woken_by_python_alone_once_the_session_has_started(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[bool] = []
+    monkeypatch.setattr("lsp_server.helpers.Library.wake", lambda _: woken.append(True))
+    monkeypatch.setattr(Session, "_start_model", lambda _: None)
+    monkeypatch.setattr(Session, "_start_indexers", lambda _: None)
+    opened(session, tmp_path / "outer" / "early.py", "")
+    assert not woken
+    session.start()
+    assert len(woken) == 1
+    script = tmp_path / "outer" / "a.ts"
+    session.open_document(types.TextDocumentItem(script.as_uri(), "typescript", 1, ""))
+    assert len(woken) == 1
+    opened(session, tmp_path / "outer" / "late.py", "")
+    assert len(woken) == 2

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lsprotocol import types
 
 from completion import engine
-from completion.request import Code, Ghost, Reason, Request, TextEdit
+from completion.request import Code, Ghost, Prompt, Reason, Request, TextEdit, Timing
 from lsp_server import editor as editors
-from lsp_server.session import DELETED, Given, Session
+from lsp_server.session import DELETED, TYPED_ON, Given, Session
 from lsp_server.settings import Settings
 
 Typist = Callable[[str], "Typing"]
@@ -136,6 +139,32 @@ async def test_by_hand_the_same_text_is_asked_for_anew(typist: Typist) -> None:
     assert len(typing.asked) == 2
 
 
+async def test_alternatives_are_kept_and_the_best_one_is_typed_through(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ghosts(request: Request, *_: object) -> tuple[Ghost, ...]:
+        at = request.offset
+        return tuple(Ghost(TextEdit(at, at, text)) for text in ("send(1)", "seal()", "close()"))
+
+    typing = typist("x = c.")
+    monkeypatch.setattr(engine, "ghosts", ghosts)
+    given = await typing.given(automatic=False)
+    assert isinstance(given, Given)
+    every = (given, *given.others)
+    texts = [each.ghost.edit.text for each in every if each.ghost.edit]
+    assert texts == ["send(1)", "seal()", "close()"]
+    assert len({each.number for each in every}) == 3
+    typing.type("s")
+    assert await typing.rest() == "end(1)"
+    typing.type("e")
+    assert await typing.rest() == "nd(1)"
+    assert typing.session.acceptance.counts.taken == 1  # both begin so, and one is taken
+    typing.type("a")
+    again = await typing.given()
+    assert isinstance(again, Given)
+    assert again.number == given.others[0].number
+
+
 async def test_nothing_comes_by_itself_where_text_was_just_deleted(typist: Typist) -> None:
     typing = typist("x = c.sk")
     typing.backspace()
@@ -200,3 +229,197 @@ async def test_the_share_of_accepted_texts_moves_the_threshold(
         typing.session.acceptance.shown(number)
     await typing.given()
     assert chosen == [Settings().min_confidence, pytest.approx(Settings().min_confidence + 0.3)]
+
+
+async def test_what_follows_an_accepted_text_is_worked_out_ahead(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    typing.type("send(data)")
+    await asyncio.sleep(0.01)
+    assert [request.offset for request in typing.asked] == [6, 16]
+    assert typing.asked[1].automatic
+    assert await typing.rest() == "send(data)"
+    assert len(typing.asked) == 2
+    numbers = {given.number for given in (await typing.given(), await typing.given())}
+    assert len(numbers) == 1
+    assert len(typing.asked) == 2
+
+
+async def test_so_it_is_when_its_last_letter_is_typed(typist: Typist) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    for letter in "send(data)":
+        typing.type(letter)
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert [request.offset for request in typing.asked] == [6, 16]
+
+
+async def test_a_real_question_goes_before_what_is_worked_out_ahead(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    given_up: list[int] = []
+
+    async def slow(request: Request, *_: object) -> tuple[Ghost, ...]:
+        try:
+            await asyncio.sleep(0.2 if request.offset == 17 else 60)
+        except asyncio.CancelledError:
+            given_up.append(request.offset)
+            raise
+        return (Ghost(TextEdit(request.offset, request.offset, "real")),)
+
+    monkeypatch.setattr(engine, "ghosts", slow)
+    typing.type("send(data)")
+    await asyncio.sleep(0.01)
+    typing.type(".")
+    assert await typing.rest() == "real"
+    assert given_up == [16]
+
+
+async def test_what_may_be_another_thing_later_is_not_kept(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    answers = iter([Reason(Code.DEADLINE, "late"), None, Reason(Code.EMPTY, "nothing"), None])
+    asked: list[int] = []
+
+    async def ghosts(request: Request, *_: object) -> tuple[Ghost, ...]:
+        asked.append(request.offset)
+        reason = next(answers)
+        at = request.offset
+        return (Ghost(None, reason),) if reason else (Ghost(TextEdit(at, at, "next()")),)
+
+    monkeypatch.setattr(engine, "ghosts", ghosts)
+    typing.type("send(data)")
+    assert await typing.rest() == "next()"  # the first answer came too late, so it is asked again
+    assert asked == [16, 16]
+    typing.type("next()")
+    given = await typing.given()
+    assert isinstance(given, Given)
+    assert given.ghost.reason == Reason(Code.EMPTY, "nothing")  # that holds
+    assert asked == [16, 16, 22]
+
+
+@pytest.mark.parametrize("how", ["by hand", "selected"])
+async def test_who_asks_otherwise_is_answered_anew(typist: Typist, how: str) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    typing.type("send(data)")
+    await asyncio.sleep(0.01)
+    await typing.given("a" if how == "selected" else None, automatic=how != "by hand")
+    assert len(typing.asked) == 3
+
+
+async def test_the_model_is_not_asked_while_the_next_key_is_near(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing = typist("x = c.")
+    monkeypatch.setattr(typing.session, "_wait", lambda: 0.05)
+    asking = asyncio.create_task(typing.given())
+    await asyncio.sleep(0.01)
+    typing.type("a")
+    assert await asking == TYPED_ON
+    assert TYPED_ON.code is Code.SUPERSEDED
+    assert typing.asked == []
+    assert await typing.rest() == "send(data)"
+    await typing.rest(automatic=False)
+    assert len(typing.asked) == 2
+
+
+async def test_waiting_is_part_of_the_deadline_and_answers_are_learnt_from(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing = typist("x = c.")
+    left: list[float] = []
+
+    async def ghosts(
+        _request: Request, _snapshot: object, _helpers: object, options: engine.Options
+    ) -> tuple[Ghost, ...]:
+        left.append(options.ghost_deadline_ms)
+        code = (Code.EMPTY, Code.DEADLINE, Code.MODEL_FAILED)[len(left) - 1]
+        timeline = (Timing("model", 0, 100.0 * len(left)),)
+        return (Ghost(None, Reason(code, ""), prompt=Prompt("", "", ""), timeline=timeline),)
+
+    monkeypatch.setattr(engine, "ghosts", ghosts)
+    monkeypatch.setattr(typing.session, "_wait", lambda: 0.02)
+    for _ in range(3):
+        await typing.given()
+    assert left == [pytest.approx(Settings().max_latency_ms - 20)] * 3
+    assert list(typing.session._rhythm._answers) == [0.1, 0.2]  # what failed says nothing
+
+
+WORDS = ("send(data)", "close()", "f(é)", "")
+STEPS = ("type", "follow", "accept", "backspace", "ask", "ask by hand", "pause")
+Known = list[tuple[bytes, str]]
+"""Texts, and what was given at their ends."""
+
+
+def fresh(text: bytes) -> str:
+    """What the model of this test writes at the end of a text: always the same there."""
+    return WORDS[len(text) * 7 % len(WORDS)]
+
+
+def pressed(step: str, text: bytes, known: Known) -> str:
+    """What a step types."""
+    shown = known[-1][1] if known and known[-1][0] == text else ""
+    return {"type": "z", "follow": shown[:1] or ".", "accept": shown or "()"}.get(step, "")
+
+
+def check(answer: Given | Reason, text: bytes, known: Known) -> None:
+    """An answer is what the model writes here, or the rest of what was given before."""
+    if isinstance(answer, Reason):
+        assert answer == DELETED
+        return
+    assert (answer.document.text, answer.offset) == (text, len(text))
+    edit = answer.ghost.edit
+    if edit is None:
+        assert fresh(text) == ""
+        return
+    assert (edit.start, edit.end) == (len(text), len(text))
+    whole = [before + insert.encode() for before, insert in known if text.startswith(before)]
+    begun = {each.removeprefix(text).decode() for each in whole if each.startswith(text)}
+    assert edit.text in {fresh(text), *begun}
+    known.append((text, edit.text))
+
+
+async def live(typing: Typing, steps: list[str]) -> None:
+    known: Known = []
+    for step in steps:
+        text = typing.text.encode()
+        if keys := pressed(step, text, known):
+            typing.type(keys)
+        elif step == "backspace":
+            typing.backspace()
+        elif step == "pause":
+            await asyncio.sleep(0.004)
+        else:
+            check(await typing.given(automatic=step == "ask"), text, known)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(STEPS), min_size=4, max_size=18), st.booleans())
+def test_whatever_is_typed_every_answer_is_for_the_text_that_was_asked_about(
+    typist: Typist, steps: list[str], slow: bool
+) -> None:
+    async def ghosts(request: Request, *_: object) -> tuple[Ghost, ...]:
+        await asyncio.sleep(0.001 if slow else 0)
+        assert request.offset == len(request.text)
+        if written := fresh(request.text):
+            return (Ghost(TextEdit(request.offset, request.offset, written)),)
+        return (Ghost(None, Reason(Code.EMPTY, "nothing")),)
+
+    async def run() -> None:
+        typing = typist("some_name = client.")
+        patch.setattr(engine, "ghosts", ghosts)
+        patch.setattr(typing.session, "_wait", lambda: 0.001 if slow else 0.0)
+        await live(typing, steps)
+
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(run())
