@@ -61,7 +61,6 @@ class Book:
 @pytest.fixture
 def vscode(editors: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     capabilities = dict(editors["vscode"]["capabilities"])
-    capabilities["workspace"] = {**capabilities["workspace"], "applyEdit": True}
     capabilities["notebookDocument"] = {"synchronization": {"dynamicRegistration": True}}
     return {**editors["vscode"], "capabilities": capabilities}
 
@@ -157,10 +156,11 @@ async def test_an_import_goes_into_the_cell_with_imports(
         full = await session.client.request("completionItem/resolve", item)
         assert not full.get("additionalTextEdits")
         await session.client.request("workspace/executeCommand", item["command"])
-        edits = [seen.params["edit"]["changes"] for seen in applied(session)]
+        edits = [seen.params["edit"]["documentChanges"] for seen in applied(session)]
         end = {"line": 2, "character": 0}
         new = {"range": {"start": end, "end": end}, "newText": "from pkg.client import connect\n"}
-        assert edits == [{book.cell("one"): [new]}]
+        cell = {"uri": book.cell("one"), "version": 1}
+        assert edits == [[{"textDocument": cell, "edits": [new]}]]
 
         book.type("one", 2, 0, "\n")  # the cell is another one now
         await session.client.request("workspace/executeCommand", item["command"])
