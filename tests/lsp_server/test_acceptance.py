@@ -10,7 +10,7 @@ from pathlib import Path
 
 import filelock
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.acceptance import (
@@ -123,6 +123,7 @@ def test_without_a_place_to_keep_it_it_counts_until_the_end(tmp_path: Path) -> N
     assert acceptance.counts.share == 1
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=60))
 def test_editors_side_by_side_add_up(fates: list[tuple[int, bool]]) -> None:
     """The slow twin is one editor, where no text's weight has faded before another's came."""
