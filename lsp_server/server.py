@@ -31,11 +31,12 @@ from indexing.languages import languages
 from indexing.messages import place_of, take_stdio
 from indexing.system import give_memory_back
 from lsp_server import convert, editor, notebooks, settings
+from lsp_server.folders import Folder
 from lsp_server.idle import Idle, leave_garbage_to_pauses
 from lsp_server.newest import Newest
 from lsp_server.paths import path_of
 from lsp_server.progress import IndexingProgress
-from lsp_server.session import Folder, Session
+from lsp_server.session import Session
 from lsp_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Server(LanguageServer):
             told |= dict.fromkeys(warnings)
         for warning in told:
             self.warn(warning)
-        if (chosen, folders) != (self.session.settings, self.session.own):
+        if (chosen, folders) != (self.session.settings, self.session.own_settings):
             await self.session.apply(chosen, folders)
 
 

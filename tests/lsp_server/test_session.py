@@ -15,8 +15,9 @@ from indexing.index import Index
 from lsp_server import editor as editors
 from lsp_server.helpers import Model
 from lsp_server.links import Program
-from lsp_server.session import TAKE_UP_S, Listed, Session
+from lsp_server.session import Listed, Session
 from lsp_server.settings import Settings
+from lsp_server.texts import TAKE_UP_S
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_files_left_out_for_what_they_may_hold_are_counted(
     for name in ("a.py", "credentials.py", "old.min.js"):
         (tmp_path / "outer" / name).write_text("x = 1\n")
     build(tmp_path / "outer")
-    session._folders[0].index.refresh()
+    session._folders.all[0].index.refresh()
     (folder,) = session.report()["folders"]  # type: ignore[misc]
     assert (folder["files"], folder["secrets"], folder["watched"]) == (1, 1, 0)
 
@@ -83,7 +84,7 @@ class Notebook:
 
     def known(self, name: str) -> bool:
         """Whether the index knows a name that only the notebook defines."""
-        return bool(self.session._folders[0].index.snapshot().named(name))
+        return bool(self.session._folders.all[0].index.snapshot().named(name))
 
 
 async def test_whichever_cell_was_read_last_each_sees_those_above_it(
@@ -123,8 +124,8 @@ async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
     (tmp_path / "outer" / "bird.py").write_text("class Pelican: ...\n")
     build(tmp_path / "outer")
     prepared.clear()
-    [folder] = session._folders
-    told = session._hears(folder)
+    [folder] = session._folders.all
+    told = session._folders._hears(folder)
     told("progress", {"phase": "ready"})
     assert prepared == ["use.py"]
     told("progress", {"phase": "ready"})  # nothing changed since
@@ -205,7 +206,7 @@ def test_jedi_is_woken_by_python_alone_once_the_session_has_started(
     woken: list[bool] = []
     monkeypatch.setattr("lsp_server.helpers.Library.wake", lambda _: woken.append(True))
     monkeypatch.setattr(Session, "_start_model", lambda _: None)
-    monkeypatch.setattr(Session, "_start_indexers", lambda _: None)
+    monkeypatch.setattr("lsp_server.folders.Folders.start", lambda _: None)
     opened(session, tmp_path / "outer" / "early.py", "")
     assert not woken
     session.start()

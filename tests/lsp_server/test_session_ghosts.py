@@ -14,7 +14,8 @@ from lsprotocol import types
 from completion import engine
 from completion.request import Code, Ghost, Prompt, Reason, Request, TextEdit, Timing
 from lsp_server import editor as editors
-from lsp_server.session import DELETED, TYPED_ON, Given, Session
+from lsp_server.ghosts import DELETED, TYPED_ON, Given
+from lsp_server.session import Session
 from lsp_server.settings import Settings
 
 Typist = Callable[[str], "Typing"]
@@ -317,7 +318,7 @@ async def test_the_model_is_not_asked_while_the_next_key_is_near(
     typist: Typist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typing = typist("x = c.")
-    monkeypatch.setattr(typing.session, "_wait", lambda: 0.05)
+    monkeypatch.setattr(typing.session._ghosts, "_wait", lambda: 0.05)
     asking = asyncio.create_task(typing.given())
     await asyncio.sleep(0.01)
     typing.type("a")
@@ -344,11 +345,11 @@ async def test_waiting_is_part_of_the_deadline_and_answers_are_learnt_from(
         return (Ghost(None, Reason(code, ""), prompt=Prompt("", "", ""), timeline=timeline),)
 
     monkeypatch.setattr(engine, "ghosts", ghosts)
-    monkeypatch.setattr(typing.session, "_wait", lambda: 0.02)
+    monkeypatch.setattr(typing.session._ghosts, "_wait", lambda: 0.02)
     for _ in range(3):
         await typing.given()
     assert left == [pytest.approx(Settings().max_latency_ms - 20)] * 3
-    assert list(typing.session._rhythm._answers) == [0.1, 0.2]  # what failed says nothing
+    assert list(typing.session._ghosts._rhythm._answers) == [0.1, 0.2]  # what failed says nothing
 
 
 WORDS = ("send(data)", "close()", "f(é)", "")
@@ -418,7 +419,7 @@ def test_whatever_is_typed_every_answer_is_for_the_text_that_was_asked_about(
     async def run() -> None:
         typing = typist("some_name = client.")
         patch.setattr(engine, "ghosts", ghosts)
-        patch.setattr(typing.session, "_wait", lambda: 0.001 if slow else 0.0)
+        patch.setattr(typing.session._ghosts, "_wait", lambda: 0.001 if slow else 0.0)
         await live(typing, steps)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -13,7 +13,8 @@ from completion import engine
 from completion.request import Ghost, Request, TextEdit
 from lsp_server import editor as editors
 from lsp_server.convert import workspace_edit
-from lsp_server.session import Given, Session
+from lsp_server.ghosts import Given
+from lsp_server.session import Session
 from lsp_server.settings import Settings
 
 BEFORE = "🐍 = 'é'; client = Cli"
