@@ -472,7 +472,7 @@ class Session:
         if self._started:
             self._start_indexers()
             self._start_model()
-        self._changed()
+            self._changed()
 
     def status(self) -> Status:
         """What the person should know."""
