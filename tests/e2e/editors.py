@@ -46,7 +46,7 @@ def recent_neovim() -> bool:
 
 
 needs_recent_neovim = pytest.mark.skipif(
-    not recent_neovim(), reason="vim.lsp.enable needs Neovim 0.11, and an older one is installed"
+    not recent_neovim(), reason="this needs Neovim 0.11, and an older one is installed"
 )
 
 

@@ -245,9 +245,15 @@ def test_items_are_cycled(start: Start) -> None:
     editor.sees(" = 2")
     editor.type("<M-p><M-p>")
     editor.sees(" += 3")
-    editor.type(" =")
-    editor.sees(" 1")
-    assert editor.text == "x ="
+    editor.type("<M-p>")
+    editor.sees(" = 2")
+    editor.type(" =")  # begins two of the three
+    editor.sees(" 2")
+    for rest in (" 1", " 2", " 1"):
+        editor.type("<M-n>")
+        editor.sees(rest)
+    editor.type("<M-p><Tab>")
+    until(lambda: editor.text == "x = 2", lambda: editor.text)
 
 
 def test_the_server_is_told_what_became_of_its_items(start: Start) -> None:
@@ -306,6 +312,20 @@ def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
     until(lambda: editor.text == "x\ty", lambda: editor.text)
 
 
+@needs_recent_neovim
+def test_a_key_does_what_it_did_before_where_nothing_is_shown(tmp_path: Path) -> None:
+    """In 0.11 <Tab> jumps through a snippet."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    editor = Neovim(tmp_path, "work.py", setup(scripted(tmp_path, {})))
+    process = editor.start()
+    try:
+        editor.type("i<Cmd>lua vim.snippet.expand('f($1, $2)')<CR>1<Tab>2")
+        until(lambda: editor.text == "f(1, 2)", lambda: editor.text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
 def test_status_reason_pause_and_resume(start: Start) -> None:
     editor = start({"x = ": "first"})
     until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
@@ -321,6 +341,27 @@ def test_status_reason_pause_and_resume(start: Start) -> None:
     editor.sees("first")
 
 
+def test_what_was_asked_while_the_model_loaded_comes_by_itself(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 0.5}})
+    editor.type("ix = ")
+    until(lambda: editor.heard(INLINE))
+    assert editor.ghost == []
+    editor.sees("first")
+    assert len(editor.heard(INLINE)) == 2
+
+
+def test_what_was_asked_while_the_model_loaded_is_forgotten_elsewhere(start: Start) -> None:
+    loading = {"items": [{"insertText": "first"}], "loading": 1.0}
+    editor = start({"x = ": loading, "x =": "never"})
+    editor.type("ix = ")
+    until(lambda: (editor.ask("require('lancefill').reason()") or {}).get("code"))
+    editor.type("<Left>")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    assert len(editor.heard(INLINE)) == 1
+
+
 def test_restart(start: Start) -> None:
     editor = start({"x = ": "first"})
     before = editor.ask("require('lancefill.client').of(0).id")
@@ -328,6 +369,26 @@ def test_restart(start: Start) -> None:
     until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
     editor.type("ix = ")
     editor.sees("first")
+
+
+def test_restart_keeps_a_configuration_that_is_not_the_plugins(tmp_path: Path) -> None:
+    """Started as the README does it for old Neovims, by ``vim.lsp.start_client``."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    config = {"name": "lancefill", "cmd": scripted(tmp_path, {})["cmd"], "root_dir": str(tmp_path)}
+    init = f"""
+    vim.api.nvim_create_autocmd('FileType', {{ pattern = 'python', callback = function(event)
+      vim.lsp.buf_attach_client(event.buf, vim.lsp.start_client({lua(config)}))
+    end }})"""
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: len(editor.heard("initialize")) == 2)
+        until(lambda: editor.ask("require('lancefill.client').of(0) ~= nil"))
+        assert editor.ask("require('lancefill.client').of(0).config.cmd") == config["cmd"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 def test_a_popup_takes_it_away(start: Start) -> None:
@@ -447,6 +508,44 @@ def test_on_a_real_screen(tmp_path: Path) -> None:
         screen.close()
 
 
+OWN = """
+vim.lsp.inline_completion = {
+  enable = function(enabled) vim.g.own = enabled end,
+  is_enabled = function() return vim.g.own end,
+}
+vim.g.own = true
+"""
+"""Stands for what 0.12 has: whether it is on is `vim.g.own`."""
+
+
+def test_it_steps_aside_where_neovim_draws_ghost_text_itself(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("", "utf-8")
+    command = scripted(tmp_path, {"x = ": "first"})["cmd"]
+    options = setup({"cmd": command, "ghost": {"keys": True}})
+    editor = Neovim(tmp_path, "work.py", OWN + options)
+    process = editor.start()
+    try:
+        editor.type("ix = ")
+        until(lambda: editor.text == "x = ")
+        time.sleep(QUIET_S)
+        assert not editor.heard(INLINE)
+        assert "Lancefill" not in editor.ask("vim.fn.execute('imap <Tab>')")
+        for word, own in (("pause", False), ("pause", False), ("resume", True)):
+            editor.type(f"<Esc>:Lancefill {word}<CR>")
+            until(lambda own=own: editor.ask("vim.g.own") is own)
+            paused = "Lancefill: paused" if word == "pause" else "Lancefill: ready"
+            until(lambda paused=paused: editor.ask("require('lancefill').status()") == paused)
+        editor.type("<Esc>:let g:own = v:false<CR>:Lancefill pause<CR>:Lancefill resume<CR>")
+        editor.type(":let g:done = 1<CR>")
+        until(lambda: editor.ask("vim.g.done") == 1)
+        assert editor.ask("vim.g.own") is False  # was off, and stays off
+        editor.type(":checkhealth lancefill<CR>")
+        until(lambda: "vim.lsp.inline_completion is there" in editor.text, lambda: editor.text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
 @needs_recent_neovim
 def test_enabled_by_name(tmp_path: Path) -> None:
     """``lsp/lancefill.lua``, over which the person's own configuration is laid."""
@@ -460,8 +559,12 @@ def test_enabled_by_name(tmp_path: Path) -> None:
         until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
         (greeting,) = editor.heard("initialize")
         assert greeting["params"]["capabilities"]["textDocument"]["inlineCompletion"]
-        settings = editor.ask("require('lancefill.client').of(0).config.settings")
-        assert settings == {"lancefill": {"popup": False}}
+        settings = "require('lancefill.client').of(0).config.settings"
+        assert editor.ask(settings) == {"lancefill": {"popup": False}}
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: len(editor.heard("initialize")) == 2)
+        until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+        assert editor.ask(settings) == {"lancefill": {"popup": False}}
         assert editor.ask("vim.fn.exists(':Lancefill')") == 2
     finally:
         process.terminate()

@@ -105,10 +105,18 @@ function words.ask(query)
   end
 end
 
+-- Whether Neovim's own ghost text was on when it was paused.
+local own_was_on = false
+
 local function pause(paused)
   require('lancefill.ghost').pause(paused)
-  if vim.lsp.inline_completion then
-    vim.lsp.inline_completion.enable(not paused)
+  local own = vim.lsp.inline_completion
+  if own and paused then
+    own_was_on = own_was_on or own.is_enabled() or own.is_enabled({ bufnr = 0 })
+    own.enable(false)
+  elseif own_was_on then
+    own_was_on = false
+    own.enable(true)
   end
 end
 
