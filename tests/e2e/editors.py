@@ -146,12 +146,13 @@ class Neovim:
 
 
 class Screen:
-    """A terminal of 60 columns and 12 lines, in a tmux server of its own."""
+    """A terminal in a tmux server of its own."""
 
-    def __init__(self, editor: Neovim) -> None:
+    def __init__(self, editor: Neovim, columns: int = 60, lines: int = 12) -> None:
         self.editor = editor
         self.tmux = ["tmux", "-f", "/dev/null", "-S", str(editor.folder / "tmux")]
-        command = [*self.tmux, "-u", "new-session", "-d", "-x", "60", "-y", "12"]
+        size = ["-x", str(columns), "-y", str(lines)]
+        command = [*self.tmux, "-u", "new-session", "-d", *size]
         subprocess.run(
             [*command, "nvim", *editor.arguments, "--cmd", "set noruler noshowcmd"],
             cwd=editor.folder,
@@ -167,9 +168,13 @@ class Screen:
     @property
     def lines(self) -> list[str]:
         """What is on the screen, without blanks at the ends of lines."""
-        command = [*self.tmux, "capture-pane", "-p"]
+        return [line.rstrip() for line in self.told("capture-pane", "-p").splitlines()]
+
+    def told(self, *words: str) -> str:
+        """What a command of tmux answers."""
+        command = [*self.tmux, *words]
         done = subprocess.run(command, capture_output=True, check=True, timeout=WAIT_S)
-        return [line.rstrip() for line in done.stdout.decode().splitlines()]
+        return done.stdout.decode()
 
     def shows(self, *lines: str) -> None:
         """Wait until the screen begins with these lines."""
