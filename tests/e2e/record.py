@@ -81,7 +81,7 @@ def type_as_a_person(editor: Neovim) -> None:
     editor.type(f"<Cmd>lua {ghost}.request() {ghost}.dismiss()<CR>y = conn<C-x><C-o>")
     popup()
     editor.type("<C-y>")
-    shows("y = connect")
+    shows("import Client, connect")
     editor.type("<Esc>:w<CR>:edit work/dos.py<CR>Govalue = pkg.client.<C-x><C-o>")
     popup()
     editor.type("<C-e><Esc>ggddu:Lancefill ask send all of it<CR>")

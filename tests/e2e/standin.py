@@ -17,7 +17,11 @@ from typing import Any
 SCRIPT: dict[str, dict[str, Any]] = json.loads(Path(sys.argv[1]).read_text("utf-8"))
 HEARD = Path(sys.argv[2])
 INLINE = "textDocument/inlineCompletion"
-CAPABILITIES = {"textDocumentSync": 1, "inlineCompletionProvider": {}}
+CAPABILITIES = {
+    "textDocumentSync": 1,
+    "completionProvider": {"resolveProvider": True},
+    "inlineCompletionProvider": {},
+}
 SENDING = threading.Lock()
 
 texts: dict[str, str] = {}

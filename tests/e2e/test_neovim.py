@@ -76,7 +76,7 @@ def drive(repository: Path, steps: list[dict[str, Any]]) -> Session:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads((scratch / "answers.json").read_text("utf-8"))

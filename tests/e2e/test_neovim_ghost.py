@@ -306,6 +306,33 @@ def test_items_that_do_not_continue_the_line_are_not_shown(
     assert editor.text == "x = \ny"
 
 
+def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
+    top = {"line": 0, "character": 0}
+    item = {
+        "label": "connect",
+        "sortText": "000",
+        "additionalTextEdits": [
+            {"range": {"start": top, "end": top}, "newText": "from a import connect\n"}
+        ],
+    }
+    completion = "textDocument/completion"
+    script = {
+        completion: {"result": {"isIncomplete": True, "items": [item, {"label": "continue"}]}},
+        "completionItem/resolve": {"result": item},
+    }
+    editor = start(script, text="x = 1\n")
+    editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    editor.type("<C-e>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 0)
+    assert editor.text == "x = 1\ncon"
+    editor.type("<C-x><C-o>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    editor.type("<C-y>()")
+    expected = "from a import connect\nx = 1\nconnect()"
+    until(lambda: editor.text == expected, lambda: editor.text)
+
+
 def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
     editor = start({})
     editor.type(":setlocal noexpandtab softtabstop=0<CR>ix<Tab>y")

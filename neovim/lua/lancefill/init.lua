@@ -142,13 +142,13 @@ function M.attach(buffer)
     return
   end
   if can_start() then
-    local config = vim.tbl_extend('force', M.client_config(), { root_dir = M.root(path) })
+    local config = vim.tbl_extend('force', M.client_config(), {
+      root_dir = M.root(path),
+      on_attach = M.options.omnifunc and require('lancefill.popup').enable or nil,
+    })
     local id = clients.start(config, buffer)
     if id then
       started[id] = true
-    end
-    if M.options.omnifunc then
-      vim.bo[buffer].omnifunc = 'v:lua.vim.lsp.omnifunc'
     end
   end
 end
