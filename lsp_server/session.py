@@ -329,7 +329,7 @@ class Session:
         if self._started:
             self._folders.start()
             self._start_model()
-        self._changed()
+            self._changed()
 
     def status(self) -> Status:
         """What the person should know."""

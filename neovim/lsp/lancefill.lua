@@ -1,2 +1,12 @@
--- Neovim 0.11 and later: `vim.lsp.enable('lancefill')`.
+-- Neovim 0.11 and later: `vim.lsp.enable('lancefill')`; what is to be otherwise is given before, by
+-- `vim.lsp.config('lancefill', {…})`.
+--
+-- 0.12 draws ghost text by itself, and this plugin draws none there; it is off until you say
+--
+--   vim.lsp.inline_completion.enable()
+--   vim.keymap.set('i', '<Tab>', function()
+--     return vim.lsp.inline_completion.get() and '' or '<Tab>'
+--   end, { expr = true })
+--
+-- On 0.11 `require('lancefill').setup{ ghost = { keys = true } }` starts the server and draws it.
 return require('lancefill').client_config()

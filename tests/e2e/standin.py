@@ -1,8 +1,9 @@
 """A language server that says what a script tells it to; for tests of an editor's side.
 
 Usage: ``standin.py SCRIPT HEARD``. SCRIPT is JSON: the texts before the cursor on its line ->
-``{items, delay}``, the items of the answer and the seconds until it is sent. A line that the script
-does not know is answered with nothing and a ``lancefill/reason``. Methods of other requests ->
+``{items, delay, loading}``, the items of the answer, the seconds until it is sent, and the seconds
+for which the model is said to be loading when it is asked for first. A line that the script does
+not know is answered with nothing and a ``lancefill/reason``. Methods of other requests ->
 ``{result, edits}``, the edits to ask the editor for after the answer, in the document that changed
 last. HEARD receives one JSON line per message of the editor.
 """
@@ -17,7 +18,11 @@ from typing import Any
 SCRIPT: dict[str, dict[str, Any]] = json.loads(Path(sys.argv[1]).read_text("utf-8"))
 HEARD = Path(sys.argv[2])
 INLINE = "textDocument/inlineCompletion"
-CAPABILITIES = {"textDocumentSync": 1, "inlineCompletionProvider": {}}
+CAPABILITIES = {
+    "textDocumentSync": 1,
+    "completionProvider": {"resolveProvider": True},
+    "inlineCompletionProvider": {},
+}
 SENDING = threading.Lock()
 
 texts: dict[str, str] = {}
@@ -48,21 +53,32 @@ def before_cursor(params: Mapping[str, Any]) -> str:
     return line.encode("utf-16-le")[: 2 * position["character"]].decode("utf-16-le")
 
 
+def tell_reason(params: Mapping[str, Any], code: str) -> None:
+    reason = {"feature": "ghost", "uri": params["textDocument"]["uri"], "code": code}
+    send({"method": "lancefill/reason", "params": {**reason, "message": "nothing to write"}})
+
+
+def tell_status(message: str, *, busy: bool = False) -> None:
+    status = {"kind": "Normal", "message": message, "busy": busy}
+    send({"method": "didChangeStatus", "params": status})
+
+
 def inline(number: int, params: Mapping[str, Any]) -> None:
-    scripted = SCRIPT.get(before_cursor(params))
-    if scripted is None:
-        uri = params["textDocument"]["uri"]
-        reason = {"feature": "ghost", "uri": uri, "code": "empty", "message": "nothing to write"}
-        send({"method": "lancefill/reason", "params": reason})
+    scripted = SCRIPT.get(before_cursor(params), {"items": []})
+    if loading := scripted.pop("loading", None):
+        tell_status("the model is being loaded", busy=True)
+        threading.Timer(loading, tell_status, ["ready"]).start()
+        tell_reason(params, "model-loading")
         scripted = {"items": []}
+    elif not scripted["items"]:
+        tell_reason(params, "empty")
     answer = {"id": number, "result": {"items": scripted["items"]}}
     threading.Timer(scripted.get("delay", 0), send, [answer]).start()
 
 
 def notified(method: str, params: Mapping[str, Any]) -> None:
     if method == "initialized":
-        status = {"kind": "Normal", "message": "ready", "busy": False}
-        send({"method": "didChangeStatus", "params": status})
+        tell_status("ready")
     elif method == "textDocument/didOpen":
         texts[params["textDocument"]["uri"]] = params["textDocument"]["text"]
         newest.update(uri=params["textDocument"]["uri"], version=params["textDocument"]["version"])

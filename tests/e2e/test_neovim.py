@@ -13,18 +13,14 @@ from typing import Any
 import click
 import pytest
 
+from tests.e2e.editors import needs_neovim
+
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("neovim.lua")
 COMPLETION = "textDocument/completion"
 INLINE = "textDocument/inlineCompletion"
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        shutil.which("nvim") is None,
-        reason="Neovim is not installed (Debian: apt install neovim)",
-    ),
-]
+pytestmark = [pytest.mark.e2e, needs_neovim]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ def drive(repository: Path, steps: list[dict[str, Any]]) -> Session:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads((scratch / "answers.json").read_text("utf-8"))

@@ -1,7 +1,6 @@
 """The Neovim plugin: keys typed into Neovim, against a scripted server and the real one."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,36 +11,28 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PLUGIN = ROOT / "neovim"
+from tests.e2e.editors import (
+    PLUGIN,
+    WAIT_S,
+    Neovim,
+    Screen,
+    lua,
+    needs_neovim,
+    needs_recent_neovim,
+    needs_screen,
+    setup,
+    until,
+)
+
 STANDIN = Path(__file__).with_name("standin.py")
 INLINE = "textDocument/inlineCompletion"
-WAIT_S = 20.0
 LOADING_S = 60.0
 """For the model, on a machine that does other things too."""
 QUIET_S = 0.4
 """Longer than the debounce and a round trip: what has not come by then is not coming."""
 PARTY = "\N{PARTY POPPER}"
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        shutil.which("nvim") is None,
-        reason="Neovim is not installed (Debian: apt install neovim)",
-    ),
-]
-
-SHOWN = """(function()
-  local space = vim.api.nvim_get_namespaces()['lancefill.ghost']
-  local mark = vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })[1]
-  if not mark then return { lines = {} } end
-  local function joined(chunks)
-    return table.concat(vim.tbl_map(function(chunk) return chunk[1] end, chunks))
-  end
-  local lines = { joined(mark[4].virt_text) }
-  for _, chunks in ipairs(mark[4].virt_lines or {}) do table.insert(lines, joined(chunks)) end
-  return { lines = lines }
-end)()"""
+pytestmark = [pytest.mark.e2e, needs_neovim]
 
 MODEL = """(function()
   local answers = vim.lsp.buf_request_sync(0, 'lancefill/status', {}, 10000)
@@ -71,111 +62,7 @@ COUNTED = """(function()
 end)()"""
 
 
-def recent_neovim() -> bool:
-    """Whether Neovim is 0.11 or later."""
-    if shutil.which("nvim") is None:
-        return False
-    told = subprocess.run(["nvim", "--version"], capture_output=True, text=True, check=True).stdout
-    major, minor = told.split("\n")[0].removeprefix("NVIM v").split(".")[:2]
-    return (int(major), int(minor)) >= (0, 11)
-
-
-def lua(value: object) -> str:
-    """Lists of strings, strings, numbers and booleans as Lua."""
-    if isinstance(value, list | tuple):
-        return "{" + ", ".join(map(lua, value)) + "}"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"[{lua(key)}] = {lua(each)}" for key, each in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
-
-
-class Neovim:
-    """A running Neovim, to type into."""
-
-    def __init__(self, folder: Path, file: str, init: str) -> None:
-        self.folder = folder
-        self.socket = folder / "socket"
-        self.heard_path = folder / "heard.jsonl"
-        (folder / "init.lua").write_text(
-            f"vim.opt.runtimepath:prepend({lua(str(PLUGIN))})\n" + init,
-            "utf-8",
-        )
-        self.arguments = ["--clean", "-n", "-u", str(folder / "init.lua"), file]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "XDG_CACHE_HOME": str(self.folder / "cache"),
-            "XDG_STATE_HOME": str(self.folder / "state"),
-            "XDG_RUNTIME_DIR": str(self.folder),
-        }
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
-            ["nvim", "--headless", "--listen", str(self.socket), *self.arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        until(self.socket.exists)
-        until(lambda: self.ask("require('lancefill.client').of(0) ~= nil"))
-        return process
-
-    def type(self, keys: str) -> None:
-        """As by hand: ``<CR>`` and its like are keys, ``<lt>`` is a less-than sign."""
-        self._remote("--remote-send", keys)
-
-    def ask(self, expression: str) -> Any:  # noqa: ANN401
-        """The value of a Lua expression."""
-        quoted = expression.replace("'", "''")
-        told = self._remote("--remote-expr", f"json_encode(luaeval('{quoted}'))")
-        return json.loads(told)
-
-    def _remote(self, how: str, what: str) -> str:
-        command = ["nvim", "--clean", "--headless", "--server", str(self.socket), how, what]
-        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=WAIT_S)
-        assert done.returncode == 0, done.stderr.decode()
-        # 0.7 writes the value of an expression to stderr where there is no screen.
-        return (done.stdout or done.stderr).decode()
-
-    @property
-    def text(self) -> str:
-        lines = self.ask("vim.api.nvim_buf_get_lines(0, 0, -1, true)")
-        return "\n".join(lines)
-
-    @property
-    def ghost(self) -> list[str]:
-        """The lines of ghost text, what follows the cursor included."""
-        return list(self.ask(SHOWN)["lines"])
-
-    def sees(self, *lines: str) -> None:
-        """Wait until this ghost text is shown."""
-        until(lambda: self.ghost == list(lines), lambda: f"shown: {self.ghost}")
-
-    def heard(self, method: str) -> list[dict[str, Any]]:
-        """The messages of a method that the scripted server was sent."""
-        lines = self.heard_path.read_text("utf-8").splitlines()
-        return [message for message in map(json.loads, lines) if message.get("method") == method]
-
-
-def until(
-    happened: Callable[[], object], say: Callable[[], str] = lambda: "", seconds: float = WAIT_S
-) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, f"not within {seconds:.0f} s. {say()}"
-        time.sleep(0.02)
-
-
 Start = Callable[..., Neovim]
-
-
-def setup(options: Mapping[str, Any]) -> str:
-    """The line of an ``init.lua`` that sets the plugin up."""
-    return f"require('lancefill').setup({lua(options)})\n"
 
 
 def scripted(folder: Path, script: Mapping[str, Any], **ghost: object) -> dict[str, Any]:
@@ -358,9 +245,15 @@ def test_items_are_cycled(start: Start) -> None:
     editor.sees(" = 2")
     editor.type("<M-p><M-p>")
     editor.sees(" += 3")
-    editor.type(" =")
-    editor.sees(" 1")
-    assert editor.text == "x ="
+    editor.type("<M-p>")
+    editor.sees(" = 2")
+    editor.type(" =")  # begins two of the three
+    editor.sees(" 2")
+    for rest in (" 1", " 2", " 1"):
+        editor.type("<M-n>")
+        editor.sees(rest)
+    editor.type("<M-p><Tab>")
+    until(lambda: editor.text == "x = 2", lambda: editor.text)
 
 
 def test_the_server_is_told_what_became_of_its_items(start: Start) -> None:
@@ -431,10 +324,51 @@ def test_items_that_do_not_continue_the_line_are_not_shown(
     assert editor.text == "x = \ny"
 
 
+def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
+    top = {"line": 0, "character": 0}
+    item = {
+        "label": "connect",
+        "sortText": "000",
+        "additionalTextEdits": [
+            {"range": {"start": top, "end": top}, "newText": "from a import connect\n"}
+        ],
+    }
+    completion = "textDocument/completion"
+    script = {
+        completion: {"result": {"isIncomplete": True, "items": [item, {"label": "continue"}]}},
+        "completionItem/resolve": {"result": item},
+    }
+    editor = start(script, text="x = 1\n")
+    editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    editor.type("<C-e>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 0)
+    assert editor.text == "x = 1\ncon"
+    editor.type("<C-x><C-o>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    editor.type("<C-y>()")
+    expected = "from a import connect\nx = 1\nconnect()"
+    until(lambda: editor.text == expected, lambda: editor.text)
+
+
 def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
     editor = start({})
     editor.type(":setlocal noexpandtab softtabstop=0<CR>ix<Tab>y")
     until(lambda: editor.text == "x\ty", lambda: editor.text)
+
+
+@needs_recent_neovim
+def test_a_key_does_what_it_did_before_where_nothing_is_shown(tmp_path: Path) -> None:
+    """In 0.11 <Tab> jumps through a snippet."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    editor = Neovim(tmp_path, "work.py", setup(scripted(tmp_path, {})))
+    process = editor.start()
+    try:
+        editor.type("i<Cmd>lua vim.snippet.expand('f($1, $2)')<CR>1<Tab>2")
+        until(lambda: editor.text == "f(1, 2)", lambda: editor.text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 def test_status_reason_pause_and_resume(start: Start) -> None:
@@ -452,6 +386,27 @@ def test_status_reason_pause_and_resume(start: Start) -> None:
     editor.sees("first")
 
 
+def test_what_was_asked_while_the_model_loaded_comes_by_itself(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 0.5}})
+    editor.type("ix = ")
+    until(lambda: editor.heard(INLINE))
+    assert editor.ghost == []
+    editor.sees("first")
+    assert len(editor.heard(INLINE)) == 2
+
+
+def test_what_was_asked_while_the_model_loaded_is_forgotten_elsewhere(start: Start) -> None:
+    loading = {"items": [{"insertText": "first"}], "loading": 1.0}
+    editor = start({"x = ": loading, "x =": "never"})
+    editor.type("ix = ")
+    until(lambda: (editor.ask("require('lancefill').reason()") or {}).get("code"))
+    editor.type("<Left>")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    assert len(editor.heard(INLINE)) == 1
+
+
 def test_restart(start: Start) -> None:
     editor = start({"x = ": "first"})
     before = editor.ask("require('lancefill.client').of(0).id")
@@ -459,6 +414,26 @@ def test_restart(start: Start) -> None:
     until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
     editor.type("ix = ")
     editor.sees("first")
+
+
+def test_restart_keeps_a_configuration_that_is_not_the_plugins(tmp_path: Path) -> None:
+    """Started as the README does it for old Neovims, by ``vim.lsp.start_client``."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    config = {"name": "lancefill", "cmd": scripted(tmp_path, {})["cmd"], "root_dir": str(tmp_path)}
+    init = f"""
+    vim.api.nvim_create_autocmd('FileType', {{ pattern = 'python', callback = function(event)
+      vim.lsp.buf_attach_client(event.buf, vim.lsp.start_client({lua(config)}))
+    end }})"""
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: len(editor.heard("initialize")) == 2)
+        until(lambda: editor.ask("require('lancefill.client').of(0) ~= nil"))
+        assert editor.ask("require('lancefill.client').of(0).config.cmd") == config["cmd"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 def test_a_popup_takes_it_away(start: Start) -> None:
@@ -552,50 +527,6 @@ def test_columns_as_neovim_itself_counts_them(start: Start) -> None:
     assert told["compared"] == sum(3 * (len(line) + 1) for line in lines)
 
 
-needs_screen = pytest.mark.skipif(
-    shutil.which("tmux") is None, reason="tmux is not installed (Debian: apt install tmux)"
-)
-
-
-class Screen:
-    """A terminal of 60 columns and 12 lines, in a tmux server of its own."""
-
-    def __init__(self, editor: Neovim) -> None:
-        self.editor = editor
-        self.tmux = ["tmux", "-f", "/dev/null", "-S", str(editor.folder / "tmux")]
-        command = [*self.tmux, "-u", "new-session", "-d", "-x", "60", "-y", "12"]
-        subprocess.run(
-            [*command, "nvim", *editor.arguments, "--cmd", "set noruler noshowcmd"],
-            cwd=editor.folder,
-            env=editor.environment | {"TERM": "screen", "LC_ALL": "C.UTF-8"},
-            check=True,
-            timeout=WAIT_S,
-        )
-
-    def type(self, *keys: str) -> None:
-        """Names of keys as tmux knows them, or text."""
-        subprocess.run([*self.tmux, "send-keys", *keys], check=True, timeout=WAIT_S)
-
-    @property
-    def lines(self) -> list[str]:
-        """What is on the screen, without blanks at the ends of lines."""
-        command = [*self.tmux, "capture-pane", "-p"]
-        done = subprocess.run(command, capture_output=True, check=True, timeout=WAIT_S)
-        return [line.rstrip() for line in done.stdout.decode().splitlines()]
-
-    def shows(self, *lines: str) -> None:
-        """Wait until the screen begins with these lines."""
-        until(lambda: self.lines[: len(lines)] == list(lines), lambda: "\n".join(self.lines))
-
-    def leave_insert_mode(self) -> None:
-        """Escape by itself: with the next key right behind it, it is Alt and that key."""
-        self.type("Escape")
-        until(lambda: "-- INSERT --" not in self.lines)
-
-    def close(self) -> None:
-        subprocess.run([*self.tmux, "kill-server"], check=True, timeout=WAIT_S)
-
-
 @needs_screen
 def test_on_a_real_screen(tmp_path: Path) -> None:
     (tmp_path / "work.py").write_text(f"# {PARTY}\n()\nend\n", "utf-8")
@@ -622,9 +553,45 @@ def test_on_a_real_screen(tmp_path: Path) -> None:
         screen.close()
 
 
-@pytest.mark.skipif(
-    not recent_neovim(), reason="vim.lsp.enable needs Neovim 0.11, and an older one is installed"
-)
+OWN = """
+vim.lsp.inline_completion = {
+  enable = function(enabled) vim.g.own = enabled end,
+  is_enabled = function() return vim.g.own end,
+}
+vim.g.own = true
+"""
+"""Stands for what 0.12 has: whether it is on is `vim.g.own`."""
+
+
+def test_it_steps_aside_where_neovim_draws_ghost_text_itself(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("", "utf-8")
+    command = scripted(tmp_path, {"x = ": "first"})["cmd"]
+    options = setup({"cmd": command, "ghost": {"keys": True}})
+    editor = Neovim(tmp_path, "work.py", OWN + options)
+    process = editor.start()
+    try:
+        editor.type("ix = ")
+        until(lambda: editor.text == "x = ")
+        time.sleep(QUIET_S)
+        assert not editor.heard(INLINE)
+        assert "Lancefill" not in editor.ask("vim.fn.execute('imap <Tab>')")
+        for word, own in (("pause", False), ("pause", False), ("resume", True)):
+            editor.type(f"<Esc>:Lancefill {word}<CR>")
+            until(lambda own=own: editor.ask("vim.g.own") is own)
+            paused = "Lancefill: paused" if word == "pause" else "Lancefill: ready"
+            until(lambda paused=paused: editor.ask("require('lancefill').status()") == paused)
+        editor.type("<Esc>:let g:own = v:false<CR>:Lancefill pause<CR>:Lancefill resume<CR>")
+        editor.type(":let g:done = 1<CR>")
+        until(lambda: editor.ask("vim.g.done") == 1)
+        assert editor.ask("vim.g.own") is False  # was off, and stays off
+        editor.type(":checkhealth lancefill<CR>")
+        until(lambda: "vim.lsp.inline_completion is there" in editor.text, lambda: editor.text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@needs_recent_neovim
 def test_enabled_by_name(tmp_path: Path) -> None:
     """``lsp/lancefill.lua``, over which the person's own configuration is laid."""
     (tmp_path / "work.py").write_text("", "utf-8")
@@ -637,8 +604,12 @@ def test_enabled_by_name(tmp_path: Path) -> None:
         until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
         (greeting,) = editor.heard("initialize")
         assert greeting["params"]["capabilities"]["textDocument"]["inlineCompletion"]
-        settings = editor.ask("require('lancefill.client').of(0).config.settings")
-        assert settings == {"lancefill": {"popup": False}}
+        settings = "require('lancefill.client').of(0).config.settings"
+        assert editor.ask(settings) == {"lancefill": {"popup": False}}
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: len(editor.heard("initialize")) == 2)
+        until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+        assert editor.ask(settings) == {"lancefill": {"popup": False}}
         assert editor.ask("vim.fn.exists(':Lancefill')") == 2
     finally:
         process.terminate()

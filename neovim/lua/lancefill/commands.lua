@@ -59,6 +59,7 @@ local function list(query, answers)
   end, answers)
   vim.fn.setqflist({}, ' ', { title = 'Lancefill: ' .. query, items = items })
   vim.cmd('botright copen')
+  vim.wo.wrap = false -- one answer a line, however long its signature
 end
 
 local words = {}
@@ -105,10 +106,18 @@ function words.ask(query)
   end
 end
 
+-- Whether Neovim's own ghost text was on when it was paused.
+local own_was_on = false
+
 local function pause(paused)
   require('lancefill.ghost').pause(paused)
-  if vim.lsp.inline_completion then
-    vim.lsp.inline_completion.enable(not paused)
+  local own = vim.lsp.inline_completion
+  if own and paused then
+    own_was_on = own_was_on or own.is_enabled() or own.is_enabled({ bufnr = 0 })
+    own.enable(false)
+  elseif own_was_on then
+    own_was_on = false
+    own.enable(true)
   end
 end
 

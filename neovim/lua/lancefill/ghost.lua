@@ -30,6 +30,8 @@ local is_paused = false
 local shown
 -- What was asked and not answered yet: {client, id}.
 local asked
+-- What was asked last: {moment, kind}.
+local last
 -- Of the timers that were started only the newest may ask.
 local newest_timer = 0
 -- The moment of the last key: {buffer, tick, row, column}.
@@ -241,6 +243,7 @@ local function ask(kind)
   local params = position.at_cursor(client.offset_encoding)
   params.context = { triggerKind = kind }
   local before, request = moment(), { client = client }
+  last = { moment = before, kind = kind }
   request.id = clients.request(client, METHOD, params, buffer, function(problem, result)
     if asked ~= request then
       return
@@ -257,6 +260,13 @@ end
 -- Ask now, also where ghost text does not come by itself.
 function M.request()
   ask(INVOKED)
+end
+
+-- Ask what was asked last, if nothing was typed, moved or shown since.
+function M.ask_again()
+  if last and not shown and not asked and vim.deep_equal(last.moment, moment()) then
+    ask(last.kind)
+  end
 end
 
 local function ask_after_a_pause()
@@ -377,11 +387,23 @@ function M.paused()
   return is_paused
 end
 
--- A key does what it always does where no ghost text is shown.
+-- What a key does where no ghost text is shown: what it did before, as the <Tab> of Neovim 0.11 that
+-- jumps through a snippet, or else itself.
+local function as_before(key)
+  local before = vim.fn.maparg(key, 'i', false, true)
+  if before.callback and before.replace_keycodes == 1 then
+    return before.callback
+  end
+  return function()
+    return key
+  end
+end
+
 local function map(key, name)
+  local otherwise = as_before(key)
   vim.keymap.set('i', key, function()
     if not M.visible() then
-      return key
+      return otherwise()
     end
     return ('<Cmd>lua require("lancefill.ghost").%s()<CR>'):format(name)
   end, { expr = true, desc = 'Lancefill: ' .. name:gsub('_', ' ') })

@@ -23,8 +23,13 @@ M.defaults = {
 
 M.options = M.defaults
 
--- Words of one client's server: { status = {kind, message, busy}, reason = {feature, code, message} }.
+-- Words of one client's server: { status = {kind, message, busy}, reason = {feature, code, message},
+-- too_early }, the last for ghost text that was asked for while the model was loading.
 local said = {}
+
+-- Clients that `attach` started: their configuration is what the options say now. Those of
+-- vim.lsp.enable keep their own.
+local started = {}
 
 -- An inherited PYTHONPATH may name folders that are called as ours are; empty is as good as unset.
 local ENVIRONMENT = { PYTHONPATH = '', PYTHONHOME = '', PYTHONUTF8 = '1' }
@@ -32,15 +37,28 @@ local ENVIRONMENT = { PYTHONPATH = '', PYTHONHOME = '', PYTHONUTF8 = '1' }
 -- Reasons that are the way of typing, not worth a word.
 local PASSING = { superseded = true, cancelled = true }
 
+-- Ghost text that was asked for too early comes when it can.
+local function ask_again(status, id)
+  local ghost = package.loaded['lancefill.ghost']
+  if ghost and not status.busy and M.said_by(id).too_early then
+    ghost.ask_again()
+  end
+end
+
 -- Neovim shows nothing of it by itself, and says so in its log: it is ours to keep.
 local handlers = {
   didChangeStatus = function(_, status, context)
     M.said_by(context.client_id).status = status
+    ask_again(status, context.client_id)
     vim.cmd('redrawstatus')
   end,
   ['lancefill/reason'] = function(_, reason, context)
+    local words = M.said_by(context.client_id)
+    if reason.feature == 'ghost' then
+      words.too_early = reason.code == 'model-loading'
+    end
     if not PASSING[reason.code] then
-      M.said_by(context.client_id).reason = reason
+      words.reason = reason
     end
   end,
 }
@@ -66,7 +84,7 @@ function M.client_config()
     capabilities = vim.tbl_deep_extend('force', capabilities, options.capabilities),
     handlers = handlers,
     on_exit = function(_, _, id)
-      said[id] = nil
+      said[id], started[id] = nil, nil
     end,
   }
 end
@@ -124,10 +142,13 @@ function M.attach(buffer)
     return
   end
   if can_start() then
-    local config = vim.tbl_extend('force', M.client_config(), { root_dir = M.root(path) })
-    clients.start(config, buffer)
-    if M.options.omnifunc then
-      vim.bo[buffer].omnifunc = 'v:lua.vim.lsp.omnifunc'
+    local config = vim.tbl_extend('force', M.client_config(), {
+      root_dir = M.root(path),
+      on_attach = M.options.omnifunc and require('lancefill.popup').enable or nil,
+    })
+    local id = clients.start(config, buffer)
+    if id then
+      started[id] = true
     end
   end
 end
@@ -155,12 +176,26 @@ function M.setup(options)
   attach_all()
 end
 
+-- What starts a client's server anew for the buffers that it serves.
+local function starter(client)
+  local buffers = vim.lsp.get_buffers_by_client_id(client.id)
+  local ours, config = started[client.id], client.config
+  return function()
+    for _, buffer in ipairs(buffers) do
+      if ours then
+        M.attach(buffer)
+      else
+        clients.start(config, buffer)
+      end
+    end
+  end
+end
+
 -- End all servers, and start them again for the buffers that are open.
 function M.restart()
-  local ending = clients.all()
-  local buffers = {}
-  for _, client in ipairs(ending) do
-    vim.list_extend(buffers, vim.lsp.get_buffers_by_client_id(client.id))
+  local starters = {}
+  for _, client in ipairs(clients.all()) do
+    table.insert(starters, starter(client))
     clients.stop(client)
   end
   local ended = vim.wait(5000, function()
@@ -171,8 +206,8 @@ function M.restart()
       vim.lsp.stop_client(client.id, true)
     end
   end
-  for _, buffer in ipairs(buffers) do
-    M.attach(buffer)
+  for _, start in ipairs(starters) do
+    start()
   end
 end
 
