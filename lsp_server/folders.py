@@ -55,13 +55,17 @@ class Folder:
 
     @property
     def busy(self) -> bool:
-        """Whether it is being indexed."""
-        return self.progress.get("phase", READY) not in ENDED and not self.problem
+        """Whether it is being indexed; an indexer that has said nothing yet is about to look."""
+        return self._phase not in ENDED and not self.problem
+
+    @property
+    def _phase(self) -> str:
+        return str(self.progress.get("phase", "walk")) if self.indexer else READY
 
     @property
     def unfinished(self) -> Reason | None:
         """Why something may be missing from the index, or None when it is complete."""
-        if self.indexer is None or self.progress.get("phase", "walk") not in ("walk", "parse"):
+        if self._phase not in ("walk", "parse"):
             return None
         done, total = self.progress.get("done", 0), self.progress.get("total", 0)
         return Reason(Code.INDEXING, f"the index is being built: {done} of {total} files")

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.e2e.conftest import SERVER
+from tests.e2e.conftest import ALONE, SERVER
 from tests.e2e.record import workspace
 
 TRAFFIC = sorted((Path(__file__).parents[1] / "data" / "traffic").glob("*.jsonl"))
@@ -96,7 +96,7 @@ def server(
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], queue.Queue[dict[str, Any]]]]:
     """The server, its stdin, and what it says."""
     with subprocess.Popen(
-        SERVER,
+        (*SERVER, *ALONE),
         cwd=root,
         env=os.environ | {"LANCEFILL_CACHE": str(root.parent / "cache")},
         stdin=subprocess.PIPE,
