@@ -90,8 +90,8 @@ export async function preview(page, title, text) {
 }
 
 /** Wait until something is the case. */
-export async function until(page, otherwise, holds) {
-  const end = Date.now() + PATIENCE_MS;
+export async function until(page, otherwise, holds, patience = PATIENCE_MS) {
+  const end = Date.now() + patience;
   while (!(await holds())) {
     assert.ok(Date.now() < end, otherwise);
     await page.waitForTimeout(100);
