@@ -359,9 +359,9 @@ async def did_change_workspace_folders(
 
 
 @server.feature("lancefill/status")
-def status(ls: Server, params: object) -> dict[str, object]:  # noqa: ARG001
-    """The state of the index and the helper processes."""
-    return ls.session.report()
+async def status(ls: Server, params: object) -> dict[str, object]:  # noqa: ARG001
+    """The state of the index and the helper processes, and what the model process runs."""
+    return {**ls.session.report(), "running": await ls.session.running()}
 
 
 @server.feature("lancefill/explain")

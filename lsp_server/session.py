@@ -53,7 +53,7 @@ from lsp_server.helpers import (
 )
 from lsp_server.idle import Idle
 from lsp_server.paths import name_in, path_of, relative_to
-from lsp_server.processes import Helper, module, stop_all
+from lsp_server.processes import Answer, Helper, HelperError, module, stop_all
 from lsp_server.settings import PopupMode, Settings, options
 from lsp_server.shown import Memory
 
@@ -66,6 +66,8 @@ PROMOTED_ITEMS = 5
 TAKE_UP_S = 0.02
 """So long after a change the index takes it up, where no question needs it before: a letter typed
 of ghost text that is shown needs no index, and of letters that come at once one parse is enough."""
+INFO_S = 2.0
+"""How long the model process may be asked what it runs; it may be writing."""
 LOGGED_SKIPPED = 20
 """How many skipped files are named in the log at once."""
 DELETED = Reason(
@@ -176,6 +178,7 @@ class Session:
             environment.find(EVERYWHERE, settings.interpreter, trusted=editor.trusted),
         )
         self._model: Model | None = None
+        self._running: tuple[int | None, Answer] = (None, {})
         self._library = Library()
 
     # Documents ------------------------------------------------------------------------------------
@@ -519,6 +522,23 @@ class Session:
                 for folder in self._folders
             ],
         }
+
+    async def running(self) -> dict[str, Any]:
+        """What the model process said of itself (``model``, ``device``, ``problem``, …).
+
+        Each process is asked once: one that is stopped or busy must not hold up the status. Empty
+        while it cannot be asked, and where it does not answer in time.
+        """
+        if self._model is None or self._model.reason:
+            return {}
+        pid = self._model.helper.health.pid
+        if self._running[0] != pid:
+            try:
+                self._running = (pid, await self._model.helper.request("info", {}, INFO_S))
+            except HelperError as error:
+                log.info("what the model runs on is not known: %s", error)
+                return {}
+        return dict(self._running[1])
 
     def _model_state(self) -> str:
         if not self.settings.ghost_text:
