@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import {
+  modelText,
   plain,
   reasonText,
   statusDetail,
@@ -32,6 +33,7 @@ const REPORT: Report = {
   problems: [],
   helpers: ['indexer: running (pid 7)', 'model: down'],
   model: 'ready',
+  running: { model: 'codefill', device: 'cpu', problem: '' },
   folders: [FOLDER],
 };
 
@@ -51,8 +53,8 @@ describe('statusText', () => {
 describe('statusDetail', () => {
   it('says state, model, device and the last silence', () => {
     assert.equal(
-      statusDetail({ ...READY, model: 'ready', silence: 'No popup: nothing fits' }),
-      'ready · model: ready · device: auto · No popup: nothing fits',
+      statusDetail({ ...READY, model: 'codefill on cpu', silence: 'No popup: nothing fits' }),
+      'ready · model: codefill on cpu · No popup: nothing fits',
     );
   });
 
@@ -68,17 +70,40 @@ describe('statusDetail', () => {
   });
 });
 
+describe('modelText', () => {
+  it('says which model runs and where', () => {
+    assert.equal(modelText(REPORT), 'codefill on cpu');
+  });
+
+  it('says why it is not the one in use', () => {
+    const running = { ...REPORT.running, problem: 'the folder of mine is gone' };
+    assert.equal(modelText({ ...REPORT, running }), 'codefill on cpu (the folder of mine is gone)');
+  });
+
+  it('says why none runs', () => {
+    assert.equal(
+      modelText({ model: 'the model is being loaded', running: {} }),
+      'the model is being loaded',
+    );
+  });
+});
+
 describe('reasonText', () => {
+  const PLACE = { uri: 'file:///a.py' };
+
   it('says why there is no suggestion', () => {
     const message = 'the model is 21 % sure';
     assert.equal(
-      reasonText({ feature: 'ghost', code: 'low-confidence', message }),
+      reasonText({ ...PLACE, feature: 'ghost', code: 'low-confidence', message }),
       'No ghost text: the model is 21 % sure',
     );
   });
 
   it('says nothing about what happens at every keystroke', () => {
-    assert.equal(reasonText({ feature: 'popup', code: 'superseded', message: '' }), undefined);
+    assert.equal(
+      reasonText({ ...PLACE, feature: 'popup', code: 'superseded', message: '' }),
+      undefined,
+    );
   });
 });
 
@@ -89,6 +114,7 @@ describe('statusPage', () => {
     assert.match(page, /120 files known, 3 left out/);
     assert.match(page, /## Problems\n\n- none/);
     assert.match(page, /- model: down/);
+    assert.match(page, /- Model: codefill on cpu\n/);
     assert.match(page, /- Python: no virtual environment was found/);
   });
 
