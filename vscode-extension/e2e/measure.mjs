@@ -7,14 +7,7 @@
 // is not what was typed. A goal that is missed fails nothing: the table says so.
 
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -75,8 +68,8 @@ async function main() {
     report(figures);
   } finally {
     await browser.close();
-    having.stop(join(folder, 'logs'));
-    lacking.stop();
+    await having.stop(join(folder, 'logs'));
+    await lacking.stop();
   }
 }
 
@@ -132,6 +125,7 @@ async function popupAfterReload(code, page) {
     at = await handle.jsonValue();
   });
   while (at === undefined) {
+    await page.keyboard.press('Escape'); // where a list is open, the next key would show its details
     await page.keyboard.press('Control+Space');
     await page.waitForTimeout(100);
   }
@@ -141,10 +135,7 @@ async function popupAfterReload(code, page) {
 
 /** When the extension last started its server, by its own log: ms since the epoch. */
 function startedAt(code) {
-  const logs = readdirSync(join(code.data, 'logs'), { recursive: true })
-    .filter((name) => name.endsWith('Lancefill.log'))
-    .map((name) => readFileSync(join(code.data, 'logs', name), 'utf8'));
-  const starts = logs.flatMap((log) => [...log.matchAll(/^(\S+ \S+) \[info\] starting /gm)]);
+  const starts = [...code.log().matchAll(/^(\S+ \S+) \[info\] starting /gm)];
   return Math.max(...starts.map(([, at]) => new Date(at).getTime()));
 }
 

@@ -25,6 +25,7 @@ export async function shown(page, label) {
     if ((await labels(page)).includes(label)) {
       return;
     }
+    await page.keyboard.press('Escape'); // where a list is open, the next key would show its details
     await page.keyboard.press('Control+Space');
     await page.waitForTimeout(400);
   }

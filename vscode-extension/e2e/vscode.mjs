@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 const FIRST_PORT = 8300 + (process.pid % 500);
-const SERVER_START_MS = 6000; // typing right at the server's start loses the first popup
+/** Typing right at the server's start loses the first popup. */
+export const SERVER_START_MS = 6000;
 const BROWSER = (
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync ' +
   '--disable-background-networking --disable-component-update'
@@ -65,7 +66,7 @@ export class VSCode {
       code.#run(vsix);
       await code.#healthy();
     } catch (error) {
-      code.stop();
+      await code.stop();
       throw error;
     }
     return code;
@@ -82,7 +83,7 @@ export class VSCode {
       ...process.env,
       XDG_DATA_HOME: join(this.home, 'xdg'),
       XDG_CACHE_HOME: join(this.home, 'cache'),
-      LANCEFILL_DATA: join(this.home, 'models'),
+      LANCEFILL_DATA: join(this.home, 'lancefill'),
     };
   }
 
@@ -133,13 +134,27 @@ export class VSCode {
     });
   }
 
-  /** Ends it; its logs are kept in `folder`, where one is named. */
-  stop(folder) {
+  /** The extension's log, those of earlier windows first. */
+  log() {
+    const folder = join(this.data, 'logs');
+    return readdirSync(folder, { recursive: true })
+      .filter((name) => name.endsWith('/Lancefill.log'))
+      .map((name) => readFileSync(join(folder, name), 'utf8'))
+      .sort()
+      .join('');
+  }
+
+  /** Ends it, and whatever it started; its logs are kept in `folder`, where one is named. */
+  async stop(folder) {
     this.server?.kill();
+    for (let tries = 0; tries < 50 && this.processes('').length > 0; tries += 1) {
+      await pause(200);
+    }
+    this.processes('').forEach((pid) => process.kill(pid, 'SIGKILL'));
     if (folder !== undefined) {
       cpSync(join(this.data, 'logs'), folder, { recursive: true });
     }
-    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
   #configure(settings) {
@@ -174,8 +189,12 @@ export class VSCode {
       } catch {
         // not up yet
       }
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await pause(200);
     }
     throw new Error('code-server did not start');
   }
+}
+
+function pause(duration) {
+  return new Promise((resolve) => setTimeout(resolve, duration));
 }

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 
 import {
@@ -20,9 +20,10 @@ import {
   preview,
   save,
   shown,
+  until,
 } from './screen.mjs';
 import { codeLines, Typist } from './typist.mjs';
-import { openBrowser, VSCode } from './vscode.mjs';
+import { openBrowser, SERVER_START_MS, VSCode } from './vscode.mjs';
 
 const [tools, repository, lancefill, vsix, screenshots] = process.argv
   .slice(2, 7)
@@ -50,6 +51,11 @@ const CASES = {
   ghost:
     'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
   word: 'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
+  imports: 'import os\n\n\nbird = Cormoran',
+  status: 'speed = 1\n# the ',
+  models: 'speed = 1\n',
+  loading:
+    'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
   asked: 'def glide_over_water(speed):\n    """Glide low over the water."""\n\n\n',
   pages: 'class Grebe:\n    def dive(self): ...\n\ngrebe = Grebe()\ngrebe.',
   typing: '',
@@ -57,7 +63,20 @@ const CASES = {
   killed: 'class Heron:\n    def wade(self): ...\n\nheron = Heron()\nheron',
 };
 
-const BODIES = { popup, ghost, word, asked, pages, typing, long, killed };
+const BODIES = {
+  popup,
+  imports,
+  ghost,
+  word,
+  asked,
+  pages,
+  status,
+  typing,
+  long,
+  loading,
+  models,
+  killed,
+};
 
 let failed = 0;
 let code; // the VS Code that is driven
@@ -66,6 +85,8 @@ const figures = {};
 async function main() {
   mkdirSync(screenshots, { recursive: true });
   code = await VSCode.start({ tools, repository, vsix, settings: SETTINGS });
+  code.write('flock', 'class Cormorant:\n    def dive(self): ...\n');
+  install('mine');
   const browser = await openBrowser(tools);
   try {
     const page = await browser.newPage({ viewport: { width: 1200, height: 700 } });
@@ -76,7 +97,7 @@ async function main() {
     await page.goto('about:blank');
   } finally {
     await browser.close();
-    code.stop(join(screenshots, 'logs'));
+    await code.stop(join(screenshots, 'logs'));
   }
 }
 
@@ -143,6 +164,17 @@ async function word(page, name) {
   assert.ok(taken.length > 0 && all.startsWith(taken), `"${taken}" of "${all}"`);
 }
 
+/** A name of another file brings its import. */
+async function imports(page, name) {
+  await page.keyboard.type('t');
+  await shown(page, 'Cormorant');
+  await page.keyboard.press('Tab');
+  await page.waitForTimeout(500);
+  await save(page);
+  const expected = 'import os\nfrom window_flock import Cormorant\n\n\nbird = Cormorant';
+  assert.equal(code.read(name), expected);
+}
+
 /** A request in plain words: the picker, and the call that it inserts. */
 async function asked(page, name) {
   await command(page, 'Lancefill: Ask for an API');
@@ -165,6 +197,52 @@ async function pages(page) {
   await page.locator('.tab', { hasText: basename(code.path('pages')) }).click();
   await command(page, 'Lancefill: Show Status');
   await preview(page, 'Lancefill Status', basename(code.workspace));
+}
+
+/** The status item says which model runs, and why nothing came last. */
+async function status(page) {
+  await page.keyboard.type('speed ');
+  await statusShows(
+    page,
+    /^ready · model: codefill\S* on cpu · No ghost text: not inside comments$/,
+  );
+}
+
+/** Another model is picked: the server starts again with it, or says why it cannot. */
+async function models(page) {
+  for (const [name, said] of [
+    ['mine', /codefill on cpu \(.+\)/], // it is an empty folder: the shipped one goes on
+    ['shipped', /codefill on cpu$/],
+  ]) {
+    const [before] = code.processes('lsp_server');
+    await command(page, 'Lancefill: Choose Model');
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: name }).waitFor();
+    await page.screenshot({ path: join(screenshots, `model-picker-${name}.png`) });
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: name }).click();
+    await until(page, 'the server was not restarted', () => {
+      const [now] = code.processes('lsp_server');
+      return now !== undefined && now !== before;
+    });
+    await statusShows(page, said);
+  }
+}
+
+/** Ghost text that was asked for while the model was being loaded comes without another key. */
+async function loading(page) {
+  const held = () => (code.log().match(/no ghost: model-loading/g) ?? []).length;
+  const [old] = code.processes('completion.model.worker');
+  await command(page, 'Lancefill: Restart Language Server');
+  await until(page, 'no model was started', () => {
+    const [now] = code.processes('completion.model.worker');
+    return now !== undefined && now !== old && process.kill(now, 'SIGSTOP');
+  });
+  const before = held();
+  await page.waitForTimeout(SERVER_START_MS);
+  await page.keyboard.type(' ');
+  await until(page, 'the model was not being loaded', () => held() > before);
+  assert.equal(await ghostNow(page), '');
+  code.processes('completion.model.worker').forEach((pid) => process.kill(pid, 'SIGCONT'));
+  await until(page, 'no ghost text came by itself', async () => (await ghostNow(page)) !== '');
 }
 
 /** Code of the repository, typed fast and unevenly: what is on the disk is what was typed. */
@@ -227,12 +305,41 @@ async function typeLine(typist, pieces, count) {
 }
 
 async function killed(page) {
-  code.processes('lsp_server').forEach((pid) => process.kill(pid, 'SIGKILL'));
+  const victims = code.processes('lsp_server');
+  assert.equal(victims.length, 1);
+  victims.forEach((pid) => process.kill(pid, 'SIGKILL'));
   const at = Date.now();
   await page.waitForTimeout(1500);
   await page.keyboard.type('.');
   await shown(page, 'wade');
   figures.secondsFromKillToPopup = (Date.now() - at) / 1000;
+}
+
+// What is about Lancefill alone -----------------------------------------------------------------------
+
+/** A model of this name, without weights: for the picker. */
+function install(name) {
+  const { LANCEFILL_DATA: data } = code.env;
+  mkdirSync(join(data, name), { recursive: true });
+  const models = { [name]: { folder: join(data, name), family: 'qwen2.5-coder' } };
+  writeFileSync(join(data, 'models.json'), JSON.stringify({ format: 1, in_use: null, models }));
+}
+
+/** The line of the status item, which is shown while the mouse is on it. */
+async function statusItem(page) {
+  await page.locator('.statusbar-item[id="status.languageStatus"]').hover();
+  const item = page.locator('.hover-language-status .left', { hasText: 'Lancefill' });
+  await item.waitFor();
+  await page.screenshot({ path: join(screenshots, 'status-item.png') });
+  const text = (await item.innerText()).replace(/^.*Lancefill\W*/, '');
+  await page.mouse.move(0, 0);
+  return text;
+}
+
+async function statusShows(page, pattern) {
+  await until(page, `the status does not say: ${pattern}`, async () =>
+    pattern.test(await statusItem(page)),
+  );
 }
 
 await main();

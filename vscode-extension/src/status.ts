@@ -81,8 +81,11 @@ export function statusText({ status, paused }: Pick<State, 'status' | 'paused'>)
 
 /** The line beside the item: the pause or the state, model and device, the last silence. */
 export function statusDetail({ status, model, silence, paused }: State): string {
-  const parts = [paused ?? status.message, model && `model: ${model}`, silence];
-  return parts.filter((part) => part !== undefined).join(' · ');
+  // Why there is no model is what the server's own message says.
+  const running = model === undefined || status.message.includes(model) ? [] : [`model: ${model}`];
+  return [paused ?? status.message, ...running, ...(silence === undefined ? [] : [silence])].join(
+    ' · ',
+  );
 }
 
 /** Which model runs, and where; or why none does. */

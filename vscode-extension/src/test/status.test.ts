@@ -58,8 +58,11 @@ describe('statusDetail', () => {
     );
   });
 
-  it('says nothing of a model that is not known yet', () => {
+  it('says nothing of a model that is not known yet, and nothing twice', () => {
     assert.equal(statusDetail(READY), 'ready');
+    const status = { ...READY.status, message: 'indexing x; the model is being loaded' };
+    const loading = { ...READY, status, model: 'the model is being loaded' };
+    assert.equal(statusDetail(loading), status.message);
   });
 
   it('says why nothing is suggested while it is paused', () => {
