@@ -38,8 +38,11 @@ const THROUGH = 8; // so many letters of a shown text are typed
 const THROUGH_PACE_MS = 90;
 const READY_MS = 60_000;
 
-/** What VS Code does by itself, but no key may accept anything. */
-const TYPING = { 'editor.acceptSuggestionOnCommitCharacter': false };
+/** VS Code as it comes, its own list of words included, but no key may accept anything. */
+const TYPING = {
+  'editor.wordBasedSuggestions': 'matchingDocuments',
+  'editor.acceptSuggestionOnCommitCharacter': false,
+};
 /** No text is late or unlikely, no popup in its way: every one that comes is timed. */
 const PAUSING = {
   'lancefill.maxLatencyMs': 5000,
@@ -62,8 +65,10 @@ async function main() {
     const [page, plain] = [await newPage(browser), await newPage(browser)];
     const figures = { when: new Date().toISOString(), blocks, positions };
     figures.activation = await activation(having, page);
+    const before = entries().length;
     figures.keys = await keys([having, page], [lacking, plain]);
-    figures.requests = outcomes(entries(), documentedReasons(readFileSync(GUIDE, 'utf8')));
+    const typed = entries().slice(before);
+    figures.requests = outcomes(typed, documentedReasons(readFileSync(GUIDE, 'utf8')));
     figures.pause = await pauses(having, page);
     report(figures);
   } finally {

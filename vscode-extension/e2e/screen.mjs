@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 
 export const GHOST = '.ghost-text-decoration, .ghost-text-decoration-preview';
+export const STATUS_ITEM = '.statusbar-item[id="status.languageStatus"]';
 const ROW = '.suggest-widget.visible .monaco-list-row';
 const PATIENCE_MS = 20_000;
 
@@ -97,6 +98,16 @@ export async function until(page, otherwise, holds, patience = PATIENCE_MS) {
     assert.ok(Date.now() < end, otherwise);
     await page.waitForTimeout(100);
   }
+}
+
+/** The line of Lancefill's status item, which is shown while the mouse is on it. */
+export async function statusItem(page) {
+  await page.locator(STATUS_ITEM).hover();
+  const item = page.locator('.hover-language-status .left', { hasText: 'Lancefill' });
+  await item.waitFor();
+  const text = (await item.innerText()).replace(/^.*Lancefill\W*/, '');
+  await page.mouse.move(0, 0);
+  return text;
 }
 
 export async function command(page, title) {

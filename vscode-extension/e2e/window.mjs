@@ -20,6 +20,8 @@ import {
   preview,
   save,
   shown,
+  STATUS_ITEM,
+  statusItem,
   until,
 } from './screen.mjs';
 import { codeLines, Typist } from './typist.mjs';
@@ -323,17 +325,6 @@ function install(name) {
   mkdirSync(join(data, name), { recursive: true });
   const models = { [name]: { folder: join(data, name), family: 'qwen2.5-coder' } };
   writeFileSync(join(data, 'models.json'), JSON.stringify({ format: 1, in_use: null, models }));
-}
-
-/** The line of the status item, which is shown while the mouse is on it. */
-async function statusItem(page) {
-  await page.locator('.statusbar-item[id="status.languageStatus"]').hover();
-  const item = page.locator('.hover-language-status .left', { hasText: 'Lancefill' });
-  await item.waitFor();
-  await page.screenshot({ path: join(screenshots, 'status-item.png') });
-  const text = (await item.innerText()).replace(/^.*Lancefill\W*/, '');
-  await page.mouse.move(0, 0);
-  return text;
 }
 
 async function statusShows(page, pattern) {
