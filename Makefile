@@ -9,10 +9,10 @@ EXTENSION := vscode-extension
 BUNDLED := $(EXTENSION)/bundled
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e eval vsix clean python neovim extension
+.PHONY: help run test e2e e2e-figures eval vsix clean python neovim extension
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run REPO=path/to/your/repository   the same on your own code"
 	@echo "  PYTHON=/path/to/python3.11              another interpreter (default: python3.11)"
@@ -46,9 +46,15 @@ extension: # needs Node 20.19 or later; without it the Python side is still test
 # other builds; the first run takes some minutes more.
 e2e: $(VENV)/.installed vsix ## drive the extension in a real VS Code window, keep the screenshots
 	$(EXTENSION)/e2e/setup.sh $(EXTENSION)/.e2e
-	node $(EXTENSION)/e2e/window.mjs $(EXTENSION)/.e2e \
-		"$$($(BIN)/python -c 'from evaluation.repositories import fetch; print(fetch("httpx"))')" \
-		$(BIN)/lancefill $(EXTENSION)/lancefill.vsix $(EXTENSION)/.e2e/screenshots
+	node $(EXTENSION)/e2e/window.mjs $(call window,screenshots)
+
+e2e-figures: $(VENV)/.installed vsix ## measure the extension in that window (minutes, on an idle machine)
+	$(EXTENSION)/e2e/setup.sh $(EXTENSION)/.e2e
+	node $(EXTENSION)/e2e/measure.mjs $(call window,figures)
+
+# Tools, repository, server, extension, and the folder for what comes out.
+window = $(EXTENSION)/.e2e "$$($(BIN)/python -c 'from evaluation.repositories import fetch; print(fetch("httpx"))')" \
+	$(BIN)/lancefill $(EXTENSION)/lancefill.vsix $(EXTENSION)/.e2e/$(1)
 
 vsix: $(EXTENSION)/node_modules/.installed ## package the VS Code extension
 	@rm -rf $(BUNDLED) && mkdir $(BUNDLED) && cp constraints.txt $(BUNDLED)

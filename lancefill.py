@@ -1187,14 +1187,16 @@ def _model_problems() -> Iterator[None]:
 
 
 @model_group.command(name="list")
-def model_list() -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+def model_list(as_json: bool) -> None:
     """Show the installed models; a star marks the one in use."""
     from completion.model import registry
     from evaluation import models
     from evaluation.report import console
 
+    show = models.print_json if as_json else models.print_table
     with _model_problems():
-        models.print_table(console(), registry.read())
+        show(console(), registry.read())
 
 
 @model_group.command(name="add")

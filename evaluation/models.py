@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,9 +13,13 @@ from rich.text import Text
 from completion.model.checkpoint import MANIFEST, MODEL
 from completion.model.checkpoint import SHIPPED as FOLDER
 from completion.model.registry import SHIPPED, Entry, Registry
+from evaluation import report
 
 if TYPE_CHECKING:  # it loads transformers
     from completion.model.installing import Installed
+
+_SHIPPED_FAMILY = "codefill"
+_MISSING = "missing: reinstall Lancefill"
 
 
 def print_table(console: Console, known: Registry) -> None:
@@ -31,6 +36,28 @@ def print_table(console: Console, known: Registry) -> None:
     for entry in known.models.values():
         if problem := entry.problem():
             console.print(Text(problem, style="yellow"), soft_wrap=True)
+
+
+def print_json(console: Console, known: Registry) -> None:
+    """The same as one JSON array: fields of `Entry`, ``in_use``, and ``problem`` ("": none).
+
+    The shipped one has only ``name``, ``family``, ``parameters`` and ``bytes`` of those fields.
+    """
+    facts = _shipped_facts()
+    parameters, size = facts or (0, 0)
+    shipped = {
+        "name": SHIPPED,
+        "family": _SHIPPED_FAMILY,
+        "parameters": parameters,
+        "bytes": size,
+        "in_use": known.in_use is None,
+        "problem": "" if facts else _MISSING,
+    }
+    others = [
+        {**asdict(entry), "in_use": name == known.in_use, "problem": entry.problem()}
+        for name, entry in sorted(known.models.items())
+    ]
+    report.print_json(console, [shipped, *others])
 
 
 def print_added(console: Console, found: Installed, *, used: bool) -> None:
@@ -60,9 +87,17 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 
 def _shipped() -> tuple[str, ...]:
+    facts = _shipped_facts()
+    if facts is None:
+        return (_SHIPPED_FAMILY, "", "", _MISSING)
+    parameters, size = facts
+    return (_SHIPPED_FAMILY, f"{parameters / 1e6:,.1f}M", f"{size / 1e6:,.0f} MB", "")
+
+
+def _shipped_facts() -> tuple[int, int] | None:
+    """Parameters, and bytes of weights; None where the files are missing or damaged."""
     try:
         facts = json.loads((FOLDER / MANIFEST).read_text(encoding="utf-8"))
-        size = facts["files"][MODEL]["bytes"]
-        return ("codefill", f"{facts['parameters'] / 1e6:,.1f}M", f"{size / 1e6:,.0f} MB", "")
+        return int(facts["parameters"]), int(facts["files"][MODEL]["bytes"])
     except (OSError, ValueError, KeyError):
-        return ("codefill", "", "", "missing: reinstall Lancefill")
+        return None

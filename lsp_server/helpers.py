@@ -81,7 +81,13 @@ class Model:
         self._changed = changed
         self._ready: int | None = None
         self._failure: Reason | None = None
+        self._facts: Mapping[str, Any] = {}
         self._adapters: dict[str, str] = {}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What runs there, as the process said (``info``); empty while it cannot be asked."""
+        return {} if self.reason else self._facts
 
     def note_adapter(self, folder: str, problem: str) -> None:
         """The process answered with the adapter in ``folder``, or without it because of this."""
@@ -108,6 +114,7 @@ class Model:
     def _notified(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "ready":
             self._ready, self._failure = self.helper.health.pid, None
+            self._facts = params
         elif method == "failed":
             message = str(params.get("message", "the model could not be loaded"))
             self._failure = Reason(Code.MODEL_MISSING, message)

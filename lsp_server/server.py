@@ -473,7 +473,7 @@ async def did_change_workspace_folders(
 
 @server.feature("lancefill/status")
 def status(ls: Server, params: object) -> dict[str, object]:  # noqa: ARG001
-    """The state of the index and the helper processes."""
+    """The state of the index and the helper processes, and what the model process runs."""
     return ls.session.report()
 
 

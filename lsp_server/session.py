@@ -366,6 +366,7 @@ class Session:
             "problems": list(self.status().problems),
             "helpers": [summary(helper.health) for helper in self._helpers()],
             "model": self._model_state(),
+            "running": dict(self._model.facts) if self._model else {},
             "acceptance": self.acceptance.report(self.settings.min_confidence),
             "folders": [
                 {

@@ -59,6 +59,12 @@ async def shown(session: Session) -> dict[str, Any]:
     return item
 
 
+async def test_the_status_says_which_model_runs_and_where(session: Session) -> None:
+    running = (await session.status())["running"]
+    assert (running["device"], running["problem"]) == ("cpu", "")
+    assert running["model"].startswith("codefill")
+
+
 async def test_ghost_text_continues_the_line(session: Session) -> None:
     item = await shown(session)
     assert item["insertText"].strip()

@@ -168,6 +168,14 @@ def test_the_status_says_what_became_of_an_adapter(session: Session, tmp_path: P
     assert not any("learnt" in each for each in session.status().problems)
 
 
+def test_a_model_that_is_not_there_tells_nothing(session: Session) -> None:
+    assert session.report()["running"] == {}
+    session._model = Model(Program("model", ("true",)), lambda: None)  # never started
+    assert session.report()["running"] == {}
+    session._model._facts = {"device": "cpu"}  # of a process that has ended
+    assert session.report()["running"] == {}
+
+
 async def test_changes_are_taken_up_once_when_a_question_needs_them_or_in_a_pause(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,72 +1,49 @@
 // A real VS Code in Chromium: installs the VSIX, opens a repository, types, and looks at the screen.
 //
-//   node window.mjs TOOLS REPOSITORY LANCEFILL VSIX SCREENSHOTS
+//   node window.mjs TOOLS REPOSITORY LANCEFILL VSIX SCREENSHOTS [CASE…]
 //
 // Each case works on a file of its own; what counts as truth is what lies on the disk after saving.
 // Prints one line per case and figures as JSON; the exit status is the number of cases that failed.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 
+import {
+  command,
+  ghostNow,
+  ghostText,
+  gone,
+  GHOST,
+  labels,
+  preview,
+  save,
+  shown,
+  STATUS_ITEM,
+  statusItem,
+  until,
+} from './screen.mjs';
+import { codeLines, Typist } from './typist.mjs';
+import { openBrowser, SERVER_START_MS, VSCode } from './vscode.mjs';
+
 const [tools, repository, lancefill, vsix, screenshots] = process.argv
-  .slice(2)
+  .slice(2, 7)
   .map((p) => resolve(p));
-const { chromium } = createRequire(join(tools, 'server', 'package.json'))('playwright-core');
-const PORT = 8300 + (process.pid % 500);
-const ROW = '.suggest-widget.visible .monaco-list-row';
-const GHOST = '.ghost-text-decoration, .ghost-text-decoration-preview';
-const PATIENCE_MS = 20_000;
+const chosen = process.argv.slice(7);
 const TYPED = 'httpx/_models.py'; // within the repository
 const TYPED_LENGTH = 600;
-const BROWSER = (
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync ' +
-  '--disable-background-networking --disable-component-update'
-).split(' ');
-
-const home = mkdtempSync(join(tmpdir(), 'lancefill-window-'));
-const workspace = join(home, basename(repository));
-const data = join(home, 'data');
+const LONG_MS = 60_000;
+const LONG_LIMIT_MS = 180_000; // on a busy machine ghost texts take longer to come
+const LONG_SHOWN = 50;
+const LONG_ACCEPTED = 20;
 
 const SETTINGS = {
   'lancefill.path': lancefill,
   'lancefill.maxLatencyMs': 5000,
   'lancefill.minConfidence': 0,
   'lancefill.popupDeadlineMs': 500,
-  'workbench.startupEditor': 'none',
-  'workbench.secondarySideBar.defaultVisibility': 'hidden',
-  'chat.disableAIFeatures': true,
-  'workbench.tips.enabled': false,
-  'workbench.enableExperiments': false,
-  'extensions.autoUpdate': 'off',
-  'extensions.autoCheckUpdates': false,
-  'extensions.ignoreRecommendations': true,
-  'git.enabled': false,
-  'window.commandCenter': false,
-  'editor.minimap.enabled': false,
-  'editor.accessibilitySupport': 'off',
-  'editor.wordBasedSuggestions': 'off',
-  'editor.snippetSuggestions': 'none',
-  'editor.suggest.localityBonus': false,
-  'editor.suggestSelection': 'first',
-  'editor.acceptSuggestionOnEnter': 'off',
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
-  'editor.inlineSuggest.enabled': true,
-  'editor.autoClosingBrackets': 'never',
-  'editor.autoClosingQuotes': 'never',
-  'editor.autoIndent': 'none',
-  'files.autoSave': 'off',
 };
 
 /** A file of the workspace for one case, with the cursor at its end. */
@@ -76,64 +53,61 @@ const CASES = {
   ghost:
     'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
   word: 'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
+  imports: 'import os\n\n\nbird = Cormoran',
+  status: 'speed = 1\n# the ',
+  models: 'speed = 1\n',
+  loading:
+    'class Point:\n    def __init__(self, left, top):\n        self.left = left\n        self.top =',
   asked: 'def glide_over_water(speed):\n    """Glide low over the water."""\n\n\n',
   pages: 'class Grebe:\n    def dive(self): ...\n\ngrebe = Grebe()\ngrebe.',
   typing: '',
+  long: '',
   killed: 'class Heron:\n    def wade(self): ...\n\nheron = Heron()\nheron',
 };
 
+const BODIES = {
+  popup,
+  imports,
+  ghost,
+  word,
+  asked,
+  pages,
+  status,
+  typing,
+  long,
+  loading,
+  models,
+  killed,
+};
+
 let failed = 0;
+let code; // the VS Code that is driven
 const figures = {};
 
 async function main() {
-  cpSync(repository, workspace, { recursive: true });
-  for (const [name, text] of Object.entries(CASES)) {
-    writeFileSync(path(name), text);
-  }
   mkdirSync(screenshots, { recursive: true });
-  // The editor's own settings now and then come too late for the extension; the machine's do not.
-  for (const level of ['User', 'Machine']) {
-    mkdirSync(join(data, level), { recursive: true });
-    writeFileSync(join(data, level, 'settings.json'), JSON.stringify(SETTINGS));
-  }
-  writeFileSync(join(home, 'cfg.yaml'), `bind-addr: 127.0.0.1:${PORT}\nauth: none\ncert: false\n`);
-  const options = ['--config', join(home, 'cfg.yaml'), '--user-data-dir', data];
-  options.push('--extensions-dir', join(home, 'extensions'));
-  const env = {
-    ...process.env,
-    XDG_DATA_HOME: join(home, 'xdg'),
-    XDG_CACHE_HOME: join(home, 'cache'),
-  };
-  const node = join(tools, 'node', 'node');
-  const entry = join(tools, 'server', 'node_modules', 'code-server', 'out', 'node', 'entry.js');
-  execFileSync(node, [entry, ...options, '--install-extension', vsix], { env, stdio: 'pipe' });
-  const flags = ['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust'];
-  flags.push('--disable-getting-started-override', '--reconnection-grace-time', '5');
-  const server = spawn(node, [entry, ...options, ...flags, workspace], { env, stdio: 'pipe' });
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: BROWSER });
+  code = await VSCode.start({ tools, repository, vsix, settings: SETTINGS });
+  code.write('flock', 'class Cormorant:\n    def dive(self): ...\n');
+  install('mine');
+  const browser = await openBrowser(tools);
   try {
-    await healthy();
     const page = await browser.newPage({ viewport: { width: 1200, height: 700 } });
-    await once('popup', page, popup);
-    await once('ghost', page, ghost);
-    await once('word', page, word);
-    await once('asked', page, asked);
-    await once('pages', page, pages);
-    await once('typing', page, typing);
-    await once('killed', page, killed);
+    const names = Object.keys(BODIES);
+    for (const name of names.filter((each) => chosen.length === 0 || chosen.includes(each))) {
+      await once(name, page);
+    }
     await page.goto('about:blank');
   } finally {
     await browser.close();
-    server.kill();
-    cpSync(join(data, 'logs'), join(screenshots, 'logs'), { recursive: true });
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    await code.stop(join(screenshots, 'logs'));
   }
 }
 
-async function once(name, page, body) {
+async function once(name, page) {
   try {
-    await open(page, name);
-    await body(page, path(name));
+    code.write(name, CASES[name]);
+    await code.open(page, name);
+    await BODIES[name](page, name);
     console.log(`ok      ${name}`);
   } catch (error) {
     failed += 1;
@@ -144,7 +118,7 @@ async function once(name, page, body) {
 
 // Cases ---------------------------------------------------------------------------------------------
 
-async function popup(page, file) {
+async function popup(page, name) {
   const activated = Date.now();
   await page.keyboard.type('.');
   await shown(page, 'glide');
@@ -153,8 +127,8 @@ async function popup(page, file) {
   await page.screenshot({ path: join(screenshots, 'popup-open.png') });
   await page.keyboard.press('Escape');
   await save(page);
-  const position = `${file}:7:6`;
-  const args = ['complete', position, '--no-ghost', '--json', '--root', workspace];
+  const position = `${code.path(name)}:7:6`;
+  const args = ['complete', position, '--no-ghost', '--json', '--root', code.workspace];
   const told = JSON.parse(execFileSync(lancefill, args, { encoding: 'utf8' }));
   const expected = told.popup.items.map((item) => item.label);
   // Behind the class's own names come those of every object: from jedi, which may be late.
@@ -162,7 +136,7 @@ async function popup(page, file) {
   assert.deepEqual(seen.slice(0, 3), expected.slice(0, 3), 'the popup is in another order');
 }
 
-async function ghost(page, file) {
+async function ghost(page, name) {
   await page.keyboard.type(' ');
   const first = await ghostText(page);
   await page.screenshot({ path: join(screenshots, 'ghost-shown.png') });
@@ -178,22 +152,33 @@ async function ghost(page, file) {
   }
   await page.keyboard.press('Tab');
   await save(page);
-  assert.equal(read(file), `${CASES.ghost} ${first}`, 'Tab takes all of it, and nothing else');
+  assert.equal(code.read(name), `${CASES.ghost} ${first}`, 'Tab takes all of it, and nothing else');
 }
 
-async function word(page, file) {
+async function word(page, name) {
   await page.keyboard.type(' ');
   const all = await ghostText(page);
   await page.keyboard.press('Control+ArrowRight');
   await page.waitForTimeout(200);
   await page.keyboard.press('Escape');
   await save(page);
-  const taken = read(file).slice(CASES.word.length + 1);
+  const taken = code.read(name).slice(CASES.word.length + 1);
   assert.ok(taken.length > 0 && all.startsWith(taken), `"${taken}" of "${all}"`);
 }
 
+/** A name of another file brings its import. */
+async function imports(page, name) {
+  await page.keyboard.type('t');
+  await shown(page, 'Cormorant');
+  await page.keyboard.press('Tab');
+  await page.waitForTimeout(500);
+  await save(page);
+  const expected = 'import os\nfrom window_flock import Cormorant\n\n\nbird = Cormorant';
+  assert.equal(code.read(name), expected);
+}
+
 /** A request in plain words: the picker, and the call that it inserts. */
-async function asked(page, file) {
+async function asked(page, name) {
   await command(page, 'Lancefill: Ask for an API');
   await page.locator('.quick-input-widget input').fill('glide low over the water');
   await page.keyboard.press('Enter');
@@ -203,7 +188,7 @@ async function asked(page, file) {
   await page.waitForTimeout(500);
   await page.keyboard.press('Escape');
   await save(page);
-  assert.equal(read(file), `${CASES.asked}glide_over_water(speed)`);
+  assert.equal(code.read(name), `${CASES.asked}glide_over_water(speed)`);
 }
 
 /** The status page and the explanation say what they are about. */
@@ -211,14 +196,60 @@ async function pages(page) {
   await command(page, 'Lancefill: Explain This Position');
   await preview(page, 'Lancefill Explanation', 'dive');
   await page.screenshot({ path: join(screenshots, 'explanation.png') });
-  await page.locator('.tab', { hasText: basename(path('pages')) }).click();
+  await page.locator('.tab', { hasText: basename(code.path('pages')) }).click();
   await command(page, 'Lancefill: Show Status');
-  await preview(page, 'Lancefill Status', basename(workspace));
+  await preview(page, 'Lancefill Status', basename(code.workspace));
+}
+
+/** The status item says which model runs, and why nothing came last. */
+async function status(page) {
+  await page.keyboard.type('speed ');
+  await statusShows(
+    page,
+    /^ready · model: codefill\S* on cpu · No ghost text: not inside comments$/,
+  );
+}
+
+/** Another model is picked: the server starts again with it, or says why it cannot. */
+async function models(page) {
+  for (const [name, said] of [
+    ['mine', /codefill on cpu \(.+\)/], // it is an empty folder: the shipped one goes on
+    ['shipped', /codefill on cpu$/],
+  ]) {
+    const [before] = code.processes('lsp_server');
+    await command(page, 'Lancefill: Choose Model');
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: name }).waitFor();
+    await page.screenshot({ path: join(screenshots, `model-picker-${name}.png`) });
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: name }).click();
+    await until(page, 'the server was not restarted', () => {
+      const [now] = code.processes('lsp_server');
+      return now !== undefined && now !== before;
+    });
+    await statusShows(page, said);
+  }
+}
+
+/** Ghost text that was asked for while the model was being loaded comes without another key. */
+async function loading(page) {
+  const held = () => (code.log().match(/no ghost: model-loading/g) ?? []).length;
+  const [old] = code.processes('completion.model.worker');
+  await command(page, 'Lancefill: Restart Language Server');
+  await until(page, 'no model was started', () => {
+    const [now] = code.processes('completion.model.worker');
+    return now !== undefined && now !== old && process.kill(now, 'SIGSTOP');
+  });
+  const before = held();
+  await page.waitForTimeout(SERVER_START_MS);
+  await page.keyboard.type(' ');
+  await until(page, 'the model was not being loaded', () => held() > before);
+  assert.equal(await ghostNow(page), '');
+  code.processes('completion.model.worker').forEach((pid) => process.kill(pid, 'SIGCONT'));
+  await until(page, 'no ghost text came by itself', async () => (await ghostNow(page)) !== '');
 }
 
 /** Code of the repository, typed fast and unevenly: what is on the disk is what was typed. */
-async function typing(page, file) {
-  const source = readFileSync(join(workspace, TYPED), 'utf8').replaceAll('\r\n', '\n');
+async function typing(page, name) {
+  const source = readFileSync(join(code.workspace, TYPED), 'utf8').replaceAll('\r\n', '\n');
   const text = source.slice(source.indexOf('class '), source.indexOf('class ') + TYPED_LENGTH);
   let ghosts = 0;
   let before = false;
@@ -233,11 +264,52 @@ async function typing(page, file) {
   await save(page);
   figures.lettersTyped = text.length;
   figures.ghostTextsShownMeanwhile = ghosts;
-  assert.equal(read(file), text);
+  assert.equal(code.read(name), text);
+}
+
+/** A minute of code, with ghost text accepted whole and by word: nothing more, nothing less. */
+async function long(page, name) {
+  const typist = new Typist(page);
+  const began = Date.now();
+  const count = { whole: 0, word: 0 };
+  for (const pieces of codeLines(readFileSync(join(code.workspace, TYPED), 'utf8'))) {
+    const passed = Date.now() - began;
+    const enough = typist.shown >= LONG_SHOWN && count.whole + count.word >= LONG_ACCEPTED;
+    if (passed > LONG_LIMIT_MS || (passed > LONG_MS && enough)) {
+      break;
+    }
+    await typeLine(typist, pieces, count);
+  }
+  figures.long = { seconds: Math.round((Date.now() - began) / 1000), ...count };
+  figures.long.shown = typist.shown;
+  figures.long.bytes = Buffer.byteLength(typist.written);
+  await page.keyboard.press('Escape');
+  await save(page);
+  assert.equal(code.read(name), typist.written);
+  assert.ok(typist.shown >= LONG_SHOWN, `only ${typist.shown} ghost texts were shown`);
+  assert.ok(count.whole > 0 && count.word > 0, 'accepted neither whole nor by word');
+  assert.ok(count.whole + count.word >= LONG_ACCEPTED, 'too few were accepted');
+}
+
+/** Types a line, looks up now and then, and takes most of the texts that come, in turns. */
+async function typeLine(typist, pieces, count) {
+  for (const [index, piece] of pieces.entries()) {
+    await typist.letters(piece);
+    const seen = index < pieces.length - 1 ? await typist.look() : '';
+    if (seen !== '' && typist.random() < 0.6) {
+      const how = count.word < count.whole && /^\S/.test(seen) ? 'word' : 'whole';
+      count[how] += 1;
+      await (how === 'word' ? typist.acceptWord(seen) : typist.accept(seen));
+      break; // what was accepted may be other code than this line's: on to the next one
+    }
+  }
+  await typist.line();
 }
 
 async function killed(page) {
-  ours('lsp_server').forEach((pid) => process.kill(pid, 'SIGKILL'));
+  const victims = code.processes('lsp_server');
+  assert.equal(victims.length, 1);
+  victims.forEach((pid) => process.kill(pid, 'SIGKILL'));
   const at = Date.now();
   await page.waitForTimeout(1500);
   await page.keyboard.type('.');
@@ -245,127 +317,20 @@ async function killed(page) {
   figures.secondsFromKillToPopup = (Date.now() - at) / 1000;
 }
 
-// What a person sees and does -----------------------------------------------------------------------
+// What is about Lancefill alone -----------------------------------------------------------------------
 
-async function open(page, name) {
-  const file = `vscode-remote://127.0.0.1:${PORT}${path(name)}:99:99`;
-  const payload = encodeURIComponent(
-    JSON.stringify([
-      ['openFile', file],
-      ['gotoLineMode', 'true'],
-    ]),
+/** A model of this name, without weights: for the picker. */
+function install(name) {
+  const { LANCEFILL_DATA: data } = code.env;
+  mkdirSync(join(data, name), { recursive: true });
+  const models = { [name]: { folder: join(data, name), family: 'qwen2.5-coder' } };
+  writeFileSync(join(data, 'models.json'), JSON.stringify({ format: 1, in_use: null, models }));
+}
+
+async function statusShows(page, pattern) {
+  await until(page, `the status does not say: ${pattern}`, async () =>
+    pattern.test(await statusItem(page)),
   );
-  await page.goto(`http://127.0.0.1:${PORT}/?folder=${workspace}&payload=${payload}`);
-  await page.locator(`.tab.active[data-resource-name="${basename(path(name))}"]`).waitFor();
-  await page.locator('.part.statusbar').waitFor();
-  await page.waitForTimeout(6000); // the server's start; typing right at it loses the first popup
-  await page.keyboard.press('Control+End');
-}
-
-async function labels(page) {
-  const rows = await page
-    .locator(ROW)
-    .evaluateAll((all) =>
-      all
-        .map((row) => [Number(row.dataset.index), row.querySelector('.label-name').textContent])
-        .sort(([a], [b]) => a - b),
-    );
-  return rows.map(([, label]) => label);
-}
-
-/** Wait for a popup with the label, asking by hand where none comes by itself. */
-async function shown(page, label) {
-  const until = Date.now() + PATIENCE_MS;
-  while (Date.now() < until) {
-    if ((await labels(page)).includes(label)) {
-      return;
-    }
-    await page.keyboard.press('Control+Space');
-    await page.waitForTimeout(400);
-  }
-  throw new Error(`no popup with ${label}: ${await labels(page)}`);
-}
-
-/** The ghost text behind a blank; while the model is being loaded the blank is typed again. */
-async function ghostText(page) {
-  const until = Date.now() + PATIENCE_MS;
-  while ((await page.locator(GHOST).count()) === 0) {
-    assert.ok(Date.now() < until, 'no ghost text');
-    await page.waitForTimeout(1500);
-    if ((await page.locator(GHOST).count()) === 0) {
-      await page.keyboard.press('Backspace');
-      await page.keyboard.type(' ');
-    }
-  }
-  const parts = await page.locator(GHOST).allTextContents();
-  return parts.join('').replaceAll('\u00a0', ' ');
-}
-
-async function gone(page, selector) {
-  await page.locator(selector).first().waitFor({ state: 'detached', timeout: PATIENCE_MS });
-}
-
-/** Wait for a rendered page of this title that holds a text. */
-async function preview(page, title, text) {
-  await page.locator('.tab.active', { hasText: title }).waitFor();
-  const until = Date.now() + PATIENCE_MS;
-  const shows = async (frame) => (await frame.locator('body').innerText()).includes(text);
-  for (;;) {
-    for (const frame of page.frames().slice(1)) {
-      if (await shows(frame).catch(() => false)) {
-        return;
-      }
-    }
-    assert.ok(Date.now() < until, `${title} does not show ${text}`);
-    await page.waitForTimeout(200);
-  }
-}
-
-async function command(page, title) {
-  await page.keyboard.press('F1');
-  await page.locator('.quick-input-widget input').fill(`>${title}`);
-  await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().click();
-}
-
-/** The process ids of this run's processes with a word on their command line. */
-function ours(word) {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-      return (
-        environment.includes(home) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word)
-      );
-    } catch {
-      return false; // no process, or one that just ended
-    }
-  });
-}
-
-async function save(page) {
-  await page.keyboard.press('Control+s');
-  await page.locator('.tab.active:not(.dirty)').waitFor();
-}
-
-async function healthy() {
-  for (let tries = 0; tries < 100; tries += 1) {
-    try {
-      if ((await fetch(`http://127.0.0.1:${PORT}/healthz`)).ok) {
-        return;
-      }
-    } catch {
-      // not up yet
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error('code-server did not start');
-}
-
-function path(name) {
-  return join(workspace, `window_${name}.py`);
-}
-
-function read(file) {
-  return readFileSync(file, 'utf8');
 }
 
 await main();

@@ -17,12 +17,21 @@ import {
 import { DOCUMENTS } from './languages';
 import type { Pauses } from './pause';
 import { findServer, logEntry, serverCommand, startProblem, type Found } from './server';
-import { reasonText, type Reason, type Report, type ServerStatus } from './status';
+import {
+  modelText,
+  READY,
+  reasonText,
+  type Reason,
+  type Report,
+  type ServerStatus,
+} from './status';
 import type { StatusItem } from './statusItem';
 import { misfit } from './version';
+import { Waiting, type Place } from './waiting';
 
 export class Server {
   private client: LanguageClient | undefined;
+  private readonly waiting = new Waiting();
 
   constructor(
     private readonly log: vscode.LogOutputChannel,
@@ -99,10 +108,17 @@ export class Server {
       this.item.update({ status });
       const report = await this.request<Report>('lancefill/status', {});
       if (report !== undefined && client === this.client) {
-        this.item.update({ model: report.model });
+        this.item.update({ model: modelText(report) });
+        if (report.model === READY && this.waiting.again(place())) {
+          await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+        }
       }
     });
     client.onNotification('lancefill/reason', (reason: Reason) => {
+      if (reason.feature === 'ghost') {
+        const here = place();
+        this.waiting.ended(reason.code, here?.uri === reason.uri ? here : undefined);
+      }
       const silence = reasonText(reason);
       if (silence !== undefined) {
         this.item.update({ silence });
@@ -115,6 +131,19 @@ export class Server {
     this.item.update({ status: { kind: 'Error', busy: false, message } });
     return message;
   }
+}
+
+/** Where the person is typing now, if that is in an editor. */
+function place(): Place | undefined {
+  const editor = vscode.window.state.focused ? vscode.window.activeTextEditor : undefined;
+  return (
+    editor && {
+      uri: editor.document.uri.toString(),
+      version: editor.document.version,
+      line: editor.selection.active.line,
+      character: editor.selection.active.character,
+    }
+  );
 }
 
 function isRunnable(file: string): boolean {

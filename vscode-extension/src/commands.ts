@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { callSnippet, importEdit, listed, type ApiAnswer } from './ask';
 import type { Server } from './client';
 import { explanationPage, type Explanation } from './explain';
+import { modelItem, readModels } from './models';
 import type { Pages } from './pages';
 import { HOUR, type Pauses } from './pause';
 import { run } from './run';
@@ -115,35 +116,52 @@ export function pauseCommands(
   };
 }
 
-/** Runs the server's command line in a terminal; returns its executable where there is one. */
-export function inTerminal(server: Server, ...words: string[]): string | undefined {
-  const found = server.find();
-  if ('problem' in found) {
-    void vscode.window.showErrorMessage(found.problem);
-    return undefined;
+/** Runs the server's command line in a terminal. */
+export function inTerminal(server: Server, ...words: string[]): void {
+  const executable = found(server);
+  if (executable !== undefined) {
+    const terminal = vscode.window.createTerminal('Lancefill');
+    terminal.show(true);
+    terminal.sendText(shellLine([executable, ...words]));
   }
-  const terminal = vscode.window.createTerminal('Lancefill');
-  terminal.show(true);
-  terminal.sendText(shellLine([found.command, ...words]));
-  return found.command;
 }
 
-/** Shows the installed models and uses the one that is named; returns whether there is a new one. */
+/** Lists the installed models and uses the one that is picked; returns whether there is a new one. */
 export async function chooseModel(server: Server): Promise<boolean> {
-  const executable = inTerminal(server, 'model', 'list');
+  const executable = found(server);
   if (executable === undefined) {
     return false;
   }
-  const name = await vscode.window.showInputBox({
-    title: 'Which model is to write the ghost text?',
-    prompt: 'A name of the list in the terminal; "shipped" is the one that comes with Lancefill.',
-    ignoreFocusOut: true,
-  });
-  if (name === undefined || name.trim() === '') {
+  const { output } = await run(executable, ['model', 'list', '--json']);
+  const models = readModels(output);
+  if (models === undefined) {
+    void vscode.window.showErrorMessage(`The models could not be listed. ${output}`);
     return false;
   }
-  const { status, output } = await run(executable, ['model', 'use', name.trim()]);
-  const show = status === 0 ? 'showInformationMessage' : 'showErrorMessage';
-  void vscode.window[show](output);
+  const items = models.map((model) => ({ ...modelItem(model), model }));
+  const picked = await vscode.window.showQuickPick(items, {
+    title: 'Which model is to write the ghost text?',
+    placeHolder: 'Others are added in a terminal: lancefill model add NAME_OR_FOLDER',
+    matchOnDetail: true,
+  });
+  return picked !== undefined && !picked.model.in_use && use(executable, picked.model.name);
+}
+
+/** Takes a model into use; the server takes it when it starts again. */
+async function use(executable: string, name: string): Promise<boolean> {
+  const { status, output } = await run(executable, ['model', 'use', name]);
+  if (status !== 0) {
+    void vscode.window.showErrorMessage(output);
+  }
   return status === 0;
+}
+
+/** The server's executable; where there is none the person is told. */
+function found(server: Server): string | undefined {
+  const place = server.find();
+  if ('problem' in place) {
+    void vscode.window.showErrorMessage(place.problem);
+    return undefined;
+  }
+  return place.command;
 }

@@ -41,7 +41,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     'lancefill.showStatus': () => showStatus(started, item, pages),
     'lancefill.explain': () => explain(started, pages),
     'lancefill.askApi': () => ask(started),
-    'lancefill.doctor': () => inTerminal(started, 'doctor'),
+    'lancefill.doctor': () => {
+      inTerminal(started, 'doctor');
+    },
     'lancefill.chooseModel': restartingAfter(() => chooseModel(started)),
     'lancefill.install': restartingAfter(() => installation.install()),
   };

@@ -6,7 +6,7 @@ import { delimiter, isAbsolute, join, sep } from 'node:path';
 export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
-  /** Laid over the inherited environment; an undefined value removes the variable. */
+  /** All of it: the client gives an executable this and nothing that is inherited. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -15,7 +15,8 @@ export function serverCommand(
   command: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): ServerCommand {
-  return { command, args: ['serve'], env: { ...withoutPython(environment), PYTHONUTF8: '1' } };
+  const env = { ...environment, ...withoutPython(environment), PYTHONUTF8: '1' };
+  return { command, args: ['serve'], env };
 }
 
 /**

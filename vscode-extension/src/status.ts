@@ -9,9 +9,18 @@ export interface ServerStatus {
 
 /** What the server sends as `lancefill/reason` when a request ends with nothing. */
 export interface Reason {
+  readonly uri: string;
   readonly feature: 'popup' | 'ghost';
   readonly code: string;
   readonly message: string;
+}
+
+/** What the model process says that it runs; empty while it cannot be asked. */
+export interface Running {
+  readonly model?: string;
+  readonly device?: string;
+  /** Why it is not the model in use, or not on the device that was asked for; empty: it is. */
+  readonly problem?: string;
 }
 
 /** The answer to `lancefill/status`. */
@@ -19,7 +28,10 @@ export interface Report {
   readonly trusted: boolean;
   readonly problems: readonly string[];
   readonly helpers: readonly string[];
+  /** Whether it can be asked: `READY`, or why not. */
   readonly model: string;
+  /** Servers of before this field do not tell. */
+  readonly running?: Running;
   readonly folders: readonly FolderReport[];
 }
 
@@ -40,6 +52,8 @@ export interface FolderReport {
     readonly skipped?: number;
   };
 }
+
+export const READY = 'ready';
 
 /** All that the status item is drawn from; what is not known yet is undefined. */
 export interface State {
@@ -69,11 +83,21 @@ export function statusText({ status, paused }: Pick<State, 'status' | 'paused'>)
 }
 
 /** The line beside the item: the pause or the state, model and device, the last silence. */
-export function statusDetail({ status, device, model, silence, paused }: State): string {
-  const running = model === undefined ? [] : [`model: ${model}`, `device: ${device}`];
+export function statusDetail({ status, model, silence, paused }: State): string {
+  // Why there is no model is what the server's own message says.
+  const running = model === undefined || status.message.includes(model) ? [] : [`model: ${model}`];
   return [paused ?? status.message, ...running, ...(silence === undefined ? [] : [silence])].join(
     ' · ',
   );
+}
+
+/** Which model runs, and where; or why none does. */
+export function modelText({ model, running }: Pick<Report, 'model' | 'running'>): string {
+  const { model: name, device, problem } = running ?? {};
+  if (name === undefined || device === undefined) {
+    return model;
+  }
+  return `${name} on ${device}${problem ? ` (${problem})` : ''}`;
 }
 
 /** A reason as the status item shows it, or undefined for those that are the way of typing. */
@@ -100,7 +124,7 @@ export function statusPage(state: State, report?: Report): string {
 function reportLines(state: State, report: Report): string[] {
   const restricted = 'no: the project’s own Python is not run';
   return [
-    `- Model: ${plain(report.model)}`,
+    `- Model: ${plain(modelText(report))}`,
     `- Device (setting): ${plain(state.device)}`,
     `- Workspace trusted: ${report.trusted ? 'yes' : restricted}`,
     ...section('Problems', report.problems.length === 0 ? ['none'] : report.problems),

@@ -95,6 +95,25 @@ def test_a_folder_from_adding_to_removing(folder: Path) -> None:
     assert registry.read() == registry.Registry()
 
 
+def test_the_list_as_json_says_which_is_in_use_and_what_is_wrong(folder: Path) -> None:
+    def listed() -> list[dict[str, Any]]:
+        return json.loads(run("list", "--json").output)  # type: ignore[no-any-return]
+
+    (shipped,) = listed()
+    assert (shipped["name"], shipped["in_use"], shipped["problem"]) == ("shipped", True, "")
+    assert shipped["parameters"] > 0 < shipped["bytes"]
+    registry.change(
+        lambda known: known.with_model(
+            registry.Entry("mine", str(folder), "qwen2.5-coder", parameters=7)
+        ).using("mine")
+    )
+    shipped, mine = listed()
+    assert (shipped["in_use"], mine["in_use"]) == (False, True)
+    assert (mine["name"], mine["parameters"], mine["problem"]) == ("mine", 7, "")
+    shutil.rmtree(folder)
+    assert "is gone" in listed()[1]["problem"]
+
+
 @pytest.fixture
 def hub(saved: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A hub with one model; which files were asked for, call by call."""

@@ -17,8 +17,15 @@ describe('serverCommand', () => {
       PYTHONPATH: '/workspace',
       PythonHome: '/elsewhere',
       VIRTUAL_ENV: '/workspace/.venv',
+      HOME: '/home/somebody',
     });
-    assert.deepEqual(env, { PYTHONPATH: undefined, PythonHome: undefined, PYTHONUTF8: '1' });
+    assert.deepEqual(env, {
+      PYTHONPATH: undefined,
+      PythonHome: undefined,
+      PYTHONUTF8: '1',
+      VIRTUAL_ENV: '/workspace/.venv',
+      HOME: '/home/somebody',
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import {
+  modelText,
   plain,
   reasonText,
   statusDetail,
@@ -34,6 +35,7 @@ const REPORT: Report = {
   problems: [],
   helpers: ['indexer: running (pid 7)', 'model: down'],
   model: 'ready',
+  running: { model: 'codefill', device: 'cpu', problem: '' },
   folders: [FOLDER],
 };
 
@@ -53,13 +55,16 @@ describe('statusText', () => {
 describe('statusDetail', () => {
   it('says state, model, device and the last silence', () => {
     assert.equal(
-      statusDetail({ ...READY, model: 'ready', silence: 'No popup: nothing fits' }),
-      'ready · model: ready · device: auto · No popup: nothing fits',
+      statusDetail({ ...READY, model: 'codefill on cpu', silence: 'No popup: nothing fits' }),
+      'ready · model: codefill on cpu · No popup: nothing fits',
     );
   });
 
-  it('says nothing of a model that is not known yet', () => {
+  it('says nothing of a model that is not known yet, and nothing twice', () => {
     assert.equal(statusDetail(READY), 'ready');
+    const status = { ...READY.status, message: 'indexing x; the model is being loaded' };
+    const loading = { ...READY, status, model: 'the model is being loaded' };
+    assert.equal(statusDetail(loading), status.message);
   });
 
   it('says why nothing is suggested while it is paused', () => {
@@ -70,17 +75,40 @@ describe('statusDetail', () => {
   });
 });
 
+describe('modelText', () => {
+  it('says which model runs and where', () => {
+    assert.equal(modelText(REPORT), 'codefill on cpu');
+  });
+
+  it('says why it is not the one in use', () => {
+    const running = { ...REPORT.running, problem: 'the folder of mine is gone' };
+    assert.equal(modelText({ ...REPORT, running }), 'codefill on cpu (the folder of mine is gone)');
+  });
+
+  it('says why none runs', () => {
+    assert.equal(
+      modelText({ model: 'the model is being loaded', running: {} }),
+      'the model is being loaded',
+    );
+  });
+});
+
 describe('reasonText', () => {
+  const PLACE = { uri: 'file:///a.py' };
+
   it('says why there is no suggestion', () => {
     const message = 'the model is 21 % sure';
     assert.equal(
-      reasonText({ feature: 'ghost', code: 'low-confidence', message }),
+      reasonText({ ...PLACE, feature: 'ghost', code: 'low-confidence', message }),
       'No ghost text: the model is 21 % sure',
     );
   });
 
   it('says nothing about what happens at every keystroke', () => {
-    assert.equal(reasonText({ feature: 'popup', code: 'superseded', message: '' }), undefined);
+    assert.equal(
+      reasonText({ ...PLACE, feature: 'popup', code: 'superseded', message: '' }),
+      undefined,
+    );
   });
 });
 
@@ -94,6 +122,7 @@ describe('statusPage', () => {
     assert.match(own, /folders watched for changes: 7/);
     assert.match(page, /## Problems\n\n- none/);
     assert.match(page, /- model: down/);
+    assert.match(page, /- Model: codefill on cpu\n/);
     assert.match(page, /- Python: no virtual environment was found/);
   });
 
