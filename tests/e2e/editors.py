@@ -14,6 +14,8 @@ import pytest
 
 PLUGIN = Path(__file__).parents[2] / "neovim"
 WAIT_S = 20.0
+LOADING_S = 150.0
+"""For the model, whose process gives way to others, on a machine that does other things too."""
 
 needs_neovim = pytest.mark.skipif(
     shutil.which("nvim") is None, reason="Neovim is not installed (Debian: apt install neovim)"

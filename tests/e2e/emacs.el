@@ -11,7 +11,7 @@
 (defvar answers nil)
 
 (defun wait-until (reached)
-  (let ((end (+ (float-time) 60)))
+  (let ((end (+ (float-time) 150)))
     (while (and (not (funcall reached)) (< (float-time) end))
       (sleep-for 0.5))))
 

@@ -4,7 +4,7 @@
 -- LANCEFILL_SCRIPT names a JSON file: {file, settings, steps: [{keys, method, accept}]}.
 -- LANCEFILL_ANSWERS names the file to write: {answers, text} or {failed}.
 
-local TIMEOUT_MS = 60000
+local TIMEOUT_MS = 150000
 local PAUSE_MS = 100
 
 local function read(path)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.e2e.conftest import CLIENT
-from tests.e2e.editors import Neovim, lua, until
+from tests.e2e.editors import LOADING_S, Neovim, lua, until
 
 TRAFFIC = Path(__file__).parents[1] / "data" / "traffic"
 RECORDER = Path(__file__).with_name("recorder.py")
@@ -59,7 +59,9 @@ def type_as_a_person(editor: Neovim) -> None:
     def popup() -> None:
         until(lambda: editor.ask("vim.fn.pumvisible()") == 1, lambda: editor.text)
 
-    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready", seconds=60)
+    until(
+        lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready", seconds=LOADING_S
+    )
     editor.type(f"ggO# {PARTY} größe<Esc>yyPjddu")  # edits elsewhere, one of them undone
     editor.type(f'Goname = "{PARTY}é"; c.<C-x><C-o>')
     popup()

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.editors import LOADING_S
 from tests.e2e.record import RECORDER, USE, workspace
 
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("emacs.el")
-WAIT_S = 150.0
 PARTY = "\N{PARTY POPPER}"
 
 
@@ -80,7 +80,7 @@ def test_names_in_our_order_and_edits_in_step(tmp_path: Path) -> None:
     }
     emacs = ["emacs", "--batch", "-l", str(DRIVER)]
     done = subprocess.run(
-        emacs, cwd=root, env=environment, capture_output=True, text=True, timeout=WAIT_S
+        emacs, cwd=root, env=environment, capture_output=True, text=True, timeout=2 * LOADING_S
     )
     answers = json.loads((tmp_path / "answers.json").read_text("utf-8"))
     assert "failed" not in answers, f"{answers['failed']}\n{done.stderr}"

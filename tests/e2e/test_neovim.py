@@ -13,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from tests.e2e.editors import needs_neovim
+from tests.e2e.editors import LOADING_S, needs_neovim
 
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("neovim.lua")
@@ -76,7 +76,7 @@ def drive(repository: Path, steps: list[dict[str, Any]]) -> Session:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=2 * LOADING_S,
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads((scratch / "answers.json").read_text("utf-8"))

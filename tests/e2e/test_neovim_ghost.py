@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.editors import (
+    LOADING_S,
     PLUGIN,
     WAIT_S,
     Neovim,
@@ -26,8 +27,6 @@ from tests.e2e.editors import (
 
 STANDIN = Path(__file__).with_name("standin.py")
 INLINE = "textDocument/inlineCompletion"
-LOADING_S = 60.0
-"""For the model, on a machine that does other things too."""
 QUIET_S = 0.4
 """Longer than the debounce and a round trip: what has not come by then is not coming."""
 PARTY = "\N{PARTY POPPER}"

@@ -17,11 +17,10 @@ from typing import IO, Any
 import pytest
 
 from tests.e2e.conftest import ALONE, SERVER
+from tests.e2e.editors import LOADING_S
 from tests.e2e.record import workspace
 
 TRAFFIC = sorted((Path(__file__).parents[1] / "data" / "traffic").glob("*.jsonl"))
-WAIT_S = 30.0
-"""For an answer, on a machine that loads a model and does other things too."""
 CANCELLED = -32800
 COMPLETION, INLINE = "textDocument/completion", "textDocument/inlineCompletion"
 
@@ -70,21 +69,25 @@ def replay(events: list[dict[str, Any]], root: Path) -> tuple[Conversation, int]
     said = Conversation()
     with server(root) as (process, stdin, heard):
 
-        def hear_until(reached: Callable[[], bool]) -> None:
+        def hear_until(reached: Callable[[], bool], what: object) -> None:
             while not reached():
-                if reply := said.take(heard.get(timeout=WAIT_S), replies):
+                try:
+                    message = heard.get(timeout=LOADING_S)
+                except queue.Empty:
+                    pytest.fail(f"waited in vain for {what} after {said}")
+                if reply := said.take(message, replies):
                     send(stdin, reply)
 
         for event in events:
             if "sent" in event:
                 send(stdin, {"jsonrpc": "2.0", **event["sent"]})
             elif "answered" in event:
-                hear_until(lambda event=event: event["answered"] in said.answers)
+                hear_until(lambda event=event: event["answered"] in said.answers, event)
             elif event.get("status") == "ready":
-                hear_until(lambda: "ready" in said.statuses)
-        hear_until(lambda: said.answers.keys() >= requests)
+                hear_until(lambda: "ready" in said.statuses, event)
+        hear_until(lambda: said.answers.keys() >= requests, requests)
         stdin.close()
-        status = process.wait(timeout=WAIT_S)
+        status = process.wait(timeout=LOADING_S)
     while not heard.empty():
         said.take(heard.get(), replies)
     return said, status
