@@ -44,6 +44,7 @@ const RELOADS = 5;
 const THROUGH = 8; // so many letters of a shown text are typed
 const THROUGH_PACE_MS = 90;
 const READY_MS = 60_000;
+const DRAWN_MS = 1000; // a popup that has come is on the screen by then, or lost
 
 /** VS Code as it comes, its own list of words included, but no key may accept anything. */
 const TYPING = {
@@ -286,11 +287,14 @@ function entries() {
     .map((line) => JSON.parse(line));
 }
 
-/** Whether the server owes a popup that was asked for after a time. */
+/** Whether a popup that was asked for after a time is owed by the server, or being drawn. */
 function asking(from) {
   const since = entries().filter(({ feature, at }) => feature === 'popup' && at > from);
   const asked = since.filter(({ kind }) => kind === 'asked').length;
-  return asked > since.filter(({ kind }) => kind === 'answered').length;
+  const answers = since.filter(({ kind }) => kind === 'answered');
+  const last = answers.at(-1);
+  const drawn = last === undefined || last.items === 0 || Date.now() - last.at > DRAWN_MS;
+  return asked > answers.length || !drawn;
 }
 
 function ready() {
