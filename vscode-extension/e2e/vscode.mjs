@@ -16,6 +16,8 @@ import { basename, join } from 'node:path';
 
 const FIRST_PORT = 8300 + (process.pid % 500);
 /** Typing right at the server's start loses the first popup. */
+/** On the command line of the model process. */
+export const MODEL = 'completion.model.shared';
 export const SERVER_START_MS = 6000;
 const BROWSER = (
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync ' +
@@ -79,10 +81,13 @@ export class VSCode {
     this.port = FIRST_PORT + started++;
     this.node = join(tools, 'node', 'node');
     this.entry = join(tools, 'server', 'node_modules/code-server/out/node/entry.js');
+    this.runtime = join(this.home, 'run');
+    mkdirSync(this.runtime, { mode: 0o700 });
     this.env = {
       ...process.env,
       XDG_DATA_HOME: join(this.home, 'xdg'),
       XDG_CACHE_HOME: join(this.home, 'cache'),
+      XDG_RUNTIME_DIR: this.runtime, // where a model process of its own is met
       LANCEFILL_DATA: join(this.home, 'lancefill'),
     };
   }
@@ -147,6 +152,7 @@ export class VSCode {
   /** Ends it, and whatever it started; its logs are kept in `folder`, where one is named. */
   async stop(folder) {
     this.server?.kill();
+    this.processes(MODEL).forEach((pid) => process.kill(pid, 'SIGKILL')); // it outlives editors
     for (let tries = 0; tries < 50 && this.processes('').length > 0; tries += 1) {
       await pause(200);
     }

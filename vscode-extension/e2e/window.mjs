@@ -25,7 +25,7 @@ import {
   until,
 } from './screen.mjs';
 import { codeLines, Typist } from './typist.mjs';
-import { openBrowser, SERVER_START_MS, VSCode } from './vscode.mjs';
+import { MODEL, openBrowser, SERVER_START_MS, VSCode } from './vscode.mjs';
 
 const [tools, repository, lancefill, vsix, screenshots] = process.argv
   .slice(2, 7)
@@ -33,6 +33,7 @@ const [tools, repository, lancefill, vsix, screenshots] = process.argv
 const chosen = process.argv.slice(7);
 const TYPED = 'httpx/_models.py'; // within the repository
 const TYPED_LENGTH = 600;
+const STARTER_MS = 300; // less than the model takes to load
 const LONG_MS = 60_000;
 const LONG_LIMIT_MS = 180_000; // on a busy machine ghost texts take longer to come
 const LONG_SHOWN = 50;
@@ -232,18 +233,19 @@ async function models(page) {
 /** Ghost text that was asked for while the model was being loaded comes without another key. */
 async function loading(page) {
   const held = () => (code.log().match(/no ghost: model-loading/g) ?? []).length;
-  const [old] = code.processes('completion.model.worker');
+  const [old] = code.processes(MODEL);
+  process.kill(old, 'SIGKILL'); // it outlives servers; what starts it anew ends at once
   await command(page, 'Lancefill: Restart Language Server');
-  await until(page, 'no model was started', () => {
-    const [now] = code.processes('completion.model.worker');
-    return now !== undefined && now !== old && process.kill(now, 'SIGSTOP');
-  });
+  await until(page, 'no model was started', () => code.processes(MODEL).some((pid) => pid !== old));
+  await page.waitForTimeout(STARTER_MS);
+  const [now] = code.processes(MODEL);
+  process.kill(now, 'SIGSTOP');
   const before = held();
   await page.waitForTimeout(SERVER_START_MS);
   await page.keyboard.type(' ');
   await until(page, 'the model was not being loaded', () => held() > before);
   assert.equal(await ghostNow(page), '');
-  code.processes('completion.model.worker').forEach((pid) => process.kill(pid, 'SIGCONT'));
+  process.kill(now, 'SIGCONT');
   await until(page, 'no ghost text came by itself', async () => (await ghostNow(page)) !== '');
 }
 
