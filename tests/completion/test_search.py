@@ -119,7 +119,8 @@ class Twin:
         text = self._text(ids)
         found = scan(text, inside=self.bracketed)
         at_end = ids[-1] == self.model.tokenizer.end
-        fresh = self.before.endswith(b"\n") and not self.bracketed
+        line = self.before[self.before.rfind(b"\n") + 1 :]
+        fresh = not line.strip(b" ") and not self.bracketed
         if not at_end and not self._is_border(text):
             return True
         if at_end and found.kind is Kind.NOTHING:
@@ -140,6 +141,7 @@ class Twin:
 
 @settings(max_examples=8, deadline=None)
 @given(merge_lists("ab_ 1.\n("), st.text(st.sampled_from("ab_ 1.\n(="), max_size=6))
+@example([], "\n ")  # nothing behind an indentation is no line break
 @example([], "b")  # a quote behind the word "bb" begins another lexeme
 def test_probabilities_equal_enumeration(merges: Merges, text: str) -> None:
     model = toy_model(toy_tokenizer(merges))
