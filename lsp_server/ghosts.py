@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -106,13 +107,13 @@ class Ghosts:
         automatic: bool = False,
     ) -> Given | Reason:
         """The ghost text at a position; ``automatic``: nobody asked for it by hand."""
+        began = time.monotonic()
         if remembered := self._remembered(uri, position, selected, automatic=automatic):
             return remembered
         document = self._texts.get(uri)
         if ready := await self._worked_out(document, position, selected, automatic=automatic):
             return ready
-        wait = self._wait() if automatic else 0.0
-        if wait:
+        if automatic and (wait := self._wait()):
             await asyncio.sleep(wait)
         if self._texts.get(uri) is not document:
             return TYPED_ON
@@ -122,7 +123,8 @@ class Ghosts:
         document, offset = question.document, question.offset
         if automatic and document.deleted_at == offset:
             return DELETED
-        ghosts = question.own(await engine.ghosts(*self._questions.taken(question, wait)))
+        waited = time.monotonic() - began
+        ghosts = question.own(await engine.ghosts(*self._questions.taken(question, waited)))
         self._learn(ghosts[0])
         return self._given(ghosts, document, offset)
 

@@ -75,6 +75,10 @@ class Link(ABC):
         self.streams = streams
 
     @abstractmethod
+    def close(self) -> None:
+        """Say nothing any more: a process of ours then ends by itself, a shared one stays."""
+
+    @abstractmethod
     def kill(self) -> None:
         """End the process at once."""
 
@@ -109,6 +113,9 @@ class _Child(Link):
         streams = Streams(ended, process.stdout, process.stdin, process.stderr)
         super().__init__(process.pid, streams)
         self._process = process
+
+    def close(self) -> None:
+        self.streams.outgoing.close()
 
     def kill(self) -> None:
         """Kill it with all that it started; those of a process that has ended count."""
@@ -182,12 +189,15 @@ class _Shared(Link):
         super().__init__(pid, streams)
         self._place = place
 
+    def close(self) -> None:
+        self.streams.outgoing.transport.abort()  # what it has not read it need not read
+
     def kill(self) -> None:
         with contextlib.suppress(OSError):
             os.kill(self.pid, signal.SIGKILL)
 
     def leave(self) -> None:
-        self.streams.outgoing.close()
+        self.close()
 
     async def last_words(self) -> str:
         return f"ended (its log: {meeting.log_file(self._place)})"

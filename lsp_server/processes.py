@@ -127,10 +127,10 @@ class Helper:
         if supervisor is None:
             return
         self._stopping = True
-        if self._link:
-            self._link.streams.outgoing.close()
+        if link := self._link:
+            link.close()
             done, _ = await asyncio.wait({supervisor}, timeout=GRACE_S)
-            if not done:
+            if not done and not link.shared:
                 self.kill("it did not end by itself")
                 await asyncio.wait({supervisor}, timeout=GRACE_S)
         supervisor.cancel()

@@ -16,7 +16,7 @@ import struct
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ def place_of(arguments: Sequence[str]) -> Path:
 
     Raises :class:`SharingError`.
     """
-    path = _folder() / f"model-{_identity(arguments)}.sock"
+    try:
+        path = _folder() / f"model-{_identity(arguments)}.sock"
+    except (OSError, PackageNotFoundError) as error:
+        raise SharingError(str(error)) from error
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise SharingError(f"the path of the socket is too long: {path}")
     return path
@@ -74,7 +77,7 @@ def running() -> Iterator[tuple[Path, Mapping[str, Any]]]:
     ``editors`` counts those who are connected. One that does not answer within ``PATIENCE_S``,
     because it loads or works, has a ``pid`` only.
     """
-    with contextlib.suppress(SharingError):
+    with contextlib.suppress(OSError):
         for place in sorted(_folder().glob("model-*.sock")):
             with contextlib.suppress(OSError), connected(place) as connection:
                 yield place, {"pid": peer(connection), **_facts(connection)}
@@ -94,18 +97,15 @@ def _facts(connection: socket.socket) -> Mapping[str, Any]:
 
 
 def _folder() -> Path:
-    """The user's own folder for sockets, made if it is missing. Raises :class:`SharingError`."""
+    """The user's own folder for sockets, made if it is missing. Raises OSError."""
     if sys.platform != "linux":
         raise SharingError("a model process is shared on Linux only")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where nothing is set there is a folder in /tmp
         folder = platformdirs.user_runtime_path("lancefill", appauthor=False)
-    try:
-        folder.parent.mkdir(0o700, exist_ok=True)
-        folder.mkdir(0o700, exist_ok=True)
-        found = folder.lstat()
-    except OSError as error:
-        raise SharingError(f"no folder for the socket: {error}") from error
+    folder.parent.mkdir(0o700, exist_ok=True)
+    folder.mkdir(0o700, exist_ok=True)
+    found = folder.lstat()
     mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     if not mine or stat.S_IMODE(found.st_mode) & 0o077:
         raise SharingError(f"{folder} is not a folder of this user's alone (mode 700)")
@@ -114,12 +114,13 @@ def _folder() -> Path:
 
 def _identity(arguments: Sequence[str]) -> str:
     package = Path(__file__).parents[1]
-    code = max(file.stat().st_mtime_ns for file in package.rglob("*.py"))
+    code = [*package.rglob("*.py"), *Path(messages.__file__).parent.rglob("*.py")]
+    newest = max(file.stat().st_mtime_ns for file in (*code, *package.glob("weights/*")))
     try:
         chosen = str(registry.read().chosen)
     except (registry.RegistryError, OSError) as error:
         chosen = str(error)
-    parts = (sys.executable, str(package), version("lancefill"), str(code), chosen, *arguments)
+    parts = (sys.executable, str(package), version("lancefill"), str(newest), chosen, *arguments)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 

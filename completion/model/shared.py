@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from completion.model.meeting import PATIENCE_S, SharingError, listens, log_file, peer
+from completion.model.meeting import PATIENCE_S, SharingError, listens, log_file, peer, place_of
 from indexing import messages
 
 IDLE_S = 60.0
@@ -36,6 +36,8 @@ IDLE_S = 60.0
 START_S = 10.0
 """How long a start may take; loading the model comes after it."""
 POLL_S = 0.02
+FULL_S = 0.5
+"""How long to wait where the system has no room for one more editor."""
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +111,13 @@ class _Sender(io.RawIOBase):
         return len(data)
 
 
-def _take_place(place: Path) -> socket.socket | None:
-    """The socket that editors come to, or None where another process listens. Raises OSError."""
+def _take_place(place: Path, arguments: Sequence[str]) -> socket.socket | None:
+    """The socket that editors come to, or None where another process listens. Raises OSError.
+
+    Whoever named the place did so for the model that was in use then.
+    """
+    if "--in-use" in arguments and place != place_of(arguments):
+        raise SharingError("another model is in use now")
     os.setpgid(0, 0)  # whoever ends the starter's group does not mean this process
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.chdir("/")
@@ -134,14 +141,21 @@ def _serve(waiting: socket.socket, idle_s: float, arguments: Sequence[str]) -> N
 def _accept(waiting: socket.socket, desk: messages.Desk) -> None:
     """Attend to everybody who comes, each in a thread."""
     while True:
-        connection, _ = waiting.accept()
-        threading.Thread(target=_attend, args=(connection, desk), daemon=True).start()
+        try:
+            connection, _ = waiting.accept()
+            threading.Thread(target=_attend, args=(connection, desk), daemon=True).start()
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # too many files or threads: there may be room soon
+            log.warning("an editor has to wait: %s", error)
+            time.sleep(FULL_S)
 
 
 def _run(place: Path, idle_s: float, arguments: Sequence[str], started: int) -> None:
     """What the process in the background does; ``started`` is a pipe to the one that waits."""
     try:
-        waiting = _take_place(place)
+        waiting = _take_place(place, arguments)
     except OSError as error:
         os.write(started, f"{error}\n".encode())
         return

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -351,3 +352,70 @@ async def test_the_model_itself_is_shared_and_writes(runtime: Path) -> None:
     assert answers[0]["text"] == answers[1]["text"].strip() != ""
     for model in models:
         await model.helper.stop()
+
+
+async def test_an_editor_that_ends_leaves_a_process_that_does_not_read(runtime: Path) -> None:
+    place = runtime / "model.sock"
+    script = (
+        "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); "
+        "s.listen(); c = s.accept(); print('here', flush=True); time.sleep(60)"
+    )
+    deaf = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, str(place)), stdout=asyncio.subprocess.PIPE
+    )
+    until(place.exists)
+    helper = Helper(Program("model", ("false",), meeting=Meeting(place, ("false",))))
+    helper.start()
+    assert deaf.stdout
+    await deaf.stdout.readline()
+    asked = asyncio.create_task(helper.request("ghost", {"text": "x" * 900_000}, WAIT_S))
+    await asyncio.sleep(0.1)
+    await helper.stop()
+    with pytest.raises(HelperError):
+        await asked
+    assert deaf.returncode is None
+    deaf.kill()
+    await deaf.communicate()
+
+
+def test_a_folder_of_sockets_that_cannot_be_had_is_said(
+    monkeypatch: pytest.MonkeyPatch, runtime: Path
+) -> None:
+    def refused(*_: object, **__: object) -> Path:
+        raise PermissionError(13, "somebody else's", "/tmp/runtime-0")
+
+    monkeypatch.setattr("platformdirs.user_runtime_path", refused)
+    with pytest.raises(meeting.SharingError, match="somebody else's"):
+        meeting.place_of(())
+    assert list(meeting.running()) == []
+    assert shared_model("cpu").meeting is None
+    assert runtime.exists()
+
+
+def test_a_place_of_another_model_is_not_taken(runtime: Path) -> None:
+    told = ("--socket", str(runtime / "model-other.sock"), "--device", "cpu", "--in-use")
+    starter = (sys.executable, "-I", "-X", "utf8", "-m", "completion.model.shared", *told)
+    done = subprocess.run(starter, check=False, capture_output=True, text=True, timeout=WAIT_S)
+    assert (done.returncode, done.stderr) == (1, "another model is in use now\n")
+
+
+def test_an_editor_for_whom_there_is_no_room_waits(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "FULL_S", 0.01)
+    desk = messages.Desk({}, greeting={"method": "ready"})
+    full = [OSError(24, "Too many open files"), RuntimeError("can't start new thread")]
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.bind(str(runtime / "model.sock"))
+        waiting.listen()
+
+        class Full:
+            def accept(self) -> tuple[socket.socket, object]:
+                if full:
+                    raise full.pop()
+                return waiting.accept()
+
+        accepting = threading.Thread(target=shared._accept, args=(Full(), desk), daemon=True)
+        accepting.start()
+        with Caller(runtime / "model.sock") as caller:
+            assert caller.hear() == {"method": "ready"}
