@@ -6,8 +6,8 @@ level is read by walking down from the statement, what may stand anywhere is fou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from typing import NamedTuple
 
 import tree_sitter
@@ -513,12 +513,12 @@ def _namespace(reading: Reading) -> Iterator[DefinitionRow]:
     )  # fmt: skip
 
 
-def piece(part: Part, data: bytes, read: Query) -> Piece:
-    """Everything that one part of the file ``data`` says."""
+def piece(part: Part, data: bytes, read: Callable[[], Query]) -> Piece:
+    """Everything that one part of the file ``data`` says; ``read`` is what looks for it."""
     node = part.node
     if node.type == "import_statement":
         return Piece(imports=tuple(references.import_statement(node, part.start)), exports=())
-    cursor = QueryCursor(read)
+    cursor = QueryCursor(read())
     if part.end != node.end_byte:
         cursor.set_byte_range(node.start_byte, part.end)
     reading = Reading(part, data, cursor.captures(node))
@@ -545,7 +545,8 @@ def _doc(statements: Sequence[Node]) -> str:
 def _language(
     name: str, suffixes: tuple[str, ...], grammar: tree_sitter.Language, queries: str
 ) -> Language:
-    reader = partial(piece, read=query(grammar, queries))
+    # Three grammars take 35 ms, which nobody who writes Python should wait for at every start.
+    reader = partial(piece, read=cache(partial(query, grammar, queries)))
     return Language(name, "javascript", suffixes, grammar, parts, reader, _doc, c_like.mended)
 
 
