@@ -441,4 +441,5 @@ class Session:
     def _renewed(self, folder: Folder) -> None:
         """The index of a folder is another one."""
         self._library.forget()
+        self._ghosts.renewed()
         self._texts.prepare(folder)
