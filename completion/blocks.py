@@ -18,7 +18,7 @@ USUAL_UNIT = "    "
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _HEADERS = frozenset(b"class def if elif else for while try except finally with match case".split())
 _SOFT = re.compile(r"[ \t\f]*(?:match|case)\b")
-_SUBJECT = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*[\w\"'(\[{*~+-]")
+_SUBJECT = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*(?:[\w\"'(\[{*~+-]|\.\.\.|\.\d)")
 """What may begin behind the keywords that are names as well, such as of an annotated attribute."""
 
 

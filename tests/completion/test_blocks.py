@@ -20,7 +20,7 @@ HEADERS = (
     *("def f(a, b={1: 2}):", "class A(B):", "if a[1:]:", "for a in b:", "while a:", "try:"),
     *("with a as b:", "async def g(\na,\n):", "match a:", "@a\n@b(1)\ndef h():", "if '🐍':  # é"),
     *("match(a, b):", "match -a:", "match *a, b:", "match [a]:", "match {}:", "match ~a:"),
-    *("match '🐍':", "match \\\na:", "match größe:", "match match:"),
+    *("match '🐍':", "match \\\na:", "match größe:", "match match:", "match ...:"),
 )
 CLAUSES = {"try:": "finally:", "if a[1:]:": "else:"}
 
