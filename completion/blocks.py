@@ -17,6 +17,9 @@ USUAL_UNIT = "    "
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _HEADERS = frozenset(b"class def if elif else for while try except finally with match case".split())
+_SOFT = re.compile(r"[ \t\f]*(?:match|case)\b")
+_SUBJECT = re.compile(r"(?:[ \t\f]|\\(?:\r\n|\r|\n))*(?:[\w\"'(\[{*~+-]|\.\.\.|\.\d)")
+"""What may begin behind the keywords that are names as well, such as of an annotated attribute."""
 
 
 def body_lead(prefix: str, suffix: str) -> str:
@@ -33,7 +36,11 @@ def body_lead(prefix: str, suffix: str) -> str:
     if state.statement not in _HEADERS or state.brackets or state.literal:
         return ""
     begin = max((at for at, piece in pieces if piece in LOGICAL_ENDS), default=0)
-    indent = indent_of(data[begin:].decode().lstrip("\r\n"))
+    line = data[begin:].decode().lstrip("\r\n")
+    soft = _SOFT.match(line)
+    if soft and not _SUBJECT.match(line, soft.end()):
+        return ""
+    indent = indent_of(line)
     following = next((line for line in _LINE_END.split(suffix) if line.strip()), "")
     if len(indent_of(following)) > len(indent):
         return ""

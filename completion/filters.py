@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from completion.indentation import indent_of
 from completion.model.types import LOGICAL_ENDS, START, STATE_IDS, State, advance
 from completion.request import Code, Reason
 from completion.secrets import holds_secret
@@ -196,7 +197,7 @@ def around_cursor(prefix: str, suffix: str) -> Around:
     data = prefix.encode()
     state, pieces = advance(START, data)
     begin = max((at for at, piece in pieces if piece in LOGICAL_ENDS), default=0)
-    indent = _indent(data[begin:].decode().lstrip("\r\n"))
+    indent = len(indent_of(data[begin:].decode().lstrip("\r\n")))
     expected = [_CLOSER_OF[bracket] for bracket in state.brackets if bracket in _CLOSER_OF]
     behind = _unmatched_closers(state, _statement_rest(suffix, indent))
     return Around(state, tuple(expected), behind)
@@ -229,7 +230,7 @@ def _statement_rest(suffix: str, indent: int) -> str:
     """
     for match in list(_LINE.finditer(suffix[:SUFFIX_LOOKED_AT]))[1:]:
         line = match.group()
-        if line.strip() and _indent(line) <= indent and line.lstrip()[0] not in ")]}":
+        if line.strip() and len(indent_of(line)) <= indent and line.lstrip()[0] not in ")]}":
             return suffix[: match.start()]
     return suffix[:SUFFIX_LOOKED_AT]
 
@@ -277,10 +278,6 @@ FILTERS = (
     ),
 )
 """All filters of text, in their order; names that do not exist are `naming.known_part`'s."""
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
 
 
 def _lines(text: str) -> list[str]:

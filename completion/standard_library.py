@@ -4,6 +4,7 @@ As :mod:`completion.builtin_types` reads built-in types: exact for this interpre
 process is asked. What is read is remembered, so a module is imported once.
 
 Importing takes time, so a thread does it: what nobody has read yet is not known, and known soon.
+Only for an accepted text is a module imported at once (`module_of`).
 Only what lies where the interpreter keeps its standard library is imported; a file of the same
 name in the workspace is never run.
 """
@@ -19,6 +20,7 @@ import sys
 import sysconfig
 import threading
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -162,6 +164,31 @@ def read_members(module: str, qualname: str, *, instance: bool) -> frozenset[str
     if isinstance(value, ModuleType):
         return _module_members(value)
     return _class_members(value, instance) if isinstance(value, type) else None
+
+
+def module_of(parts: Sequence[str]) -> str:
+    """The module to import so that there is what the dotted name ``parts`` says; "" if none is.
+
+    ``urllib.parse`` of ``urllib.parse.quote``, ``os`` of ``os.path.join``. Imports it, at once:
+    whoever asks cannot ask again later.
+    """
+    name, module = parts[0], _imported(parts[0])
+    if module is None:
+        return ""
+    for part in parts[1:]:
+        inner = _submodule(module, part)
+        if inner is None:
+            return name if hasattr(module, part) else ""
+        name, module = f"{name}.{part}", inner
+    return name
+
+
+def _submodule(package: ModuleType, name: str) -> ModuleType | None:
+    """The module ``name`` in a package; None where an attribute that is no module hides it."""
+    is_hidden = not isinstance(getattr(package, name, package), ModuleType)
+    if is_hidden or not hasattr(package, "__path__"):
+        return None
+    return _imported(f"{package.__name__}.{name}")
 
 
 def _imported(name: str) -> ModuleType | None:

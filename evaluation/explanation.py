@@ -16,7 +16,7 @@ from rich.text import Text
 from completion.engine import Explanation
 from completion.prompting import lines_of
 from completion.ranking import telling
-from completion.request import Ghost, GhostOptions, Reason, Suggestion, Timing
+from completion.request import Ghost, GhostOptions, Reason, Request, Suggestion, Timing
 from evaluation import report, show
 from evaluation.answers import Item, after_cursor
 from evaluation.headless import opened
@@ -117,12 +117,16 @@ def prompt_text(explanation: Explanation) -> str:
     for part in ("header", "suffix", "prefix"):
         text: str = getattr(ghost.prompt, part)
         told.append(f"{len(text.encode())} bytes of {part}")
-    return "\n".join([*told, *(_also_told(ghost.asked, path) if ghost.asked else ())])
+    if ghost.asked:
+        told += _also_told(ghost.asked, explanation.request)
+    return "\n".join(told)
 
 
-def _also_told(asked: GhostOptions, path: str) -> Iterator[str]:
+def _also_told(asked: GhostOptions, request: Request) -> Iterator[str]:
     """What the model process was told beside the prompt: no network reads it."""
-    yield f"the whole text of {path}, counted together with the n-gram"
+    yield f"the whole text of {request.path}, counted together with the n-gram"
+    yield f"the cursor in it: byte {request.offset}"
+    yield f"how much may be written: {asked.max_tokens} tokens, in the time that is left"
     yield f"the repository's n-gram: {asked.ngrams or 'none'}"
     yield f"the model's adapter: {asked.adapter or 'none'}"
     names = (f"{name} {probability:.3f}" for name, probability in asked.names.items())
@@ -131,6 +135,8 @@ def _also_told(asked: GhostOptions, path: str) -> Iterator[str]:
         yield f"names beside which no others exist here: {', '.join(asked.known.here) or 'none'}"
     for receiver, members in asked.known.receivers.items():
         yield f"names beside which no others exist behind {receiver}: {', '.join(members)}"
+    yield f"names that may get a new attribute: {', '.join(asked.known.made) or 'none'}"
+    yield f"names that nothing binds anew: {', '.join(asked.known.fixed) or 'none'}"
 
 
 def _ghost(ghost: Ghost) -> Text:

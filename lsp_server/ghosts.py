@@ -16,6 +16,7 @@ from lsp_server.acceptance import Acceptance
 from lsp_server.ahead import Ahead
 from lsp_server.documents import Document, Encoding, word_before
 from lsp_server.folders import Folders
+from lsp_server.notebooks import View
 from lsp_server.questions import Questions
 from lsp_server.rhythm import IN_TIME_S, Rhythm
 from lsp_server.shown import Memory
@@ -31,7 +32,7 @@ JUDGED = frozenset(
         *(Code.SECRET, Code.UNKNOWN_NAME, Code.NOTHING_FITS, Code.LOW_CONFIDENCE, Code.LANGUAGE),
     )
 )
-"""Reasons that hold as long as the text does: who asks again would hear the same."""
+"""Reasons that hold as long as text and index do: who asks again would hear the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,32 @@ class Imports:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cursor, byte ``offset`` of all that is read where somebody types.
+
+    In a notebook that begins with the cells above: once one of them changes it is another place.
+    """
+
+    view: View
+    offset: int
+
+    @property
+    def document(self) -> Document:
+        """Where somebody types."""
+        return self.view.document
+
+    @property
+    def own(self) -> int:
+        """The byte offset in that document."""
+        return self.offset - self.view.base
+
+    @property
+    def key(self) -> tuple[str, int, bytes, int]:
+        """The same for places at which all is the same."""
+        return self.document.uri, self.view.base, self.view.text, self.offset
+
+
 class Ghosts:
     """Answers for ghost text, and what is remembered of them."""
 
@@ -85,13 +112,18 @@ class Ghosts:
     def changed(self, document: Document) -> None:
         """Somebody typed in a document, which is this now."""
         self._rhythm.key()
-        shown = self._memory.ended(document.uri, document.text)
-        if shown is not None:
-            self.work_ahead(document.uri, shown.end)
+        view = self._texts.view(document)
+        shown = self._memory.ended(document.uri, view.text) if view else None
+        if view and shown:
+            self._work_ahead(Place(view, shown.end))
 
     def forget(self, uri: str) -> None:
         """A document was closed."""
         self._memory.forget(uri)
+
+    def renewed(self) -> None:
+        """An index is another one: what was worked out ahead may be said otherwise now."""
+        self._ahead.drop()
 
     def clear(self) -> None:
         """Other settings are in force, or the session is over: nothing that was found counts."""
@@ -108,10 +140,10 @@ class Ghosts:
     ) -> Given | Reason:
         """The ghost text at a position; ``automatic``: nobody asked for it by hand."""
         began = time.monotonic()
-        if remembered := self._remembered(uri, position, selected, automatic=automatic):
-            return remembered
-        document = self._texts.get(uri)
-        if ready := await self._worked_out(document, position, selected, automatic=automatic):
+        document, place = self._texts.get(uri), self._place(uri, position)
+        if place and (known := self._remembered(place, selected, automatic=automatic)):
+            return known
+        if ready := await self._worked_out(place, selected, automatic=automatic):
             return ready
         if automatic and (wait := self._wait()):
             await asyncio.sleep(wait)
@@ -120,13 +152,21 @@ class Ghosts:
         question = self._questions.at(uri, position, selected=selected, automatic=automatic)
         if isinstance(question, Reason):
             return question
-        document, offset = question.document, question.offset
-        if automatic and document.deleted_at == offset:
+        if automatic and question.document.deleted_at == question.offset:
             return DELETED
         waited = time.monotonic() - began
         ghosts = question.own(await engine.ghosts(*self._questions.taken(question, waited)))
         self._learn(ghosts[0])
-        return self._given(ghosts, document, offset)
+        return self._given(ghosts, Place(question.view, question.request.offset))
+
+    def _place(self, uri: str, position: types.Position) -> Place | None:
+        """Where in what is read a position is; None where nothing is read."""
+        document = self._texts.get(uri)
+        view = self._texts.view(document) if document else None
+        if view is None:
+            return None
+        own = documents.offset_at(view.document, position, self._encoding)
+        return Place(view, view.base + own)
 
     def _wait(self) -> float:
         """How many seconds the person may go on typing before the model is asked."""
@@ -141,51 +181,44 @@ class Ghosts:
     def work_ahead(self, uri: str, offset: int) -> None:
         """Work out what will be answered at a byte offset: the person is about to go on there."""
         document = self._texts.get(uri)
-        if document is not None and self._folders.settings.ghost_text:
-            place = uri, document.text, offset
-            self._ahead.begin(place, self._ghosts_at(document, offset))
+        view = self._texts.view(document) if document else None
+        if view:
+            self._work_ahead(Place(view, view.base + offset))
 
-    async def _ghosts_at(self, document: Document, offset: int) -> tuple[Ghost, ...] | None:
+    def _work_ahead(self, place: Place) -> None:
+        if self._folders.settings.ghost_text:
+            self._ahead.begin(place.key, self._ghosts_at(place))
+
+    async def _ghosts_at(self, place: Place) -> tuple[Ghost, ...] | None:
         """What comes by itself at a place; None where that may be another thing a moment later."""
-        position = documents.position_at(document, offset, self._encoding)
-        if self._texts.get(document.uri) is not document:
-            return None
-        question = self._questions.at(document.uri, position, automatic=True)
+        position = documents.position_at(place.document, place.own, self._encoding)
+        question = self._questions.at(place.document.uri, position, automatic=True)
         if isinstance(question, Reason):
+            return None
+        if Place(question.view, question.request.offset).key != place.key:
             return None
         ghosts = question.own(await engine.ghosts(*self._questions.taken(question)))
         reason = ghosts[0].reason
         return ghosts if reason is None or reason.code in JUDGED else None
 
     async def _worked_out(
-        self,
-        document: Document | None,
-        position: types.Position,
-        selected: str | None,
-        *,
-        automatic: bool,
+        self, place: Place | None, selected: str | None, *, automatic: bool
     ) -> Given | None:
         """What was worked out ahead for this place; work for another one ends here."""
-        if document is None or selected is not None or not automatic:
+        if place is None or selected is not None or not automatic:
             self._ahead.drop()
             return None
-        offset = documents.offset_at(document, position, self._encoding)
-        ghosts = await self._ahead.take((document.uri, document.text, offset))
-        return self._given(ghosts, document, offset) if ghosts else None
+        ghosts = await self._ahead.take(place.key)
+        return self._given(ghosts, place) if ghosts else None
 
-    def _remembered(
-        self, uri: str, position: types.Position, selected: str | None, *, automatic: bool
-    ) -> Given | None:
+    def _remembered(self, place: Place, selected: str | None, *, automatic: bool) -> Given | None:
         """The rest of what was shown and is being typed, without asking the model.
 
         Nobody who asks by hand is given the very text that stands there already.
         """
-        document = self._texts.get(uri)
-        if document is None:
-            return None
-        offset = documents.offset_at(document, position, self._encoding)
+        document, offset = place.document, place.own
         given = counted = None
-        for shown, rest in self._memory.rests(uri, document.text, offset):
+        for shown, rest in self._memory.rests(document.uri, place.view.text, place.offset):
             typed = len(shown.insert) - len(rest)
             if typed and counted is None:  # alternatives may begin alike: the best one counts
                 counted = shown.number
@@ -196,21 +229,22 @@ class Ghosts:
                     given = Given(Ghost(edit), document, offset, shown.number)
         return given
 
-    def _given(self, ghosts: Sequence[Ghost], document: Document, offset: int) -> Given:
+    def _given(self, ghosts: Sequence[Ghost], place: Place) -> Given:
         """Texts that are given now, the best first; it is kept last, and so the one that stays."""
         kept = [
-            Given(ghost, document, offset, self._remember(ghost.edit, document, offset))
+            Given(ghost, place.document, place.own, self._remember(ghost.edit, place))
             for ghost in reversed(ghosts)
         ]
         return replace(kept[-1], others=tuple(kept[-2::-1]))
 
-    def _remember(self, edit: TextEdit | None, document: Document, offset: int) -> int | None:
+    def _remember(self, edit: TextEdit | None, place: Place) -> int | None:
         """Keep what is given now; the number that it gets."""
         if edit is None:
             return None
-        typed = document.text[edit.start : offset]
+        document = place.document
+        typed = document.text[edit.start : place.own]
         insert = edit.text.encode("utf-8", "replace").removeprefix(typed)
-        return self._memory.remember(document.uri, document.text, offset, insert).number
+        return self._memory.remember(document.uri, place.view.text, place.offset, insert).number
 
     def imports_of(self, number: int) -> Imports | None:
         """What the ghost text of this number needs.
@@ -222,21 +256,20 @@ class Ghosts:
         document = self._texts.get(uri)
         if shown is None or document is None or not self._folders.settings.auto_import:
             return None
-        if shown.rest(document.text, shown.end) != b"":
-            return None
         self._texts.catch_up()
         if self._texts.is_cell(uri):
             self._texts.take_up(document)
         view = self._texts.view(document)
-        if view is None:
+        if view is None or view.too_long or shown.rest(view.text, shown.end) != b"":
             return None
         folder, name = self._texts.place(document)
-        start, end = view.base + shown.offset, view.base + shown.end
-        edits = engine.imports(view.text, start, end, name, folder.index.snapshot())
+        snapshot = folder.index.snapshot()
+        edits = engine.imports(view.text, shown.offset, shown.end, name, snapshot)
         placed = tuple(view.placed(edit, across=True) for edit in edits)
-        own = (edit for cell, edit in placed if cell is document and edit.start <= shown.offset)
+        begin, end = shown.offset - view.base, shown.end - view.base
+        own = (edit for cell, edit in placed if cell is document and edit.start <= begin)
         longer = sum(len(each.text.encode()) for each in own)
-        return Imports(document, placed, shown.end + longer) if placed else None
+        return Imports(document, placed, end + longer) if placed else None
 
 
 def extends(edit: TextEdit, document: Document, selected: str | None) -> bool:

@@ -283,7 +283,12 @@ def _prompt_params(prompt: Prompt) -> dict[str, object]:
 def _known_params(known: Known) -> dict[str, object]:
     here = None if known.here is None else list(known.here)
     receivers = {source: list(names) for source, names in known.receivers.items()}
-    return {"here": here, "receivers": receivers, "made": list(known.made)}
+    return {
+        "here": here,
+        "receivers": receivers,
+        "made": list(known.made),
+        "fixed": list(known.fixed),
+    }
 
 
 def _library_item(raw: Mapping[str, str]) -> LibraryItem:

@@ -88,7 +88,7 @@ class Questions:
         view = self._texts.view(document)
         if view is None:
             return Reason(Code.LANGUAGE, "this cell of the notebook is not Python")
-        if len(view.text) > MAX_FILE_BYTES:
+        if view.too_long:
             size, limit = len(view.text) / 1e6, MAX_FILE_BYTES / 1e6
             message = f"the file has {size:.1f} MB; the limit is {limit:.1f} MB"
             return Reason(Code.FILE_TOO_LARGE, message)

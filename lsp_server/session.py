@@ -154,7 +154,8 @@ class Session:
         self, notebook: types.NotebookDocument, cells: Iterable[types.TextDocumentItem]
     ) -> None:
         """The editor opened a notebook: its cells are documents that see those above them."""
-        self._texts.open_notebook(notebook, cells)
+        for document in self._texts.open_notebook(notebook, cells):
+            self._wake_for(document)
 
     def change_notebook(self, uri: str, change: types.NotebookDocumentCellChanges) -> None:
         """The editor changed which cells a notebook has, or their texts."""
@@ -229,18 +230,27 @@ class Session:
 
         Those of cells that were edited meanwhile are left out.
         """
-        listed = self._popups.get(number) if isinstance(number, int) else None
-        if listed is None or not isinstance(rank, int) or not 0 <= rank < len(listed.found):
+        item = self._item(number, rank)
+        if item is None:
             return []
-        found = listed.view.elsewhere(listed.found[rank])
+        listed, at = item
+        found = listed.view.elsewhere(listed.found[at])
         return [(cell, edit) for cell, edit in found if self._texts.get(cell.uri) is cell]
 
-    def listed(self, number: object, rank: int | None) -> tuple[Suggestion, Document] | None:
+    def listed(self, number: object, rank: object) -> tuple[Suggestion, Document] | None:
         """The suggestion behind an item of a recent popup, and the text that it is for."""
-        listed = self._popups.get(number) if isinstance(number, int) else None
-        if listed is None or rank is None or rank >= len(listed.popup.items):
+        item = self._item(number, rank)
+        if item is None:
             return None
-        return listed.popup.items[rank], listed.document
+        listed, at = item
+        return listed.popup.items[at], listed.document
+
+    def _item(self, number: object, rank: object) -> tuple[Listed, int] | None:
+        """A recent popup and the place of an item in it; None where there is no such item."""
+        listed = self._popups.get(number) if isinstance(number, int) else None
+        if listed is None or not isinstance(rank, int) or not 0 <= rank < len(listed.found):
+            return None
+        return listed, rank
 
     async def ghost(
         self,
@@ -431,4 +441,5 @@ class Session:
     def _renewed(self, folder: Folder) -> None:
         """The index of a folder is another one."""
         self._library.forget()
+        self._ghosts.renewed()
         self._texts.prepare(folder)

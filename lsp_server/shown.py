@@ -19,6 +19,7 @@ KEPT = 4
 class Shown:
     """A text that was given: ``insert``, at the byte ``offset`` of the document ``text`` (UTF-8).
 
+    In a notebook ``text`` is all that was read, the cells above first.
     ``number`` names it to the editor and is not given to another one in this session.
     """
 

@@ -9,7 +9,6 @@ from lsprotocol import types
 
 from completion import engine
 from indexing import quiet
-from indexing.files import MAX_FILE_BYTES
 from lsp_server import documents
 from lsp_server.documents import Document, Encoding
 from lsp_server.folders import Folder, Folders
@@ -77,14 +76,15 @@ class Texts:
 
     def open_notebook(
         self, notebook: types.NotebookDocument, cells: Iterable[types.TextDocumentItem]
-    ) -> None:
+    ) -> list[Document]:
         """A notebook was opened: its cells are documents that see those above them."""
         self._notebooks.open(notebook)
         opened = [_opened(item) for item in cells]
         self._documents |= {document.uri: document for document in opened}
-        for document in opened[-1:]:  # it sees all others
-            self.take_up(document)
-            self._prepare(document)
+        if last := self._notebooks.last(notebook.uri, self._documents):
+            self.take_up(last)
+            self._prepare(last)
+        return opened
 
     def change_cells(self, uri: str, change: types.NotebookDocumentCellChanges) -> None:
         """A notebook got or lost cells; those that it got are opened by `open`."""
@@ -131,7 +131,7 @@ class Texts:
         quiet.asked()
         folder, name = self.place(document)
         view = self.view(document)
-        if view and len(view.text) <= MAX_FILE_BYTES:
+        if view and not view.too_long:
             folder.index.update(name, view.text)
         elif view:
             folder.index.forget(name)
@@ -156,13 +156,13 @@ class Texts:
                 self.take_up(document)
 
     def _prepare(self, document: Document) -> None:
-        """See `engine.prepare`; of a notebook the last cell, which sees all others, is enough."""
+        """See `engine.prepare`; of a notebook the cell that sees all others is enough."""
         notebook = self._notebooks.of(document.uri)
-        if notebook and notebook.last != document.uri:
+        if notebook and self._notebooks.last(notebook.uri, self._documents) is not document:
             return
         folder, name = self.place(document)
         view = self.view(document)
-        if view and len(view.text) <= MAX_FILE_BYTES:
+        if view and not view.too_long:
             ghost = self._folders.settings.ghost_text
             engine.prepare(name, view.text, folder.index.snapshot(), ghost=ghost)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 _TO_LINE_END = rb"(?:\\(?:\r\n|.)?|[^\\\r\n])*"
 _CELL_MAGIC = re.compile(rb"\s*%%[ \t]*(\w*)")
@@ -48,14 +47,19 @@ class Cell:
     closing: bytes
 
 
-@lru_cache(maxsize=512)
+def is_python(text: bytes) -> bool:
+    """Whether a cell is Python: its first line does not give it to another language."""
+    named = _CELL_MAGIC.match(text)
+    return named is None or named[1] in _PYTHON_CELLS
+
+
 def read_cell(text: bytes) -> Cell | None:
     """A cell's UTF-8 text as Python; None where its first line gives it to another language."""
+    if not is_python(text):
+        return None
     lines = bytearray(text)
     at = 0
     if named := _CELL_MAGIC.match(text):
-        if named[1] not in _PYTHON_CELLS:
-            return None
         line_end = _LINE_END.search(text, named.end())
         at = line_end.start() if line_end else len(text)
         _blank(lines, text.index(b"%"), at, b"#")

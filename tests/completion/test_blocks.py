@@ -19,6 +19,8 @@ from tests.completion.workspace import CURSOR, OPTIONS, asked
 HEADERS = (
     *("def f(a, b={1: 2}):", "class A(B):", "if a[1:]:", "for a in b:", "while a:", "try:"),
     *("with a as b:", "async def g(\na,\n):", "match a:", "@a\n@b(1)\ndef h():", "if '🐍':  # é"),
+    *("match(a, b):", "match -a:", "match *a, b:", "match [a]:", "match {}:", "match ~a:"),
+    *("match '🐍':", "match \\\na:", "match größe:", "match match:", "match ...:"),
 )
 CLAUSES = {"try:": "finally:", "if a[1:]:": "else:"}
 
@@ -87,10 +89,38 @@ def test_behind_headers(header: str) -> None:
         "def f():‸\n    # still to be written\n",
         "‸",
         ":‸",
+        "match:‸",
+        "case:‸",
+        "match.case:‸",
+        "class A:\n    match:‸",
+        "class A:\n    case :‸\n    size: int\n",
+        "match = lambda:‸",
     ],
 )
 def test_elsewhere_nothing_begins(text: str) -> None:
     assert lead_at(text) == ""
+
+
+SOFT = st.sampled_from(["match", "case", " ", ".", "a", "[1]", "(a)", "-", "=", "'b'", "*", "\\\n"])
+
+
+@given(st.lists(SOFT, max_size=4).map("".join), st.sampled_from(["match", "case"]))
+def test_keywords_that_are_names_too_are_held_against_python(rest: str, keyword: str) -> None:
+    header = f"{keyword}{rest}:"
+    inner = "\n    case _: pass" if keyword == "match" else " pass"
+    whole = f"{header}{inner}" if keyword == "match" else f"match a:\n    {header}{inner}"
+    if is_python(f"{header} int"):
+        return  # an annotation, whatever else it may be
+    begins = bool(lead_at(f"{header}{CURSOR}"))
+    assert begins or not is_python(whole)
+
+
+def is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def test_a_file_that_indents_nothing_gets_four_blanks_and_its_line_end() -> None:

@@ -21,8 +21,14 @@ FILES = {
     "depot/models.py": "class Parcel: ...\nclass Address: ...\ndef weigh(parcel): ...\nLIMIT = 3\n",
     "depot/client.py": "class Client: ...\ndef twice(): ...\nnot_constant = 1\n",
     "depot/other.py": "def twice(): ...\nclass Größe: ...\n",
-    "tools.py": "def run(): ...\n",
+    "tools.py": "import os\n\ndef run(): ...\n",
+    "space/inner/deep.py": "def dig(): ...\n",
+    "kit/__init__.py": "from depot.models import weigh\nfrom depot import client as tap\n",
+    "kit/parts.py": "nut = 1\n",
 }
+
+
+CLIENT = "from depot.client import Client\n\n"
 
 
 def brought(before: str, accepted: str, after: str, folder: Path, path: str = "m.py") -> str:
@@ -54,6 +60,26 @@ def brought(before: str, accepted: str, after: str, folder: Path, path: str = "m
         ("x = ", "Größe('🐍')", "\r\n", "from depot.other import Größe\r\n\r\n"),
         ("x = ", "tools.run()", "\n", "import tools\n\n"),
         ("x = ", "json.dumps(1)", "\n", "import json\n\n"),
+        ("x = ", "urllib.parse.quote(s)", "\n", "import urllib.parse\n\n"),
+        (
+            "with ",
+            "concurrent.futures.ThreadPoolExecutor():",
+            "\n    pass\n",
+            "import concurrent.futures\n\n",
+        ),
+        ("x = ", "xml.etree.ElementTree.parse(f)", "\n", "import xml.etree.ElementTree\n\n"),
+        ("x = ", "unittest.mock", "\n", "import unittest.mock\n\n"),
+        ("x = ", "os.path.join(a, b)", "\n", "import os\n\n"),
+        ("", "unittest.main()", "\n", "import unittest\n\n"),  # a class and a module
+        ("x = ", "select.select(a)", "\n", "import select\n\n"),  # differs between systems
+        ("x = ", "depot.models.Parcel()", "\n", "import depot.models\n\n"),
+        ("x = ", "depot.client.Client()", "\n", "import depot.client\n\n"),
+        ("x = ", "space.inner.deep.dig()", "\n", "import space.inner.deep\n\n"),
+        ("x = ", "kit.weigh(1), kit.tap.twice()", "\n", "import kit\n\n"),
+        ("x = ", "kit.parts.nut", "\n", "import kit.parts\n\n"),
+        ("x = ", "tools.os.sep, tools.run()", "\n", "import tools\n\n"),
+        ("if ", "json.loads(x):\n    return", "\n", "import json\n\n"),
+        ("while ", "Client():  # of: all\n\n    y = z; break", "\n", CLIENT),
         ("def f():", "\n    return Client()", "\n", "from depot.client import Client\n\n"),
         ("x = '🐍', ", "Client(), Client()", "\n", "from depot.client import Client\n\n"),
     ],
@@ -77,8 +103,13 @@ MANY = "from depot.models import (\n    Address,\n)\n"
         ("import os\n", "re.compile(x)", "import os\nimport re\n"),
         (
             "import os\r\n",
-            "re.f(Client)",
+            "re.sub(Client)",
             "import os\r\nimport re\r\nfrom depot.client import Client\r\n",
+        ),
+        (
+            "import os\n",
+            "depot.models.LIMIT, urllib.parse.quote(urllib.error.URLError, urllib.parse.quote)",
+            "import os\nimport depot.models\nimport urllib.parse\nimport urllib.error\n",
         ),
         (MANY, "Parcel()", MANY.replace(")", "    Parcel,\n)")),
     ],
@@ -112,7 +143,25 @@ def test_beside_the_imports_that_are_there(
         ("x = ", "unknown_name()"),
         ("x = ", "print(1)"),
         ("x = ", "json"),  # not used as a module
+        ("x = ", "json."),
+        ("for i in y:\n    ", "code.append(i)"),  # a module, but not with this
+        ("x = ", "token.value"),
+        ("x = ", "select.append(1)"),
+        ("x = ", "test.support"),  # nobody means them
+        ("x = ", "this.s"),
+        ("x = ", "antigravity.fly()"),
+        ("x = ", "urllib.nothing()"),
+        ("x = ", "depot.nothing()"),
+        ("x = ", "depot.models.nothing.more"),
+        ("x = ", "tools.nothing()"),
         ("json = f()\nx = ", "json.dumps()"),
+        ("", "def f(weigh, json=json.x):"),
+        ("", "for weigh in y:\n    pass"),
+        ("", "with y as weigh:\n    pass"),
+        ("", "try:\n    pass\nexcept E as weigh:\n    pass"),
+        ("match x:\n    ", "case weigh:\n        pass"),
+        ("x = ", "lambda weigh: 1"),
+        ("", "import tools; tools.run()"),
         ("import json\n\nx = ", "json.dumps()"),
         ("x = (", ""),
     ],

@@ -10,12 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 from lsprotocol.types import PositionEncodingKind as Encoding
+from tree_sitter import Tree
 
+from completion.languages.ipython import Cell, read_cell
 from completion.request import Origin, Suggestion, TextEdit
 from completion.retrieval import asked_above
+from indexing.extract import extract
+from indexing.files import MAX_FILE_BYTES
+from indexing.languages import Language
+from indexing.symbols import FileSymbols
+from lsp_server import notebooks
 from lsp_server.convert import range_of
 from lsp_server.documents import Document, offset_at, opened
-from lsp_server.notebooks import Notebooks, View, joined, whole
+from lsp_server.notebooks import Notebooks, Part, View, joined, whole
 
 PIECES = ("a", "x = 1", "import os", " ", "é", "漢", "👩\u200d💻", "𝒳", "\n", "\r\n", "\r", "\x0c")
 MAGICS = ("%time\n", "\n!ls é\n", "(", "'''", "%%bash\n", "files = !ls\n")
@@ -29,7 +36,7 @@ def cell(text: str, name: str = "c", language: str = "python") -> Document:
 
 
 def view(*texts: str) -> View:
-    *above, last = [cell(text, str(number)) for number, text in enumerate(texts)]
+    *above, last = [Part(cell(text, str(number))) for number, text in enumerate(texts)]
     made = joined(above, last)
     assert made is not None
     return made
@@ -46,7 +53,8 @@ def test_positions_go_there_and_back(
     above: list[str], text: str, encoding: Encoding, data: st.DataObject
 ) -> None:
     own = cell(text)
-    made = joined([cell(each, str(number)) for number, each in enumerate(above)], own)
+    parts = [Part(cell(each, str(number))) for number, each in enumerate(above)]
+    made = joined(parts, Part(own))
     if made is None:
         assert text.lstrip().startswith("%%bash")
         return
@@ -79,20 +87,21 @@ def test_an_edit_of_the_text_is_one_of_the_cell_that_it_lies_in(
 
 
 def test_cells_above_come_first_and_other_languages_are_left_out() -> None:
-    cells = [
+    every = [
         cell("import os", "1"),
         cell("select 1", "2", "sql"),
         cell("%%bash\nls (", "3"),
         cell("f(", "4"),
         cell("%time x = 1\ny = !ls", "5"),
     ]
-    made = joined(cells, cell("x.", "6"))
+    cells = [Part(each) for each in every]
+    made = joined(cells, Part(cell("x.", "6")))
     assert made is not None
     assert made.text == b"import os\n\nf(\n)\n\n#          \ny = _# \n\nx."
     assert [each.uri[-1] for each in made.cells] == ["1", "4", "5", "6"]
     assert joined(cells[:1], cells[1]) is None
     assert joined(cells[:1], cells[2]) is None
-    assert whole(cells[0]).own(TextEdit(1, 2, "")) == TextEdit(1, 2, "")
+    assert whole(every[0]).own(TextEdit(1, 2, "")) == TextEdit(1, 2, "")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +153,92 @@ def test_a_suggestion_edits_its_own_cell_alone() -> None:
     assert [each.text.strip() for each in alone.extra_edits] == ["from m import value"]
 
 
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done: cells that are read, and texts that are parsed."""
+    done: list[str] = []
+
+    def counted(text: bytes) -> Cell | None:
+        done.append(f"read {text.decode()}")
+        return read_cell(text)
+
+    def parsed(language: Language, tree: Tree, data: bytes) -> FileSymbols:
+        done.append(f"parsed {data.decode()}")
+        return extract(language, tree, data)
+
+    monkeypatch.setattr(notebooks, "read_cell", counted)
+    monkeypatch.setattr(notebooks, "extract", parsed)
+    return done
+
+
+def test_every_version_of_a_cell_is_read_and_parsed_once(read: list[str]) -> None:
+    texts = {"1": "x = 1", "2": "import os", "3": "y = 2", "4": "val"}
+    open_cells = {each.uri: each for each in (cell(text, name) for name, text in texts.items())}
+    kinds = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in open_cells]
+    books = Notebooks()
+    books.open(types.NotebookDocument("nb", "jupyter-notebook", 1, kinds))
+    *_, last = open_cells
+
+    def ask() -> None:
+        made = books.view(open_cells[last], open_cells)
+        assert made is not None
+        edit = TextEdit(made.base, made.base + 3, "value")
+        for number in range(50):
+            item = Suggestion(
+                *("value", "variable", Origin.IMPORTABLE, edit, 1.0),
+                extra_edits=(TextEdit(0, 0, f"from m import value{number}\n"),),
+            )
+            shown = made.suggestion(item, across=True)
+            assert list(shown.extra_edits) == []
+            assert [place.text for place, _ in made.elsewhere(item)] == [b"import os"]
+
+    for _ in range(3):
+        ask()
+    assert sorted(read) == [
+        *("parsed import os", "parsed x = 1"),
+        *("read import os", "read val", "read x = 1", "read y = 2"),
+    ]
+    read.clear()
+    for text in ("valu", "value"):
+        open_cells[last] = cell(text, "4")
+        ask()
+    assert read == ["read valu", "read value"]
+    assert len(books._parts) == 4
+    gone = types.NotebookCellArrayChange(0, 2)
+    books.change("nb", types.NotebookDocumentCellChanges(_structure(gone)))
+    assert len(books._parts) == 2
+    books.close("nb")
+    assert books._parts == {}
+
+
+@pytest.mark.parametrize("above", [["x = 1", "#" * MAX_FILE_BYTES], ["#" * 600_000] * 2])
+def test_cells_that_are_too_long_are_not_read(above: list[str], read: list[str]) -> None:
+    shell = cell("%%bash\n" + "#" * MAX_FILE_BYTES, "b")
+    short = joined([Part(shell), Part(cell("x = 1"))], Part(cell("y = 2")))
+    assert short is not None
+    assert (short.text, short.too_long) == (b"x = 1\n\ny = 2", False)
+    read.clear()
+    own = cell("z = 3", "z")
+    made = joined([Part(cell(text)) for text in above], Part(own))
+    assert made is not None
+    assert (made.too_long, made.document, read) == (True, own, [])
+
+
+def test_the_last_python_cell_sees_all_others() -> None:
+    cells = [
+        *(cell("x = 1", "1"), cell("%%time\ny = 2", "2"), cell("%%bash\nls", "3")),
+        cell("select 1", "4", "sql"),
+    ]
+    documents = {each.uri: each for each in cells}
+    kinds = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in documents]
+    kinds.append(types.NotebookCell(types.NotebookCellKind.Markup, "text"))
+    books = Notebooks()
+    books.open(types.NotebookDocument("nb", "jupyter-notebook", 1, kinds))
+    assert books.last("nb", documents) is cells[1]
+    assert books.last("nb", {each.uri: each for each in cells[2:]}) is None
+    assert books.last("other", documents) is None
+
+
 def test_cells_come_and_go() -> None:
     def listed(
         *uris: str, kind: types.NotebookCellKind = types.NotebookCellKind.Code
@@ -157,7 +252,7 @@ def test_cells_come_and_go() -> None:
     books.change("nb", types.NotebookDocumentCellChanges(_structure(moved)))
     found = books.of("c")
     assert found is not None
-    assert (found.cells, found.above("c"), found.last) == (("a", "b", "c", None), ["a", "b"], "c")
+    assert (found.cells, found.above("c")) == (("a", "b", "c", None), ["a", "b"])
     gone = types.NotebookCellArrayChange(0, 1)
     books.change("nb", types.NotebookDocumentCellChanges(_structure(gone)))
     books.change("unknown", types.NotebookDocumentCellChanges(_structure(gone)))

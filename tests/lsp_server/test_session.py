@@ -114,6 +114,35 @@ async def test_a_closed_notebook_leaves_nothing(session: Session, tmp_path: Path
         assert not any(map(session.is_open, book.cells))
 
 
+@pytest.mark.parametrize("last", ["%%bash\nls", "%%html\n<b>"])
+def test_a_notebook_that_ends_with_another_language_is_indexed_and_prepared(
+    last: str, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[bytes] = []
+    monkeypatch.setattr(engine, "prepare", lambda _, text, *__, **___: prepared.append(text))
+    book = Notebook(session, tmp_path / "outer", "class Pelican: ...", "x = 1", last)
+    assert book.known("Pelican")
+    assert prepared == [b"class Pelican: ...\n\nx = 1"]
+    prepared.clear()
+    session._renewed(session._folders.all[0])
+    assert prepared == [b"class Pelican: ...\n\nx = 1"]
+
+
+async def test_only_items_that_a_popup_has_are_looked_up(session: Session, tmp_path: Path) -> None:
+    book = Notebook(session, tmp_path / "outer", "import os", "class Pelican: ...\npel")
+    listed = await session.popup(book.cells[1], types.Position(1, 3))
+    assert isinstance(listed, Listed)
+    count = len(listed.popup.items)
+    assert count
+    for rank in range(count):
+        assert session.listed(listed.number, rank) == (listed.popup.items[rank], listed.document)
+    for number, rank in ((listed.number, -1), (listed.number, count), (listed.number, None)):
+        assert session.listed(number, rank) is None
+        assert session.elsewhere(number, rank) == []
+    assert session.listed(listed.number + 1, 0) is None
+    assert session.listed("1", 0) is None
+
+
 async def test_open_documents_are_prepared_anew_when_the_index_is_another_one(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,3 +253,5 @@ def test_jedi_is_woken_by_python_alone_once_the_session_has_started(
     assert len(woken) == 1
     opened(session, tmp_path / "outer" / "late.py", "")
     assert len(woken) == 2
+    Notebook(session, tmp_path / "outer", "x = 1")
+    assert len(woken) == 3

@@ -279,6 +279,109 @@ async def test_a_real_question_goes_before_what_is_worked_out_ahead(
     assert given_up == [16]
 
 
+class Cells:
+    """A notebook of one-line cells."""
+
+    def __init__(self, session: Session, *texts: str) -> None:
+        self.session = session
+        self.texts = {f"nb-cell:#{number}": text for number, text in enumerate(texts)}
+        self.uris = list(self.texts)
+        kinds = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in self.uris]
+        book = types.NotebookDocument("file:///nb.ipynb", "jupyter-notebook", 1, kinds)
+        items = [types.TextDocumentItem(uri, "python", 1, t) for uri, t in self.texts.items()]
+        session.open_notebook(book, items)
+
+    def write(self, at: int, text: str) -> None:
+        """Let a cell be ``text``."""
+        self.texts[self.uris[at]] = text
+        document = types.VersionedTextDocumentIdentifier(2, self.uris[at])
+        whole = types.TextDocumentContentChangeWholeDocument(text)
+        change = types.NotebookDocumentCellContentChanges(document, [whole])
+        self.change(types.NotebookDocumentCellChanges(text_content=[change]))
+
+    def remove(self, at: int) -> None:
+        """Take a cell out."""
+        gone = types.TextDocumentIdentifier(self.uris.pop(at))
+        array = types.NotebookCellArrayChange(at, 1)
+        structure = types.NotebookDocumentCellChangeStructure(array, did_close=[gone])
+        self.change(types.NotebookDocumentCellChanges(structure))
+
+    def change(self, change: types.NotebookDocumentCellChanges) -> None:
+        self.session.change_notebook("file:///nb.ipynb", change)
+
+    async def given(self, at: int) -> Given:
+        """What comes by itself at the end of a cell."""
+        uri = self.uris[at]
+        end = types.Position(0, len(self.texts[uri]))
+        given = await self.session.ghost(uri, end, selected=None, automatic=True)
+        assert isinstance(given, Given)
+        edit = given.ghost.edit
+        assert edit is not None
+        assert (edit.start, edit.end) == (given.offset, given.offset) == (end.character,) * 2
+        return given
+
+
+async def test_a_cell_is_asked_for_anew_once_one_above_it_is_another(typist: Typist) -> None:
+    typing = typist("")
+    cells = Cells(typing.session, "x = 1", "é = 2", "y = x.", "z = 3")
+    first = await cells.given(2)
+    assert (await cells.given(2)).number == first.number
+    cells.write(3, "z = 4")  # it stands below
+    assert (await cells.given(2)).number == first.number
+    assert [request.text for request in typing.asked] == ["x = 1\n\né = 2\n\ny = x.".encode()]
+    cells.write(0, "x = 'text'")
+    await cells.given(2)
+    assert typing.asked[-1].text == "x = 'text'\n\né = 2\n\ny = x.".encode()
+    cells.remove(1)
+    await cells.given(1)
+    assert [request.text for request in typing.asked[2:]] == [b"x = 'text'\n\ny = x."]
+    cells.write(1, "y = x.send(da")
+    edit = (await cells.given(1)).ghost.edit
+    assert edit is not None
+    assert edit.text == "ta)"  # what is typed of it is still known
+    assert len(typing.asked) == 3
+
+
+async def test_what_is_worked_out_ahead_in_a_cell_is_for_the_cells_above_it(
+    typist: Typist,
+) -> None:
+    typing = typist("")
+    cells = Cells(typing.session, "x = 1", "y = x.")
+    await cells.given(1)
+    cells.write(1, "y = x.send(data)")
+    await asyncio.sleep(0.01)
+    assert len(typing.asked) == 2
+    await cells.given(1)
+    assert len(typing.asked) == 2
+    cells.write(0, "x = 'text'")
+    await cells.given(1)
+    assert len(typing.asked) == 3
+
+
+async def test_a_new_index_forgets_what_was_worked_out_ahead(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing = typist("x = c.")
+    await typing.given()
+    unknown = Ghost(None, Reason(Code.UNKNOWN_NAME, "send2 does not exist"))
+    asked: list[int] = []
+
+    async def ghosts(request: Request, *_: object) -> tuple[Ghost, ...]:
+        asked.append(request.offset)
+        return (unknown,)
+
+    monkeypatch.setattr(engine, "ghosts", ghosts)
+    typing.type("send(data)")
+    for _ in range(2):
+        given = await typing.given()
+        assert isinstance(given, Given)
+        assert given.ghost == unknown
+    assert asked == [16]
+    typing.session._renewed(typing.session._folders.of(typing.uri))
+    await typing.given()
+    assert asked == [16, 16]
+
+
 async def test_what_may_be_another_thing_later_is_not_kept(
     typist: Typist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
