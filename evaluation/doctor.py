@@ -256,7 +256,11 @@ def _shared() -> Iterator[Finding]:
 def process_in_words(place: Path, facts: Mapping[str, Any]) -> str:
     """A shared model process: which, whose, how large, where its log is."""
     pid = int(facts["pid"])
-    state = f"{facts['model']}, editors: {facts['editors']}" if "model" in facts else "busy"
+    state = f"editors: {facts['editors']}" if "editors" in facts else "busy"
+    if "failure" in facts:
+        state = f"its model cannot be loaded: {facts['failure']}, {state}"
+    elif "model" in facts:
+        state = f"{facts['model']}, {state}"
     with contextlib.suppress(psutil.Error):
         state += f", {psutil.Process(pid).memory_info().rss / 2**20:.0f} MB"
     return f"process {pid} for all editors: {state}; its log: {meeting.log_file(place)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -21,22 +22,21 @@ from lsp_server.environment import Environment
 from lsp_server.helpers import NICENESS
 from lsp_server.paths import path_of, relative_to
 from lsp_server.processes import Helper, module
-from lsp_server.progress import ENDED
+from lsp_server.progress import ENDED, LOOKING, READING, READY
 from lsp_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
 LOGGED_SKIPPED = 20
 """How many skipped files are named in the log at once."""
-READY = "ready"
 EVERYWHERE = Path(Path.cwd().anchor)
 
 
 class Folder:
     """One workspace folder: its index, the process that writes it, the Python it is written for.
 
-    ``progress`` is the indexer's last word, ``problem`` why it could not do its work the last time.
-    The folder without an ``indexer`` takes the documents that lie in no workspace folder.
+    ``progress`` is the indexer's last word. The folder without an ``indexer`` takes the documents
+    that lie in no workspace folder.
     """
 
     def __init__(self, root: Path, index: Index, surroundings: Environment) -> None:
@@ -45,13 +45,38 @@ class Folder:
         self.surround(surroundings)
         self.indexer: Helper | None = None
         self.progress: Mapping[str, Any] = {}
-        self.problem = ""
         self.told_skipped: set[tuple[str, str]] = set()
+        self._failure = ""
+        self._deaths_before = 0
 
     def surround(self, surroundings: Environment) -> None:
         """The Python that the folder is written for is this one now."""
         self.environment = surroundings
         self.index.use_packages(surroundings.packages)
+
+    def index_with(self, indexer: Helper) -> None:
+        """The process that writes the index is this one now."""
+        self.indexer = indexer
+        self._deaths_before = 0
+
+    def hear(self, progress: Mapping[str, Any]) -> bool:
+        """Take the indexer's word; whether it is news."""
+        phase = progress.get("phase")
+        if self.progress.get("phase") == READY and phase == LOOKING:
+            return False  # looking for changes now and then is nothing to show
+        self.progress = progress
+        if phase in ENDED:
+            self._failure = str(progress.get("problem", ""))
+            self._deaths_before = self.indexer.health.deaths if self.indexer else 0
+        return True
+
+    @property
+    def problem(self) -> str:
+        """Why it is not indexed: what its last round failed for, or the indexer's death since."""
+        health = self.indexer.health if self.indexer else None
+        if health and health.deaths > self._deaths_before:
+            return f"the indexer {health.last_error}, it is started again"
+        return self._failure
 
     @property
     def busy(self) -> bool:
@@ -60,13 +85,15 @@ class Folder:
 
     @property
     def _phase(self) -> str:
-        return str(self.progress.get("phase", "walk")) if self.indexer else READY
+        return str(self.progress.get("phase", LOOKING)) if self.indexer else READY
 
     @property
     def unfinished(self) -> Reason | None:
         """Why something may be missing from the index, or None when it is complete."""
-        if self._phase not in ("walk", "parse"):
+        if self._phase not in READING:
             return None
+        if self.problem:
+            return Reason(Code.INDEXING, f"the index is not whole: {self.problem}")
         done, total = self.progress.get("done", 0), self.progress.get("total", 0)
         return Reason(Code.INDEXING, f"the index is being built: {done} of {total} files")
 
@@ -156,8 +183,9 @@ class Folders:
                     arguments.append("--watch")
                 root = str(folder.root)
                 program = module("indexer", "indexing.worker", root, *arguments, niceness=NICENESS)
-                folder.indexer = Helper(program, self._hears(folder))
-                folder.indexer.start()
+                indexer = Helper(program, self._hears(folder))
+                folder.index_with(indexer)
+                indexer.start()
 
     def files_changed(self, uris: Iterable[str]) -> None:
         """Files changed on disk: the indexers look at them again."""
@@ -179,6 +207,7 @@ class Folders:
             self.problems.append(index.warning)
             with contextlib.suppress(OSError):  # no room anywhere: the index is built once there is
                 self._cache = Path(tempfile.mkdtemp(prefix="lancefill-"))
+                atexit.register(self.discard)  # editors that crash do not say that it is over
                 if index.folder != workspace_folder(root):  # a temporary one already
                     shutil.rmtree(index.folder, ignore_errors=True)
                 index = Index.open(root, self._cache)
@@ -197,12 +226,8 @@ class Folders:
         def notified(method: str, params: Mapping[str, Any]) -> None:
             if folder not in self.all:
                 return  # it was closed
-            known = folder.progress.get("phase") == READY
-            if method != "progress" or (known and params.get("phase") == "walk"):
-                return  # looking for changes now and then is nothing to show
-            folder.progress = params
-            if params.get("phase") in ENDED:
-                folder.problem = str(params.get("problem", ""))
+            if method != "progress" or not folder.hear(params):
+                return
             if params.get("phase") == READY and folder.index.refresh():
                 folder.log_skipped()
                 self._renewed(folder)

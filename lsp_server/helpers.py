@@ -133,6 +133,7 @@ class Library:
         self.helper = Helper(program)
         self._rest = Idle(self._stop, rest_s)
         self._stopping: asyncio.Task[None] | None = None
+        self._wanted = False
         self._answers: OrderedDict[object, asyncio.Task[LibraryAnswer]] = OrderedDict()
 
     async def complete(
@@ -165,11 +166,19 @@ class Library:
 
     def wake(self) -> None:
         """Somebody works on Python: the process is there from now on, until that has ended."""
+        self._wanted = True
         self.helper.start()
         self._rest.postpone()
 
     def _stop(self) -> None:
-        self._stopping = asyncio.create_task(self.helper.stop())
+        self._stopping = asyncio.create_task(self._rested())
+
+    async def _rested(self) -> None:
+        """End the process; where somebody came back meanwhile, which takes time, start it again."""
+        self._wanted = False
+        await self.helper.stop()
+        if self._wanted:
+            self.helper.start()
 
     def forget(self) -> None:
         """Files changed on disk: what jedi said may be outdated."""

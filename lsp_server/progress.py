@@ -13,9 +13,12 @@ from pygls.exceptions import JsonRpcException
 from pygls.progress import Progress
 
 INTERVAL_S = 0.3
-ENDED = ("ready", "waiting", "failed", "closed")
-"""The phases in which an indexer is not at work."""
-_WORDS = {"walk": "looking for files", "parse": "reading files", "ngrams": "counting tokens"}
+LOOKING, READY = "walk", "ready"
+READING = (LOOKING, "parse")
+"""The phases of an indexer in which files may be missing from the index."""
+ENDED = (READY, "waiting", "failed", "closed")
+"""Those in which it is not at work; ``closed`` is said of a folder that is not open any more."""
+_WORDS = {LOOKING: "looking for files", "parse": "reading files", "ngrams": "counting tokens"}
 
 log = logging.getLogger(__name__)
 _tokens = itertools.count(1)

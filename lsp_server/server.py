@@ -45,6 +45,7 @@ TRIGGERS = trigger_characters()
 """Letters trigger completion by themselves in every editor, so they need not be named."""
 WATCHED = [*(f"**/*{suffix}" for suffix in languages()), "**/.gitignore"]
 SETTINGS_WAIT_S = 2.0
+"""How long the editor may take to answer what the settings are."""
 REST_S = 20.0
 """How long nothing must have been asked before memory goes back to the system."""
 LOG_LEVEL = "LANCEFILL_LOG"
@@ -127,7 +128,7 @@ class Server(LanguageServer):
             notebook_document_sync=notebooks.SYNC,
         )
         self.newest = Newest()
-        self.idle = Idle(lambda: gc.collect(1))
+        self.idle = Idle(self.use_pause)
         self.rest = Idle(give_memory_back, REST_S)
         self.base_settings = Settings()
         self.share_model = True
@@ -143,6 +144,11 @@ class Server(LanguageServer):
         """Somebody works: what is done in pauses waits for the next one."""
         self.idle.postpone()
         self.rest.postpone()
+
+    def use_pause(self) -> None:
+        """Nobody waits: collect garbage, and tell of helpers that died since somebody looked."""
+        gc.collect(1)
+        self.tell_status()
 
     def warn(self, message: str) -> None:
         """Say something where the person looks for the server's log."""
@@ -434,12 +440,15 @@ def number_in(params: object) -> int | None:
 
 @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
 async def did_change_configuration(ls: Server, params: types.DidChangeConfigurationParams) -> None:
-    """Take settings that were sent along (Neovim), or else ask for them (VS Code)."""
+    """Ask for the settings; of an editor that cannot be asked, take those that were sent along.
+
+    VS Code sends them too, but without those that workspace folders have of their own.
+    """
     raw = params.settings
-    if isinstance(raw, Mapping) and settings.SECTION in raw:
-        await ls.apply_settings(raw[settings.SECTION])
-    else:
+    if ls.session.editor.pulls_settings:
         await pull_settings(ls)
+    elif isinstance(raw, Mapping) and settings.SECTION in raw:
+        await ls.apply_settings(raw[settings.SECTION])
 
 
 @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
@@ -517,11 +526,13 @@ async def pull_settings(ls: Server) -> None:
     roots = ls.session.roots if len(ls.session.roots) > 1 else []
     scopes = [None, *(root.as_uri() for root in roots)]
     items = [types.ConfigurationItem(scope, settings.SECTION) for scope in scopes]
-    with contextlib.suppress(JsonRpcException, TimeoutError):
+    try:
         async with asyncio.timeout(SETTINGS_WAIT_S):
             answer = await ls.workspace_configuration_async(types.ConfigurationParams(items))
-            first, *own = answer or [None]
-            await ls.apply_settings(first, dict(zip(roots, own, strict=False)))
+    except (JsonRpcException, TimeoutError):
+        return
+    first, *own = answer or [None]
+    await ls.apply_settings(first, dict(zip(roots, own, strict=False)))
 
 
 async def register_watchers(ls: Server) -> None:

@@ -75,7 +75,7 @@ def running() -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Where processes listen now, each with its ``pid`` and what it answers to ``info``.
 
     ``editors`` counts those who are connected. One that does not answer within ``PATIENCE_S``,
-    because it loads or works, has a ``pid`` only.
+    because it loads or works, has a ``pid`` only; one without a model says why in ``failure``.
     """
     with contextlib.suppress(OSError):
         for place in sorted(_folder().glob("model-*.sock")):
@@ -84,16 +84,19 @@ def running() -> Iterator[tuple[Path, Mapping[str, Any]]]:
 
 
 def _facts(connection: socket.socket) -> Mapping[str, Any]:
-    facts: dict[str, Any] = {}
+    answers: list[Mapping[str, Any]] = []
     incoming, outgoing = connection.makefile("rb"), connection.makefile("wb")
     with contextlib.suppress(OSError, messages.MalformedError), incoming, outgoing:
         for id_, method in enumerate(("info", "callers")):
             messages.write(outgoing, {"id": id_, "method": method})
             while (answer := messages.read(incoming)) and answer.get("id") != id_:
                 pass  # its greeting
-            facts |= (answer or {}).get("result", {})
-        facts["editors"] = facts.pop("callers") - 1
-    return facts
+            answers.append(answer or {})
+    if len(answers) < 2 or "result" not in answers[1]:
+        return {}
+    info, callers = answers
+    told = info["result"] if "result" in info else {"failure": str(info.get("error", ""))}
+    return {**told, "editors": callers["result"]["callers"] - 1}
 
 
 def _folder() -> Path:

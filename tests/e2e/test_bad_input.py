@@ -236,9 +236,12 @@ async def _files(session: Session) -> int:
     return int(folder["files"])
 
 
-async def test_unknown_settings_and_wrong_types(workspace: Path, serve: Serve) -> None:
+@pytest.mark.parametrize("name", ["vscode", "bare"])
+async def test_unknown_settings_and_wrong_types(
+    workspace: Path, serve: Serve, editors: Mapping[str, Any], name: str
+) -> None:
     wrong = {"popup": "yes", "popupDeadlineMs": -4, "colour": "red", "exclude": {"a": 1}}
-    async with serve(workspace, settings=wrong) as session:
+    async with serve(workspace, editors[name], settings=wrong) as session:
         await session.indexed()
         await works(session)
         warned = [n.params for n in session.client.notifications if n.method == "window/logMessage"]
@@ -260,17 +263,25 @@ async def test_initialization_options_of_any_shape(
         await works(session)
 
 
+@pytest.mark.parametrize("name", ["neovim", "bare"])
 async def test_settings_are_taken_while_running(
-    workspace: Path, serve: Serve, editors: Mapping[str, Any]
+    workspace: Path, serve: Serve, editors: Mapping[str, Any], name: str
 ) -> None:
-    async with serve(workspace, editors["neovim"]) as session:
+    async with serve(workspace, editors[name]) as session:
         await session.indexed()
         session.open("main.py", MAIN)
-        off = {"settings": {"lancefill": {"popup": "off"}}}
-        session.client.notify("workspace/didChangeConfiguration", off)
-        assert await session.labels("main.py", *END) == []
-        session.client.settings["lancefill"] = {"insertCall": "parentheses"}
-        session.client.notify("workspace/didChangeConfiguration", {"settings": None})
+
+        def set_to(section: Mapping[str, Any]) -> None:
+            session.client.settings["lancefill"] = section
+            sent = {"settings": session.client.settings}
+            session.client.notify("workspace/didChangeConfiguration", sent)
+
+        async def is_off() -> bool:
+            return await session.labels("main.py", *END) == []
+
+        set_to({"popup": "off"})
+        await session.until(is_off)
+        set_to({"popup": "full", "insertCall": "parentheses"})
 
         async def inserts_calls() -> bool:
             items = await session.popup("main.py", *END)
@@ -328,6 +339,20 @@ async def test_a_cache_folder_that_cannot_be_written(workspace: Path, serve: Ser
         assert "cannot write the cache" in session.log
         told = [n.params for n in session.client.notifications if n.method == "didChangeStatus"]
         assert told[-1]["kind"] == "Warning"
+
+
+async def test_a_temporary_cache_goes_with_a_server_whose_editor_is_gone(
+    workspace: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked, temporary = workspace.parent / "a file", workspace.parent / "temporary"
+    blocked.touch()
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    async with serve(workspace, cache=blocked) as session:
+        await session.indexed()
+        assert [each.name[:10] for each in temporary.iterdir()] == ["lancefill-"]
+        assert await session.client.wait_ended() == 1  # it was not asked to shut down
+        assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])

@@ -89,6 +89,19 @@ async def test_folders_have_settings_of_their_own(
         await session.until(excluded)
         assert session.log.count("lancefill.what is not a setting") == 1
 
+        everywhere["interpreter"] = ""  # VS Code sends the section along, as no folder has it
+        sent = {"settings": {"lancefill": everywhere}}
+        session.client.notify("workspace/didChangeConfiguration", sent)
+
+        async def changed() -> bool:
+            found = await states(session)
+            return found["work"]["interpreter"] != str(python_a)
+
+        await session.until(changed)
+        await session.until(excluded)
+        assert (await states(session))["inner"]["interpreter"] == str(python_b)
+        everywhere["interpreter"] = str(python_a)
+
         session.client.scoped.clear()
         session.client.notify("workspace/didChangeConfiguration", {"settings": None})
 

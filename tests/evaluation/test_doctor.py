@@ -127,3 +127,6 @@ def test_a_shared_model_process_is_told_with_its_editors_and_memory() -> None:
     log = "; its log: /run/user/7/lancefill/model-1.log"
     assert re.fullmatch(re.escape(start) + memory + re.escape(log), said)
     assert "busy" in doctor.process_in_words(Path("one.sock"), {"pid": os.getpid()})
+    broken = {"pid": os.getpid(), "failure": "no weights", "editors": 0}
+    said = doctor.process_in_words(Path("one.sock"), broken)
+    assert "for all editors: its model cannot be loaded: no weights, editors: 0, " in said

@@ -218,3 +218,18 @@ async def test_jedi_ends_while_nobody_works_on_python_and_comes_back() -> None:
     jedi.wake()
     await asyncio.gather(jedi.helper.stop(), jedi.helper.stop())
     assert not jedi.helper.health.wanted
+
+
+async def test_jedi_is_started_again_for_who_comes_back_while_it_ends() -> None:
+    deaf = (sys.executable, "-c", "import time; time.sleep(3600)")
+    jedi = Library(Program("deaf", deaf))
+    jedi.wake()
+    await until(lambda: jedi.helper.health.pid)
+    first = jedi.helper.health.pid
+    jedi._stop()
+    await asyncio.sleep(0.1)
+    assert jedi.helper.health.pid == first  # it takes its time
+    jedi.wake()
+    await until(lambda: jedi.helper.health.pid not in (None, first))
+    assert jedi.helper.health.wanted
+    await jedi.helper.stop()

@@ -246,6 +246,37 @@ def test_another_model_in_use_is_met_elsewhere(
     assert meeting.place_of(()) != before
 
 
+def test_one_without_a_model_says_why(runtime: Path) -> None:
+    place = meeting.place_of(())
+    assert start(place).returncode == 0
+    until(lambda: all("editors" in facts for _, facts in meeting.running()))
+    ((found, facts),) = meeting.running()
+    assert (found, facts["pid"], facts["editors"]) == (place, pid_at(place), 0)
+    assert "nowhere" in facts["failure"]
+
+
+def test_one_that_gets_busy_between_two_questions_says_nothing(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meeting, "PATIENCE_S", 0.3)
+
+    def answer_once() -> None:
+        caller, _ = waiting.accept()
+        with caller, caller.makefile("rb") as incoming:
+            asked = messages.read(incoming) or {}
+            caller.sendall(messages.encode({"id": asked["id"], "result": {"model": "codefill"}}))
+            messages.read(incoming)
+            incoming.read()  # until the other end gives up
+
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.bind(str(meeting.place_of(())))
+        waiting.listen()
+        busy = threading.Thread(target=answer_once)
+        busy.start()
+        assert [facts for _, facts in meeting.running()] == [{"pid": os.getpid()}]
+        busy.join()
+
+
 @pytest.fixture
 async def editors(runtime: Path) -> AsyncIterator[tuple[Helper, Helper]]:
     """Two editors' connections to one process."""
