@@ -33,6 +33,7 @@ const [tools, repository, lancefill, vsix, screenshots] = process.argv
 const chosen = process.argv.slice(7);
 const TYPED = 'httpx/_models.py'; // within the repository
 const TYPED_LENGTH = 600;
+const DRAWN_MS = 500; // a page is on the screen some time after its text is in the document
 const STARTER_MS = 300; // less than the model takes to load
 const LONG_MS = 60_000;
 const LONG_LIMIT_MS = 180_000; // on a busy machine ghost texts take longer to come
@@ -196,6 +197,7 @@ async function asked(page, name) {
 async function pages(page) {
   await command(page, 'Lancefill: Explain This Position');
   await preview(page, 'Lancefill Explanation', 'dive');
+  await page.waitForTimeout(DRAWN_MS);
   await page.screenshot({ path: join(screenshots, 'explanation.png') });
   await page.locator('.tab', { hasText: basename(code.path('pages')) }).click();
   await command(page, 'Lancefill: Show Status');
