@@ -1,5 +1,6 @@
 """``python -I -X utf8 -m lsp_server --stdio``: the language server."""
 
+import gc
 import sys
 
 OLDEST = (3, 11)
@@ -28,6 +29,7 @@ def run() -> int:
     """Serve one editor; what keeps the server from starting is said in one line on stderr."""
     if (problem := too_old(sys.version_info[:3])) is not None:
         sys.exit(problem)
+    gc.disable()  # what imports make is never garbage; `leave_garbage_to_pauses` switches it on
     try:
         from lsp_server.server import main
     except ImportError as error:

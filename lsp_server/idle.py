@@ -33,5 +33,6 @@ def leave_garbage_to_pauses() -> None:
 
     What exists by now, the imports, never becomes garbage: collections need not look at it.
     """
+    gc.enable()
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 1000)
