@@ -192,8 +192,10 @@ class Server(LanguageServer):
         told = dict.fromkeys(warnings)
         folders: dict[Path, Settings] = {}
         for root, section in (own or {}).items():
-            folders[root], warnings = settings.updated(self.base_settings, section)
+            theirs, warnings = settings.updated(self.base_settings, section)
             told |= dict.fromkeys(warnings)
+            if theirs != chosen:
+                folders[root] = theirs
         for warning in told:
             self.warn(warning)
         if (chosen, folders) != (self.session.settings, self.session.own_settings):
@@ -519,11 +521,11 @@ async def ask(ls: Server, question: Any) -> list[dict[str, Any]]:  # noqa: ANN40
 async def pull_settings(ls: Server) -> None:
     """Ask the editor for the section ``lancefill``, where it answers such questions.
 
-    Of several workspace folders each may have its own.
+    Each workspace folder may have its own.
     """
     if not ls.session.editor.pulls_settings:
         return
-    roots = ls.session.roots if len(ls.session.roots) > 1 else []
+    roots = ls.session.roots
     scopes = [None, *(root.as_uri() for root in roots)]
     items = [types.ConfigurationItem(scope, settings.SECTION) for scope in scopes]
     try:

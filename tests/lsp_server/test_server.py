@@ -58,7 +58,22 @@ async def test_settings_sent_along_do_not_hide_those_of_folders(
     sent = types.DidChangeConfigurationParams({"lancefill": {"exclude": []}})
     await did_change_configuration(server, sent)
     assert server.session.own_settings[roots[0]].exclude == ("gen/",)
-    assert server.session.own_settings[roots[1]].exclude == ()
+    assert roots[1] not in server.session.own_settings
+
+
+async def test_the_only_folder_left_keeps_settings_of_its_own(
+    server: Server, roots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {None: {}, roots[0].as_uri(): {"exclude": ["gen/"]}, roots[1].as_uri(): {}}
+
+    async def configuration(asked: types.ConfigurationParams) -> list[Any]:
+        return [own[item.scope_uri] for item in asked.items]
+
+    monkeypatch.setattr(server, "workspace_configuration_async", configuration)
+    await pull_settings(server)
+    await server.session.change_folders([], [roots[1]])
+    await pull_settings(server)
+    assert server.session.own_settings[roots[0]].exclude == ("gen/",)
 
 
 async def test_helpers_that_end_slowly_are_started_again_all_the_same(

@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 const FIRST_PORT = 8300 + (process.pid % 500);
-/** Typing right at the server's start loses the first popup. */
 /** On the command line of the model process. */
 export const MODEL = 'completion.model.shared';
+/** Typing right at the server's start loses the first popup. */
 export const SERVER_START_MS = 6000;
 const BROWSER = (
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync ' +
@@ -149,14 +149,25 @@ export class VSCode {
       .join('');
   }
 
+  /** Ends the processes with a word on their command line at once. */
+  kill(word) {
+    for (const pid of this.processes(word)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it ended by itself
+      }
+    }
+  }
+
   /** Ends it, and whatever it started; its logs are kept in `folder`, where one is named. */
   async stop(folder) {
     this.server?.kill();
-    this.processes(MODEL).forEach((pid) => process.kill(pid, 'SIGKILL')); // it outlives editors
+    this.kill(MODEL); // it outlives editors
     for (let tries = 0; tries < 50 && this.processes('').length > 0; tries += 1) {
       await pause(200);
     }
-    this.processes('').forEach((pid) => process.kill(pid, 'SIGKILL'));
+    this.kill('');
     if (folder !== undefined) {
       cpSync(join(this.data, 'logs'), folder, { recursive: true });
     }

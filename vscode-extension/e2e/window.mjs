@@ -20,7 +20,6 @@ import {
   preview,
   save,
   shown,
-  STATUS_ITEM,
   statusItem,
   until,
 } from './screen.mjs';
@@ -238,9 +237,13 @@ async function loading(page) {
   const [old] = code.processes(MODEL);
   process.kill(old, 'SIGKILL'); // it outlives servers; what starts it anew ends at once
   await command(page, 'Lancefill: Restart Language Server');
-  await until(page, 'no model was started', () => code.processes(MODEL).some((pid) => pid !== old));
-  await page.waitForTimeout(STARTER_MS);
-  const [now] = code.processes(MODEL);
+  let now;
+  await until(page, 'no model was started', async () => {
+    const seen = code.processes(MODEL).filter((pid) => pid !== old);
+    await page.waitForTimeout(STARTER_MS); // what starts it has ended by then
+    [now] = seen.filter((pid) => code.processes(MODEL).includes(pid));
+    return now !== undefined;
+  });
   process.kill(now, 'SIGSTOP');
   const before = held();
   await page.waitForTimeout(SERVER_START_MS);

@@ -105,6 +105,9 @@ export class Server {
       }
     });
     client.onNotification('didChangeStatus', async (status: ServerStatus) => {
+      if (client !== this.client) {
+        return; // the last word of one that was stopped
+      }
       this.item.update({ status });
       const report = await this.request<Report>('lancefill/status', {});
       if (report !== undefined && client === this.client) {
@@ -128,7 +131,8 @@ export class Server {
 
   private failed(message: string): string {
     this.log.error(message);
-    this.item.update({ status: { kind: 'Error', busy: false, message } });
+    const status = { kind: 'Error', busy: false, message } as const;
+    this.item.update({ status, model: undefined, silence: undefined });
     return message;
   }
 }
@@ -184,7 +188,7 @@ function clientOptions(
   };
 }
 
-const FIRST_LINES = 100;
+const LAST_LINES = 100;
 
 /**
  * The client's own rule for restarts (up to four in three minutes), without its rule for errors: a
@@ -199,12 +203,11 @@ function restarting(client: () => LanguageClient): ErrorHandler {
   };
 }
 
-/** Shows the server's log; `said` gets its first lines, for a server that does not start. */
+/** Shows the server's log; `said` gets its last lines, for a server that does not start. */
 function forwardLog(lines: Readable, log: vscode.LogOutputChannel, said: string[] = []): void {
   createInterface({ input: lines, crlfDelay: Infinity }).on('line', (line) => {
-    if (said.length < FIRST_LINES) {
-      said.push(line);
-    }
+    said.push(line);
+    said.splice(0, said.length - LAST_LINES);
     const { level, text } = logEntry(line);
     log[level](text);
   });

@@ -9,7 +9,7 @@ import { modelItem, readModels } from './models';
 import type { Pages } from './pages';
 import { HOUR, type Pauses } from './pause';
 import { run } from './run';
-import { shellLine } from './server';
+import { forPython, shellLine, withoutPython } from './server';
 import { statusPage, type Report } from './status';
 import type { StatusItem } from './statusItem';
 
@@ -120,7 +120,10 @@ export function pauseCommands(
 export function inTerminal(server: Server, ...words: string[]): void {
   const executable = found(server);
   if (executable !== undefined) {
-    const terminal = vscode.window.createTerminal('Lancefill');
+    // In a terminal null takes a variable out, and an absent one stays.
+    const gone = Object.keys(withoutPython(process.env)).map((variable) => [variable, null]);
+    const env = Object.fromEntries(gone) as Record<string, null>;
+    const terminal = vscode.window.createTerminal({ name: 'Lancefill', env });
     terminal.show(true);
     terminal.sendText(shellLine([executable, ...words]));
   }
@@ -132,7 +135,9 @@ export async function chooseModel(server: Server): Promise<boolean> {
   if (executable === undefined) {
     return false;
   }
-  const { output } = await run(executable, ['model', 'list', '--json']);
+  const { output } = await run(executable, ['model', 'list', '--json'], {
+    env: forPython(process.env),
+  });
   const models = readModels(output);
   if (models === undefined) {
     void vscode.window.showErrorMessage(`The models could not be listed. ${output}`);
@@ -149,7 +154,9 @@ export async function chooseModel(server: Server): Promise<boolean> {
 
 /** Takes a model into use; the server takes it when it starts again. */
 async function use(executable: string, name: string): Promise<boolean> {
-  const { status, output } = await run(executable, ['model', 'use', name]);
+  const { status, output } = await run(executable, ['model', 'use', name], {
+    env: forPython(process.env),
+  });
   if (status !== 0) {
     void vscode.window.showErrorMessage(output);
   }

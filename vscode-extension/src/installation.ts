@@ -8,7 +8,7 @@ import * as vscode from 'vscode';
 
 import { install, InstallError, progressText, sourceIn, type Plan } from './install';
 import { run } from './run';
-import { withoutPython } from './server';
+import { forPython } from './server';
 
 const REMEMBERED = 'server';
 
@@ -75,7 +75,7 @@ export class Installation {
           progress.report({ message });
         }
       };
-      const env = { ...withoutPython(process.env), PYTHONUTF8: '1' };
+      const env = forPython(process.env);
       return install(plan, run, { env, signal: abort.signal, heard });
     });
   }

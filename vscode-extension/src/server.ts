@@ -15,8 +15,14 @@ export function serverCommand(
   command: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): ServerCommand {
-  const env = { ...environment, ...withoutPython(environment), PYTHONUTF8: '1' };
-  return { command, args: ['serve'], env };
+  return { command, args: ['serve'], env: { ...environment, ...forPython(environment) } };
+}
+
+/** What is laid over an environment in which Lancefill or pip is run. */
+export function forPython(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  return { ...withoutPython(environment), PYTHONUTF8: '1' };
 }
 
 /**
