@@ -264,13 +264,15 @@ class Helper:
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """The lines of a stream; one that is longer than the stream's limit is left out."""
+    """The lines of a stream to its end; one that is longer than its limit is left out."""
     while True:
         try:
             line = await stream.readline()
         except ValueError:
             log.warning("a helper sent a line longer than %d bytes", messages.MAX_BYTES)
             continue
+        except ConnectionError:  # a shared process died in the middle
+            return
         if not line:
             return
         yield line

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -385,28 +386,49 @@ async def test_the_model_itself_is_shared_and_writes(runtime: Path) -> None:
         await model.helper.stop()
 
 
-async def test_an_editor_that_ends_leaves_a_process_that_does_not_read(runtime: Path) -> None:
-    place = runtime / "model.sock"
+@asynccontextmanager
+async def deaf(place: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Helper]]:
+    """A process that listens and reads nothing, and an editor that has asked it something long."""
     script = (
         "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); "
         "s.listen(); c = s.accept(); print('here', flush=True); time.sleep(60)"
     )
-    deaf = await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", script, str(place)), stdout=asyncio.subprocess.PIPE
     )
     until(place.exists)
     helper = Helper(Program("model", ("false",), meeting=Meeting(place, ("false",))))
     helper.start()
-    assert deaf.stdout
-    await deaf.stdout.readline()
+    assert process.stdout
+    await process.stdout.readline()
     asked = asyncio.create_task(helper.request("ghost", {"text": "x" * 900_000}, WAIT_S))
     await asyncio.sleep(0.1)
+    yield process, helper
     await helper.stop()
     with pytest.raises(HelperError):
         await asked
-    assert deaf.returncode is None
-    deaf.kill()
-    await deaf.communicate()
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+async def test_an_editor_that_ends_leaves_a_process_that_does_not_read(runtime: Path) -> None:
+    async with deaf(runtime / "model.sock") as (process, helper):
+        await helper.stop()
+        assert process.returncode is None
+
+
+async def test_a_process_that_dies_in_the_middle_has_ended(
+    runtime: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with deaf(runtime / "model.sock") as (process, helper):
+        process.kill()
+
+        async def noticed() -> bool:
+            return helper.health.deaths > 0
+
+        await eventually(noticed)
+    assert "model ended (its log" in caplog.text
 
 
 def test_a_folder_of_sockets_that_cannot_be_had_is_said(
