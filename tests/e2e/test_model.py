@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 LINES = ["class Point:", "    def __init__(self, x, y):", "        self.x = x", "        self.y = "]
 CURSOR = (3, len(LINES[3]))
-PATIENT = {"ghostText": True, "minConfidence": 0.0, "maxLatencyMs": 10_000}
+PATIENT = {"ghostText": True, "device": "cpu", "minConfidence": 0.0, "maxLatencyMs": 10_000}
 
 JUDGED = (
     "empty",
