@@ -15,6 +15,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from tests.e2e.editors import LOADING_S
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Serve, Session
 
@@ -51,7 +53,7 @@ async def ready(session: Session) -> None:
     async def loaded() -> bool:
         return bool((await session.status())["model"] == "ready")
 
-    await session.until(loaded, 60)
+    await session.until(loaded, LOADING_S)
 
 
 async def shown(session: Session) -> dict[str, Any]:
