@@ -784,6 +784,13 @@ async def alternatives(
     return [applied(text, [edit]).splitlines()[-1].strip() for edit in edits if edit is not None]
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alternatives have time also on a machine that does other things too."""
+    monkeypatch.setattr(engine, "ALTERNATIVES_MS", 10_000.0)
+
+
+@pytest.mark.usefixtures("unhurried")
 async def test_by_hand_up_to_three_texts_come_each_with_another_word(tmp_path: Path) -> None:
     texts = await alternatives(CLIENT, tmp_path, Writer())
     assert texts[0] == "client.fetch(1)"
@@ -801,6 +808,7 @@ async def test_what_comes_by_itself_is_one_text(tmp_path: Path) -> None:
     assert await alternatives(CLIENT, tmp_path, SilentHelpers()) == []
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_alternatives_share_the_time_with_the_first_text(tmp_path: Path) -> None:
     writer = Writer()
     await alternatives(CLIENT, tmp_path, writer)
@@ -809,6 +817,13 @@ async def test_alternatives_share_the_time_with_the_first_text(tmp_path: Path) -
     assert writer.budgets[0] - writer.budgets[-1] >= 2 * 20
     soon = replace(OPTIONS, ghost_deadline_ms=10)
     assert len(await alternatives(CLIENT, tmp_path, Writer(), soon)) == 1
+
+
+async def test_alternatives_have_a_time_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ALTERNATIVES_MS", 0.0)
+    assert await alternatives(CLIENT, tmp_path, Writer()) == ["client.fetch(1)"]
 
 
 async def test_alternatives_may_be_less_sure_and_the_first_may_not(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def eglot_is_installed() -> bool:
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.usefixtures("runtime"),
     pytest.mark.skipif(
         not eglot_is_installed(),
         reason="Emacs with eglot is not installed (Debian: apt install emacs-nox elpa-eglot)",

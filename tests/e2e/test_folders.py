@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,25 +45,48 @@ def nested(workspace: Path) -> Path:
 async def test_a_file_in_nested_folders_is_known_in_both(
     workspace: Path, serve: Serve, nested: Path
 ) -> None:
+    give(nested, "swim")
     async with serve(workspace, initialize=folders(workspace, nested, workspace)) as session:
         await session.indexed()
         assert set(await states(session)) == {"work", "inner"}
-        session.open("use.py", "from inner.bird import Heron\nHeron().")
-        session.open("inner/use.py", "from bird import Heron\nHeron().")
+        for folder, package in (("", "inner."), ("inner/", "")):
+            session.open(f"{folder}told.py", f"from {package}bird import Heron\nHeron().")
+            session.open(f"{folder}untold.py", f"from {package}fish import Trout\nTrout().")
+            for name in ("told.py", "untold.py"):
+                await session.until(having(session, folder + name, "swim"))
+        assert await comes_first(session, nested, "", ("soar", "call", "nest", "moult"))
+        assert await comes_first(session, nested, "inner/", ("hunt", "rest", "wade", "roost"))
 
-        def seen(member: str, name: str) -> Any:  # noqa: ANN401
-            async def there() -> bool:
-                return member in await session.members(name, 1, 8)
 
-            return there
+def give(folder: Path, method: str) -> None:
+    """Give a method to the class of either file, last in the one that the editor may tell of."""
+    (folder / "fish.py").write_text(f"class Trout:\n    def {method}(self): ...\n")
+    (folder / "bird.py").write_text(f"class Heron:\n    def {method}(self): ...\n")
 
-        for name in ("use.py", "inner/use.py"):
-            await session.until(seen("wade", name))
-        (nested / "bird.py").write_text("class Heron:\n    def soar(self): ...\n")
-        changed = [{"uri": session.uri("inner/bird.py"), "type": 2}]
+
+def having(session: Session, name: str, method: str) -> Callable[[], Awaitable[bool]]:
+    """Whether the object in line 1 of a file is known to have a method."""
+
+    async def there() -> bool:
+        return method in await session.members(name, 1, 8)
+
+    return there
+
+
+async def comes_first(session: Session, nested: Path, folder: str, methods: Sequence[str]) -> bool:
+    """Whether what the editor tells of is known before what is found by looking at all files.
+
+    Such a look, every few seconds, takes up both together. One that comes in between proves
+    nothing: the next of the ``methods`` is tried right behind it.
+    """
+    for method in methods:
+        give(nested, method)
+        changed = [{"uri": (nested / "bird.py").as_uri(), "type": 2}]
         session.client.notify("workspace/didChangeWatchedFiles", {"changes": changed})
-        for name in ("use.py", "inner/use.py"):
-            await session.until(seen("soar", name), 4)  # sooner than anybody looks by himself
+        await session.until(having(session, f"{folder}told.py", method))
+        if not await having(session, f"{folder}untold.py", method)():
+            return True
+    return False
 
 
 async def test_folders_have_settings_of_their_own(

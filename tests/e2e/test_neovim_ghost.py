@@ -386,7 +386,7 @@ def test_status_reason_pause_and_resume(start: Start) -> None:
 
 
 def test_what_was_asked_while_the_model_loaded_comes_by_itself(start: Start) -> None:
-    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 0.5}})
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 3.0}})
     editor.type("ix = ")
     until(lambda: editor.heard(INLINE))
     assert editor.ghost == []
@@ -395,7 +395,7 @@ def test_what_was_asked_while_the_model_loaded_comes_by_itself(start: Start) -> 
 
 
 def test_what_was_asked_while_the_model_loaded_is_forgotten_elsewhere(start: Start) -> None:
-    loading = {"items": [{"insertText": "first"}], "loading": 1.0}
+    loading = {"items": [{"insertText": "first"}], "loading": 5.0}
     editor = start({"x = ": loading, "x =": "never"})
     editor.type("ix = ")
     until(lambda: (editor.ask("require('lancefill').reason()") or {}).get("code"))

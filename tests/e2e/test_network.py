@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from completion.model import meeting
+from tests.e2e.editors import LOADING_S
 from tests.e2e.offline import ARCHITECTURES
+from tests.e2e.test_model import judged
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Serve
@@ -60,17 +62,14 @@ async def test_a_session_with_popups_and_ghost_text_opens_none(
         async def loaded() -> bool:
             return bool((await session.status())["model"] == "ready")
 
-        await session.until(loaded, 60)
+        await session.until(loaded, LOADING_S)
         assert "send" in await session.labels("main.py", 4, 2)
 
         async def jedi_answers() -> bool:
             return "listdir" in await session.labels("main.py", 5, 3)
 
         await session.until(jedi_answers)
-        before = len(session.client.notifications)
-        if not await session.ghost("main.py", 6, 23):
-            silence = await session.reason("ghost", before)
-            assert silence["code"] in ("empty", "low-confidence", "unbalanced-brackets")
+        await judged(session, session.at("main.py", 6, 23), {"triggerKind": 2})
         asked = {"command": "lancefill.ask", "arguments": [{"query": "send all of it"}]}
         assert await session.client.request("workspace/executeCommand", asked)
         await session.logged("folders are watched for changes")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evaluation.client import Notification
+from tests.e2e.editors import LOADING_S
+from tests.e2e.test_model import judged
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Serve, Session
@@ -124,20 +126,12 @@ async def test_ghost_text_is_for_its_cell_alone(
         async def ready() -> bool:
             return bool((await session.status())["model"] == "ready")
 
-        await session.until(ready, 60)
-        items: list[dict[str, Any]] = []
-
-        async def given() -> bool:
-            items[:] = await session.ghost(book.cell("three"), 1, 20)
-            return bool(items)
-
-        await session.until(given, 30)
-        start = {"line": 1, "character": 18}
-        assert items[0]["range"]["start"] == start
-        assert items[0]["insertText"].startswith("le")
-        told = await session.client.request(
-            "lancefill/explain", session.at(book.cell("three"), 1, 20)
-        )
+        await session.until(ready, LOADING_S)
+        here = session.at(book.cell("three"), 1, 20)
+        for item in await judged(session, here, {"triggerKind": 2}):
+            assert item["range"]["start"] == {"line": 1, "character": 18}
+            assert item["insertText"].startswith("le")
+        told = await session.client.request("lancefill/explain", here)
         prefix = told["ghost"]["prompt"]["prefix"]
         assert prefix.startswith(f"#{'':17}\nfrom pkg.client import Client\n#{'':8}\n\n")
         assert "ls (" not in prefix

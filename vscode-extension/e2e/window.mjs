@@ -41,6 +41,7 @@ const LONG_ACCEPTED = 20;
 
 const SETTINGS = {
   'lancefill.path': lancefill,
+  'lancefill.device': 'cpu',
   'lancefill.maxLatencyMs': 5000,
   'lancefill.minConfidence': 0,
   'lancefill.popupDeadlineMs': 500,
