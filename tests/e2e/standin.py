@@ -5,7 +5,7 @@ Usage: ``standin.py SCRIPT HEARD``. SCRIPT is JSON: the texts before the cursor 
 for which the model is said to be loading when it is asked for first. A line that the script does
 not know is answered with nothing and a ``lancefill/reason``. Methods of other requests ->
 ``{result, edits}``, the edits to ask the editor for after the answer, in the document that changed
-last. HEARD receives one JSON line per message of the editor.
+last; one with ``hangs`` is never answered. HEARD receives one JSON line per message of the editor.
 """
 
 import json
@@ -96,7 +96,7 @@ def main() -> None:
             notified(method, message.get("params") or {})
         elif method == INLINE:
             inline(number, message["params"])
-        elif method:
+        elif method and not SCRIPT.get(method, {}).get("hangs"):
             known = {"initialize": {"capabilities": CAPABILITIES}}
             scripted = SCRIPT.get(method, {})
             send({"id": number, "result": known.get(method) or scripted.get("result")})

@@ -1,7 +1,10 @@
 """The Neovim plugin: keys typed into Neovim, against a scripted server and the real one."""
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -76,6 +79,22 @@ def scripted(folder: Path, script: Mapping[str, Any], **ghost: object) -> dict[s
         "cmd": [*command, str(folder / "heard.jsonl")],
         "ghost": {"enabled": True, "debounce_ms": 20, "keys": True, **ghost},
     }
+
+
+def server_processes(folder: Path) -> list[int]:
+    """The ids of the scripted servers whose script is in the folder."""
+    script = os.fsencode(folder / "script.json")
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if script in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def kill_server(folder: Path) -> None:
+    (server,) = server_processes(folder)
+    os.kill(server, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -413,6 +432,58 @@ def test_restart(start: Start) -> None:
     until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
     editor.type("ix = ")
     editor.sees("first")
+
+
+def test_restart_of_a_server_that_was_killed(start: Start, tmp_path: Path) -> None:
+    editor = start({"x = ": "first"})
+    kill_server(tmp_path)
+    until(lambda: editor.ask("#require('lancefill.client').all()") == 0)
+    editor.type(":Lancefill restart<CR>")
+    until(lambda: editor.ask("require('lancefill.client').of(0) ~= nil"))
+    editor.type("ix = ")
+    editor.sees("first")
+
+
+def test_restart_of_a_killed_server_of_another_configuration(tmp_path: Path) -> None:
+    """Of what ``lsp/lancefill.lua`` returns, started here as ``vim.lsp.enable`` does it."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    command = scripted(tmp_path, {})["cmd"]
+    init = f"""
+    vim.api.nvim_create_autocmd('FileType', {{ pattern = 'python', callback = function(event)
+      local config = require('lancefill').client_config()
+      config.cmd, config.root_dir = {lua(command)}, {lua(str(tmp_path))}
+      vim.lsp.buf_attach_client(event.buf, vim.lsp.start_client(config))
+    end }})"""
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        kill_server(tmp_path)
+        until(lambda: editor.ask("#require('lancefill.client').all()") == 0)
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: editor.ask("require('lancefill.client').of(0) ~= nil"))
+        assert editor.ask("require('lancefill.client').of(0).config.cmd") == command
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: len(editor.heard("initialize")) == 3)
+        time.sleep(QUIET_S)
+        assert len(editor.heard("initialize")) == 3  # what was started once is not started again
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def test_restart_of_a_server_that_does_not_end(start: Start, tmp_path: Path) -> None:
+    """The new one is started once the old one is gone."""
+    editor = start({"shutdown": {"hangs": True}})
+    before = editor.ask("require('lancefill.client').of(0).id")
+    editor.type(":Lancefill restart<CR>")
+    until(lambda: len(server_processes(tmp_path)) == 1 and len(editor.heard("initialize")) == 2)
+    until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
+
+
+def test_restart_says_where_there_is_nothing_to_start(start: Start) -> None:
+    editor = start({})
+    editor.type(":bwipeout!<CR>:Lancefill restart<CR>")
+    until(lambda: "no open buffer to start" in editor.ask("vim.fn.execute('messages')"))
 
 
 def test_restart_keeps_a_configuration_that_is_not_the_plugins(tmp_path: Path) -> None:
