@@ -41,6 +41,8 @@ MODEL = """(function()
   return select(2, next(answers)).result.model
 end)()"""
 
+REASON = "(require('lancefill').reason() or {})"
+
 COUNTED = """(function()
   local position, wrong, compared = require('lancefill.position'), {}, 0
   for _, line in ipairs(%s) do
@@ -90,6 +92,13 @@ def server_processes(folder: Path) -> list[int]:
             if script in path.read_bytes().split(b"\0"):
                 found.append(int(path.parent.name))
     return found
+
+
+def tell_status_again(editor: Neovim) -> None:
+    """Has the scripted server tell its status, and waits until all that follows has happened."""
+    editor.ask("vim.lsp.buf_notify(0, 'workspace/didChangeConfiguration', {})")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    time.sleep(QUIET_S)
 
 
 def kill_server(folder: Path) -> None:
@@ -411,6 +420,44 @@ def test_what_was_asked_while_the_model_loaded_comes_by_itself(start: Start) -> 
     assert editor.ghost == []
     editor.sees("first")
     assert len(editor.heard(INLINE)) == 2
+
+
+def test_what_was_asked_while_the_model_loaded_does_not_wait_for_the_index(start: Start) -> None:
+    loading = {"items": [{"insertText": "first"}], "loading": 0.5, "indexing": WAIT_S + 10}
+    editor = start({"x = ": loading})
+    editor.type("ix = ")
+    editor.sees("first")
+    assert editor.ask("require('lancefill').status()") == "Lancefill: files are indexed"
+
+
+def test_a_status_without_the_model_asks_for_nothing(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": WAIT_S + 10}})
+    editor.type("ix = ")
+    until(lambda: editor.ask(f"{REASON}.code") == "model-loading")
+    tell_status_again(editor)
+    assert len(editor.heard(INLINE)) == 1
+
+
+def test_what_is_dismissed_does_not_come_back_with_the_next_status(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 0.5}})
+    editor.type("ix = ")
+    editor.sees("first")
+    editor.type("<C-]>")
+    until(lambda: editor.ghost == [])
+    tell_status_again(editor)
+    assert editor.ghost == []
+    assert len(editor.heard(INLINE)) == 2
+
+
+def test_what_is_dismissed_while_the_model_loads_does_not_come(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 1.0}})
+    editor.type("ix = ")
+    until(lambda: editor.ask(f"{REASON}.code") == "model-loading")
+    editor.ask("require('lancefill.ghost').dismiss()")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    assert len(editor.heard(INLINE)) == 1
 
 
 def test_what_was_asked_while_the_model_loaded_is_forgotten_elsewhere(start: Start) -> None:

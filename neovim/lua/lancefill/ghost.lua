@@ -30,7 +30,7 @@ local is_paused = false
 local shown
 -- What was asked and not answered yet: {client, id}.
 local asked
--- What was asked last: {moment, kind}.
+-- What was asked last, and may be asked again: {moment, kind}.
 local last
 -- Of the timers that were started only the newest may ask.
 local newest_timer = 0
@@ -157,6 +157,7 @@ end
 function M.dismiss()
   cancel()
   forget()
+  last = nil
 end
 
 -- Tell the server what became of the item that is shown; it learns how much is accepted.

@@ -41,19 +41,27 @@ local ENVIRONMENT = { PYTHONPATH = '', PYTHONHOME = '', PYTHONUTF8 = '1' }
 -- Reasons that are the way of typing, not worth a word.
 local PASSING = { superseded = true, cancelled = true }
 
--- Ghost text that was asked for too early comes when it can.
-local function ask_again(status, id)
-  local ghost = package.loaded['lancefill.ghost']
-  if ghost and not status.busy and M.said_by(id).too_early then
-    ghost.ask_again()
+-- Ghost text that was asked for too early comes, once, when the model is there; the status is no sign of
+-- that, as it is also busy while files are indexed.
+local function ask_again(id)
+  local ghost, client, words = package.loaded['lancefill.ghost'], vim.lsp.get_client_by_id(id), M.said_by(id)
+  if not ghost or not client or not words.too_early then
+    return
   end
+  local buffer = vim.api.nvim_get_current_buf()
+  clients.request(client, 'lancefill/status', vim.empty_dict(), buffer, function(_, report)
+    if words.too_early and report and report.model == 'ready' then
+      words.too_early = false
+      ghost.ask_again()
+    end
+  end)
 end
 
 -- Neovim shows nothing of it by itself, and says so in its log: it is ours to keep.
 local handlers = {
   didChangeStatus = function(_, status, context)
     M.said_by(context.client_id).status = status
-    ask_again(status, context.client_id)
+    ask_again(context.client_id)
     vim.cmd('redrawstatus')
   end,
   ['lancefill/reason'] = function(_, reason, context)
