@@ -384,6 +384,14 @@ def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
     until(lambda: editor.text == "x\ty", lambda: editor.text)
 
 
+MAPPED = """
+vim.fn.maparg = function()
+  return { buffer = %d, replace_keycodes = 1, callback = function() return 'before' end }
+end
+"""
+"""Stands for what 0.8 and later tell of a mapping of Lua's."""
+
+
 @needs_recent_neovim
 def test_a_key_does_what_it_did_before_where_nothing_is_shown(tmp_path: Path) -> None:
     """In 0.11 <Tab> jumps through a snippet."""
@@ -393,6 +401,22 @@ def test_a_key_does_what_it_did_before_where_nothing_is_shown(tmp_path: Path) ->
     try:
         editor.type("i<Cmd>lua vim.snippet.expand('f($1, $2)')<CR>1<Tab>2")
         until(lambda: editor.text == "f(1, 2)", lambda: editor.text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(("local", "typed"), [(0, "before"), (1, "\t")])
+def test_a_mapping_of_one_buffer_is_not_made_one_of_all(
+    tmp_path: Path, local: int, typed: str
+) -> None:
+    (tmp_path / "work.py").write_text("", "utf-8")
+    init = MAPPED % local + setup(scripted(tmp_path, {}))
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        editor.type(":setlocal noexpandtab softtabstop=0<CR>i<Tab>")
+        until(lambda: editor.text == typed, lambda: editor.text)
     finally:
         process.terminate()
         process.communicate(timeout=10)
@@ -596,6 +620,8 @@ def test_the_words_of_the_command(start: Start, tmp_path: Path) -> None:
     assert command["params"]["arguments"][0]["query"] == "open a file"
     item = "vim.fn.getqflist()[1]"
     assert editor.ask(f"{{ {item}.lnum, {item}.text }}") == [2, "two: int"]
+    until(lambda: editor.ask("vim.wo.wrap") is False)
+    assert "nowrap" not in editor.ask("vim.fn.execute('setglobal wrap?')")
     editor.type(":Lancefill log<CR>")
     until(lambda: editor.ask("vim.api.nvim_buf_get_name(0)").endswith("lsp.log"))
     words = "require('lancefill.commands').complete('re', 'Lancefill re')"

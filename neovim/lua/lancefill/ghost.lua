@@ -389,10 +389,10 @@ function M.paused()
 end
 
 -- What a key does where no ghost text is shown: what it did before, as the <Tab> of Neovim 0.11 that
--- jumps through a snippet, or else itself.
+-- jumps through a snippet, or else itself. A mapping of the buffer that is current now is not for all.
 local function as_before(key)
   local before = vim.fn.maparg(key, 'i', false, true)
-  if before.callback and before.replace_keycodes == 1 then
+  if before.callback and before.replace_keycodes == 1 and before.buffer ~= 1 then
     return before.callback
   end
   return function()
