@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from tests.e2e.editors import (
     until,
 )
 
+ROOT = Path(__file__).parents[2]
 STANDIN = Path(__file__).with_name("standin.py")
 INLINE = "textDocument/inlineCompletion"
 QUIET_S = 0.4
@@ -351,7 +353,8 @@ def test_items_that_do_not_continue_the_line_are_not_shown(
     assert editor.text == "x = \ny"
 
 
-def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
+def offering_an_import() -> dict[str, Any]:
+    """A script of a server whose popup has `connect`, which brings an import."""
     top = {"line": 0, "character": 0}
     item = {
         "label": "connect",
@@ -360,22 +363,58 @@ def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
             {"range": {"start": top, "end": top}, "newText": "from a import connect\n"}
         ],
     }
-    completion = "textDocument/completion"
-    script = {
-        completion: {"result": {"isIncomplete": True, "items": [item, {"label": "continue"}]}},
+    offered = {"isIncomplete": True, "items": [item, {"label": "continue"}]}
+    return {
+        "textDocument/completion": {"result": offered},
         "completionItem/resolve": {"result": item},
     }
-    editor = start(script, text="x = 1\n")
+
+
+def accept_connect(editor: Neovim) -> None:
+    """Takes `connect` from the popup that a key has opened, and waits for its import."""
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    editor.type("<C-y>()")
+    expected = "from a import connect\nx = 1\nconnect()"
+    until(lambda: editor.text == expected, lambda: editor.text)
+
+
+def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
+    editor = start(offering_an_import(), text="x = 1\n")
     editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
     until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
     editor.type("<C-e>")
     until(lambda: editor.ask("vim.fn.pumvisible()") == 0)
     assert editor.text == "x = 1\ncon"
     editor.type("<C-x><C-o>")
-    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
-    editor.type("<C-y>()")
-    expected = "from a import connect\nx = 1\nconnect()"
-    until(lambda: editor.text == expected, lambda: editor.text)
+    accept_connect(editor)
+
+
+@needs_recent_neovim
+def test_an_import_is_written_where_the_server_is_enabled_by_name(tmp_path: Path) -> None:
+    """With the lines of ``docs/editors.md`` for a Neovim that draws ghost text itself."""
+    (tmp_path / "work.py").write_text("x = 1\n", "utf-8")
+    page = (ROOT / "docs" / "editors.md").read_text("utf-8")
+    block = re.findall(r"```lua\n(.*?)```", page, re.DOTALL)[0]
+    command = lua({"cmd": scripted(tmp_path, offering_an_import())["cmd"]})
+    init = f"{OWN}\nvim.lsp.config('lancefill', {command})\n{block}"
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
+        accept_connect(editor)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/editors.md", "neovim/doc/lancefill.txt", "neovim/lsp/lancefill.lua"]
+)
+def test_every_page_that_enables_by_name_enables_popups(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert "vim.lsp.enable('lancefill')" in text
+    assert "'LspAttach'" in text
+    assert "vim.lsp.completion.enable(true, event.data.client_id, event.buf," in text
 
 
 def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
