@@ -220,7 +220,7 @@ local function stop_all()
   end
   if not all_end(5000) then
     for _, client in ipairs(clients.all()) do
-      vim.lsp.stop_client(client.id, true)
+      clients.kill(client)
     end
     all_end(2000)
   end
