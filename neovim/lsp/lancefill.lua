@@ -1,6 +1,14 @@
 -- Neovim 0.11 and later: `vim.lsp.enable('lancefill')`; what is to be otherwise is given before, by
 -- `vim.lsp.config('lancefill', {…})`.
 --
+-- Popups, and the imports of the names that are accepted in them, need
+--
+--   vim.api.nvim_create_autocmd('LspAttach', {
+--     callback = function(event)
+--       vim.lsp.completion.enable(true, event.data.client_id, event.buf, { autotrigger = true })
+--     end,
+--   })
+--
 -- 0.12 draws ghost text by itself, and this plugin draws none there; it is off until you say
 --
 --   vim.lsp.inline_completion.enable()

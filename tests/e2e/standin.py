@@ -1,17 +1,19 @@
 """A language server that says what a script tells it to; for tests of an editor's side.
 
 Usage: ``standin.py SCRIPT HEARD``. SCRIPT is JSON: the texts before the cursor on its line ->
-``{items, delay, loading}``, the items of the answer, the seconds until it is sent, and the seconds
-for which the model is said to be loading when it is asked for first. A line that the script does
+``{items, delay, loading, indexing}``, the items of the answer, the seconds until it is sent, the
+seconds for which the model is loading when it is asked for first, and the seconds for which files
+are indexed meanwhile, where they take longer than that. A changed configuration is answered with
+the status. A line that the script does
 not know is answered with nothing and a ``lancefill/reason``. Methods of other requests ->
 ``{result, edits}``, the edits to ask the editor for after the answer, in the document that changed
-last. HEARD receives one JSON line per message of the editor.
+last; one with ``hangs`` is never answered. HEARD receives one JSON line per message of the editor.
 """
 
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ CAPABILITIES = {
 SENDING = threading.Lock()
 
 texts: dict[str, str] = {}
+model = {"model": "ready"}
+"""What ``lancefill/status`` tells."""
 newest: dict[str, Any] = {}
 """The document that changed last: ``uri`` and ``version``."""
 
@@ -63,21 +67,41 @@ def tell_status(message: str, *, busy: bool = False) -> None:
     send({"method": "didChangeStatus", "params": status})
 
 
+def later(seconds: float, act: Callable[[], None]) -> None:
+    """In a thread that does not outlive the server."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+
+
+def load(seconds: float, indexing: float) -> None:
+    """Two jobs at once; the status is no longer busy when the longer one is done."""
+
+    def loaded() -> None:
+        model["model"] = "ready"
+        if indexing > seconds:
+            tell_status("files are indexed", busy=True)
+
+    model["model"] = "the model is being loaded"
+    tell_status(model["model"], busy=True)
+    later(seconds, loaded)
+    later(max(seconds, indexing), lambda: tell_status("ready"))
+
+
 def inline(number: int, params: Mapping[str, Any]) -> None:
     scripted = SCRIPT.get(before_cursor(params), {"items": []})
     if loading := scripted.pop("loading", None):
-        tell_status("the model is being loaded", busy=True)
-        threading.Timer(loading, tell_status, ["ready"]).start()
+        load(loading, scripted.get("indexing", 0))
         tell_reason(params, "model-loading")
         scripted = {"items": []}
     elif not scripted["items"]:
         tell_reason(params, "empty")
     answer = {"id": number, "result": {"items": scripted["items"]}}
-    threading.Timer(scripted.get("delay", 0), send, [answer]).start()
+    later(scripted.get("delay", 0), lambda: send(answer))
 
 
 def notified(method: str, params: Mapping[str, Any]) -> None:
-    if method == "initialized":
+    if method in ("initialized", "workspace/didChangeConfiguration"):
         tell_status("ready")
     elif method == "textDocument/didOpen":
         texts[params["textDocument"]["uri"]] = params["textDocument"]["text"]
@@ -96,8 +120,8 @@ def main() -> None:
             notified(method, message.get("params") or {})
         elif method == INLINE:
             inline(number, message["params"])
-        elif method:
-            known = {"initialize": {"capabilities": CAPABILITIES}}
+        elif method and not SCRIPT.get(method, {}).get("hangs"):
+            known = {"initialize": {"capabilities": CAPABILITIES}, "lancefill/status": model}
             scripted = SCRIPT.get(method, {})
             send({"id": number, "result": known.get(method) or scripted.get("result")})
             if edits := scripted.get("edits"):

@@ -1,7 +1,11 @@
 """The Neovim plugin: keys typed into Neovim, against a scripted server and the real one."""
 
+import contextlib
 import json
+import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +29,7 @@ from tests.e2e.editors import (
     until,
 )
 
+ROOT = Path(__file__).parents[2]
 STANDIN = Path(__file__).with_name("standin.py")
 INLINE = "textDocument/inlineCompletion"
 QUIET_S = 0.4
@@ -37,6 +42,8 @@ MODEL = """(function()
   local answers = vim.lsp.buf_request_sync(0, 'lancefill/status', {}, 10000)
   return select(2, next(answers)).result.model
 end)()"""
+
+REASON = "(require('lancefill').reason() or {})"
 
 COUNTED = """(function()
   local position, wrong, compared = require('lancefill.position'), {}, 0
@@ -76,6 +83,29 @@ def scripted(folder: Path, script: Mapping[str, Any], **ghost: object) -> dict[s
         "cmd": [*command, str(folder / "heard.jsonl")],
         "ghost": {"enabled": True, "debounce_ms": 20, "keys": True, **ghost},
     }
+
+
+def server_processes(folder: Path) -> list[int]:
+    """The ids of the scripted servers whose script is in the folder."""
+    script = os.fsencode(folder / "script.json")
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if script in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def tell_status_again(editor: Neovim) -> None:
+    """Has the scripted server tell its status, and waits until all that follows has happened."""
+    editor.ask("vim.lsp.buf_notify(0, 'workspace/didChangeConfiguration', {})")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    time.sleep(QUIET_S)
+
+
+def kill_server(folder: Path) -> None:
+    (server,) = server_processes(folder)
+    os.kill(server, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -323,7 +353,8 @@ def test_items_that_do_not_continue_the_line_are_not_shown(
     assert editor.text == "x = \ny"
 
 
-def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
+def offering_an_import() -> dict[str, Any]:
+    """A script of a server whose popup has `connect`, which brings an import."""
     top = {"line": 0, "character": 0}
     item = {
         "label": "connect",
@@ -332,28 +363,72 @@ def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
             {"range": {"start": top, "end": top}, "newText": "from a import connect\n"}
         ],
     }
-    completion = "textDocument/completion"
-    script = {
-        completion: {"result": {"isIncomplete": True, "items": [item, {"label": "continue"}]}},
+    offered = {"isIncomplete": True, "items": [item, {"label": "continue"}]}
+    return {
+        "textDocument/completion": {"result": offered},
         "completionItem/resolve": {"result": item},
     }
-    editor = start(script, text="x = 1\n")
-    editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
-    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
-    editor.type("<C-e>")
-    until(lambda: editor.ask("vim.fn.pumvisible()") == 0)
-    assert editor.text == "x = 1\ncon"
-    editor.type("<C-x><C-o>")
+
+
+def accept_connect(editor: Neovim) -> None:
+    """Takes `connect` from the popup that a key has opened, and waits for its import."""
     until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
     editor.type("<C-y>()")
     expected = "from a import connect\nx = 1\nconnect()"
     until(lambda: editor.text == expected, lambda: editor.text)
 
 
+def test_an_import_is_written_with_the_name_that_needs_it(start: Start) -> None:
+    editor = start(offering_an_import(), text="x = 1\n")
+    editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 1)
+    editor.type("<C-e>")
+    until(lambda: editor.ask("vim.fn.pumvisible()") == 0)
+    assert editor.text == "x = 1\ncon"
+    editor.type("<C-x><C-o>")
+    accept_connect(editor)
+
+
+@needs_recent_neovim
+def test_an_import_is_written_where_the_server_is_enabled_by_name(tmp_path: Path) -> None:
+    """With the lines of ``docs/editors.md`` for a Neovim that draws ghost text itself."""
+    (tmp_path / "work.py").write_text("x = 1\n", "utf-8")
+    page = (ROOT / "docs" / "editors.md").read_text("utf-8")
+    block = re.findall(r"```lua\n(.*?)```", page, re.DOTALL)[0]
+    command = lua({"cmd": scripted(tmp_path, offering_an_import())["cmd"]})
+    init = f"{OWN}\nvim.lsp.config('lancefill', {command})\n{block}"
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        editor.type(":set completeopt=menuone<CR>ocon<C-x><C-o>")
+        accept_connect(editor)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/editors.md", "neovim/doc/lancefill.txt", "neovim/lsp/lancefill.lua"]
+)
+def test_every_page_that_enables_by_name_enables_popups(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert "vim.lsp.enable('lancefill')" in text
+    assert "'LspAttach'" in text
+    assert "vim.lsp.completion.enable(true, event.data.client_id, event.buf," in text
+
+
 def test_tab_is_a_tab_where_nothing_is_shown(start: Start) -> None:
     editor = start({})
     editor.type(":setlocal noexpandtab softtabstop=0<CR>ix<Tab>y")
     until(lambda: editor.text == "x\ty", lambda: editor.text)
+
+
+MAPPED = """
+vim.fn.maparg = function()
+  return { buffer = %d, replace_keycodes = 1, callback = function() return 'before' end }
+end
+"""
+"""Stands for what 0.8 and later tell of a mapping of Lua's."""
 
 
 @needs_recent_neovim
@@ -365,6 +440,22 @@ def test_a_key_does_what_it_did_before_where_nothing_is_shown(tmp_path: Path) ->
     try:
         editor.type("i<Cmd>lua vim.snippet.expand('f($1, $2)')<CR>1<Tab>2")
         until(lambda: editor.text == "f(1, 2)", lambda: editor.text)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(("local", "typed"), [(0, "before"), (1, "\t")])
+def test_a_mapping_of_one_buffer_is_not_made_one_of_all(
+    tmp_path: Path, local: int, typed: str
+) -> None:
+    (tmp_path / "work.py").write_text("", "utf-8")
+    init = MAPPED % local + setup(scripted(tmp_path, {}))
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        editor.type(":setlocal noexpandtab softtabstop=0<CR>i<Tab>")
+        until(lambda: editor.text == typed, lambda: editor.text)
     finally:
         process.terminate()
         process.communicate(timeout=10)
@@ -394,6 +485,44 @@ def test_what_was_asked_while_the_model_loaded_comes_by_itself(start: Start) -> 
     assert len(editor.heard(INLINE)) == 2
 
 
+def test_what_was_asked_while_the_model_loaded_does_not_wait_for_the_index(start: Start) -> None:
+    loading = {"items": [{"insertText": "first"}], "loading": 0.5, "indexing": WAIT_S + 10}
+    editor = start({"x = ": loading})
+    editor.type("ix = ")
+    editor.sees("first")
+    assert editor.ask("require('lancefill').status()") == "Lancefill: files are indexed"
+
+
+def test_a_status_without_the_model_asks_for_nothing(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": WAIT_S + 10}})
+    editor.type("ix = ")
+    until(lambda: editor.ask(f"{REASON}.code") == "model-loading")
+    tell_status_again(editor)
+    assert len(editor.heard(INLINE)) == 1
+
+
+def test_what_is_dismissed_does_not_come_back_with_the_next_status(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 0.5}})
+    editor.type("ix = ")
+    editor.sees("first")
+    editor.type("<C-]>")
+    until(lambda: editor.ghost == [])
+    tell_status_again(editor)
+    assert editor.ghost == []
+    assert len(editor.heard(INLINE)) == 2
+
+
+def test_what_is_dismissed_while_the_model_loads_does_not_come(start: Start) -> None:
+    editor = start({"x = ": {"items": [{"insertText": "first"}], "loading": 1.0}})
+    editor.type("ix = ")
+    until(lambda: editor.ask(f"{REASON}.code") == "model-loading")
+    editor.ask("require('lancefill.ghost').dismiss()")
+    until(lambda: editor.ask("require('lancefill').status()") == "Lancefill: ready")
+    time.sleep(QUIET_S)
+    assert editor.ghost == []
+    assert len(editor.heard(INLINE)) == 1
+
+
 def test_what_was_asked_while_the_model_loaded_is_forgotten_elsewhere(start: Start) -> None:
     loading = {"items": [{"insertText": "first"}], "loading": 5.0}
     editor = start({"x = ": loading, "x =": "never"})
@@ -413,6 +542,58 @@ def test_restart(start: Start) -> None:
     until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
     editor.type("ix = ")
     editor.sees("first")
+
+
+def test_restart_of_a_server_that_was_killed(start: Start, tmp_path: Path) -> None:
+    editor = start({"x = ": "first"})
+    kill_server(tmp_path)
+    until(lambda: editor.ask("#require('lancefill.client').all()") == 0)
+    editor.type(":Lancefill restart<CR>")
+    until(lambda: editor.ask("require('lancefill.client').of(0) ~= nil"))
+    editor.type("ix = ")
+    editor.sees("first")
+
+
+def test_restart_of_a_killed_server_of_another_configuration(tmp_path: Path) -> None:
+    """Of what ``lsp/lancefill.lua`` returns, started here as ``vim.lsp.enable`` does it."""
+    (tmp_path / "work.py").write_text("", "utf-8")
+    command = scripted(tmp_path, {})["cmd"]
+    init = f"""
+    vim.api.nvim_create_autocmd('FileType', {{ pattern = 'python', callback = function(event)
+      local config = require('lancefill').client_config()
+      config.cmd, config.root_dir = {lua(command)}, {lua(str(tmp_path))}
+      vim.lsp.buf_attach_client(event.buf, vim.lsp.start_client(config))
+    end }})"""
+    editor = Neovim(tmp_path, "work.py", init)
+    process = editor.start()
+    try:
+        kill_server(tmp_path)
+        until(lambda: editor.ask("#require('lancefill.client').all()") == 0)
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: editor.ask("require('lancefill.client').of(0) ~= nil"))
+        assert editor.ask("require('lancefill.client').of(0).config.cmd") == command
+        editor.type(":Lancefill restart<CR>")
+        until(lambda: len(editor.heard("initialize")) == 3)
+        time.sleep(QUIET_S)
+        assert len(editor.heard("initialize")) == 3  # what was started once is not started again
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def test_restart_of_a_server_that_does_not_end(start: Start, tmp_path: Path) -> None:
+    """The new one is started once the old one is gone."""
+    editor = start({"shutdown": {"hangs": True}})
+    before = editor.ask("require('lancefill.client').of(0).id")
+    editor.type(":Lancefill restart<CR>")
+    until(lambda: len(server_processes(tmp_path)) == 1 and len(editor.heard("initialize")) == 2)
+    until(lambda: editor.ask("(require('lancefill.client').of(0) or {}).id or 0") > before)
+
+
+def test_restart_says_where_there_is_nothing_to_start(start: Start) -> None:
+    editor = start({})
+    editor.type(":bwipeout!<CR>:Lancefill restart<CR>")
+    until(lambda: "no open buffer to start" in editor.ask("vim.fn.execute('messages')"))
 
 
 def test_restart_keeps_a_configuration_that_is_not_the_plugins(tmp_path: Path) -> None:
@@ -478,6 +659,8 @@ def test_the_words_of_the_command(start: Start, tmp_path: Path) -> None:
     assert command["params"]["arguments"][0]["query"] == "open a file"
     item = "vim.fn.getqflist()[1]"
     assert editor.ask(f"{{ {item}.lnum, {item}.text }}") == [2, "two: int"]
+    until(lambda: editor.ask("vim.wo.wrap") is False)
+    assert "nowrap" not in editor.ask("vim.fn.execute('setglobal wrap?')")
     editor.type(":Lancefill log<CR>")
     until(lambda: editor.ask("vim.api.nvim_buf_get_name(0)").endswith("lsp.log"))
     words = "require('lancefill.commands').complete('re', 'Lancefill re')"

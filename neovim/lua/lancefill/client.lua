@@ -64,6 +64,15 @@ function M.stop(client)
   call(client, 'stop')
 end
 
+-- End the server's process; 0.11 does not let `stop` do that once it has been asked to shut down.
+function M.kill(client)
+  if client.rpc.terminate then
+    client.rpc.terminate()
+  else
+    vim.lsp.stop_client(client.id, true)
+  end
+end
+
 -- Start a client, or take the one of the same root, and attach the buffer; returns its id, or nil.
 function M.start(config, buffer)
   if vim.lsp.start then

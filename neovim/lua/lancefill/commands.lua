@@ -59,7 +59,7 @@ local function list(query, answers)
   end, answers)
   vim.fn.setqflist({}, ' ', { title = 'Lancefill: ' .. query, items = items })
   vim.cmd('botright copen')
-  vim.wo.wrap = false -- one answer a line, however long its signature
+  vim.cmd('setlocal nowrap') -- one answer a line, however long its signature
 end
 
 local words = {}

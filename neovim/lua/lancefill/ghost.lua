@@ -30,7 +30,7 @@ local is_paused = false
 local shown
 -- What was asked and not answered yet: {client, id}.
 local asked
--- What was asked last: {moment, kind}.
+-- What was asked last, and may be asked again: {moment, kind}.
 local last
 -- Of the timers that were started only the newest may ask.
 local newest_timer = 0
@@ -157,6 +157,7 @@ end
 function M.dismiss()
   cancel()
   forget()
+  last = nil
 end
 
 -- Tell the server what became of the item that is shown; it learns how much is accepted.
@@ -388,10 +389,10 @@ function M.paused()
 end
 
 -- What a key does where no ghost text is shown: what it did before, as the <Tab> of Neovim 0.11 that
--- jumps through a snippet, or else itself.
+-- jumps through a snippet, or else itself. A mapping of the buffer that is current now is not for all.
 local function as_before(key)
   local before = vim.fn.maparg(key, 'i', false, true)
-  if before.callback and before.replace_keycodes == 1 then
+  if before.callback and before.replace_keycodes == 1 and before.buffer ~= 1 then
     return before.callback
   end
   return function()

@@ -31,25 +31,37 @@ local said = {}
 -- vim.lsp.enable keep their own.
 local started = {}
 
+-- What ended clients of other configurations served, for `restart`: {config, buffers} by id.
+local ended = {}
+local is_set_up = false
+
 -- An inherited PYTHONPATH may name folders that are called as ours are; empty is as good as unset.
 local ENVIRONMENT = { PYTHONPATH = '', PYTHONHOME = '', PYTHONUTF8 = '1' }
 
 -- Reasons that are the way of typing, not worth a word.
 local PASSING = { superseded = true, cancelled = true }
 
--- Ghost text that was asked for too early comes when it can.
-local function ask_again(status, id)
-  local ghost = package.loaded['lancefill.ghost']
-  if ghost and not status.busy and M.said_by(id).too_early then
-    ghost.ask_again()
+-- Ghost text that was asked for too early comes, once, when the model is there; the status is no sign of
+-- that, as it is also busy while files are indexed.
+local function ask_again(id)
+  local ghost, client, words = package.loaded['lancefill.ghost'], vim.lsp.get_client_by_id(id), M.said_by(id)
+  if not ghost or not client or not words.too_early then
+    return
   end
+  local buffer = vim.api.nvim_get_current_buf()
+  clients.request(client, 'lancefill/status', vim.empty_dict(), buffer, function(_, report)
+    if words.too_early and report and report.model == 'ready' then
+      words.too_early = false
+      ghost.ask_again()
+    end
+  end)
 end
 
 -- Neovim shows nothing of it by itself, and says so in its log: it is ours to keep.
 local handlers = {
   didChangeStatus = function(_, status, context)
     M.said_by(context.client_id).status = status
-    ask_again(status, context.client_id)
+    ask_again(context.client_id)
     vim.cmd('redrawstatus')
   end,
   ['lancefill/reason'] = function(_, reason, context)
@@ -62,6 +74,13 @@ local handlers = {
     end
   end,
 }
+
+-- In time before `client` forgets it; also called where the API must not be.
+local function remember(client)
+  if client and not started[client.id] and not ended[client.id] then
+    ended[client.id] = { config = client.config, buffers = vim.tbl_keys(client.attached_buffers) }
+  end
+end
 
 function M.said_by(id)
   said[id] = said[id] or {}
@@ -84,6 +103,7 @@ function M.client_config()
     capabilities = vim.tbl_deep_extend('force', capabilities, options.capabilities),
     handlers = handlers,
     on_exit = function(_, _, id)
+      remember(vim.lsp.get_client_by_id(id))
       said[id], started[id] = nil, nil
     end,
   }
@@ -134,7 +154,8 @@ local function can_start()
   return false
 end
 
--- Serve a buffer, where it shows a file in a language that Lancefill reads.
+-- Serve a buffer, where it shows a file in a language that Lancefill reads; returns the client's id, or
+-- nil.
 function M.attach(buffer)
   local path = vim.api.nvim_buf_get_name(buffer)
   local wanted = vim.tbl_contains(M.options.filetypes, vim.bo[buffer].filetype)
@@ -150,19 +171,28 @@ function M.attach(buffer)
     if id then
       started[id] = true
     end
+    return id
   end
 end
 
-local function attach_all()
-  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+-- Call `serve` with those of the buffers that are open; true if it returned a client's id for any.
+local function serve_all(buffers, serve)
+  local any = false
+  for _, buffer in ipairs(buffers) do
     if vim.api.nvim_buf_is_loaded(buffer) then
-      M.attach(buffer)
+      any = serve(buffer) ~= nil or any
     end
   end
+  return any
+end
+
+local function attach_all()
+  return serve_all(vim.api.nvim_list_bufs(), M.attach)
 end
 
 function M.setup(options)
   M.options = vim.tbl_deep_extend('force', M.defaults, options or {})
+  is_set_up = true
   local group = vim.api.nvim_create_augroup('lancefill', {})
   vim.api.nvim_create_autocmd('FileType', {
     group = group,
@@ -176,38 +206,46 @@ function M.setup(options)
   attach_all()
 end
 
--- What starts a client's server anew for the buffers that it serves.
-local function starter(client)
-  local buffers = vim.lsp.get_buffers_by_client_id(client.id)
-  local ours, config = started[client.id], client.config
-  return function()
-    for _, buffer in ipairs(buffers) do
-      if ours then
-        M.attach(buffer)
-      else
-        clients.start(config, buffer)
-      end
-    end
+local function all_end(milliseconds)
+  return vim.wait(milliseconds, function()
+    return #clients.all() == 0
+  end, 20)
+end
+
+-- End all clients; only then are new ones started, for `vim.lsp.start` takes up those of the same root.
+local function stop_all()
+  for _, client in ipairs(clients.all()) do
+    remember(client)
+    clients.stop(client)
   end
+  if not all_end(5000) then
+    for _, client in ipairs(clients.all()) do
+      clients.kill(client)
+    end
+    all_end(2000)
+  end
+end
+
+-- Start servers anew for the buffers that were served, also by those that have died; true if any is.
+local function start_all()
+  told_missing = false
+  local any = is_set_up and attach_all()
+  local others = ended
+  ended = {}
+  for _, other in pairs(others) do
+    any = serve_all(other.buffers, function(buffer)
+      return clients.start(other.config, buffer)
+    end) or any
+  end
+  return any
 end
 
 -- End all servers, and start them again for the buffers that are open.
 function M.restart()
-  local starters = {}
-  for _, client in ipairs(clients.all()) do
-    table.insert(starters, starter(client))
-    clients.stop(client)
-  end
-  local ended = vim.wait(5000, function()
-    return #clients.all() == 0
-  end, 20)
-  if not ended then
-    for _, client in ipairs(clients.all()) do
-      vim.lsp.stop_client(client.id, true)
-    end
-  end
-  for _, start in ipairs(starters) do
-    start()
+  stop_all()
+  if not start_all() then
+    local message = 'Lancefill: no open buffer to start a server for (:checkhealth lancefill)'
+    vim.notify(message, vim.log.levels.WARN)
   end
 end
 
