@@ -9,8 +9,8 @@ one JSON object per line, in the order in which things happened:
     {"replied": method, "result": value}   what the editor answered to the server's question
     {"status": text}       the server told this status before what follows was sent
 
-ROOT, the workspace, is written as ``{ROOT}`` wherever it occurs; the editor's process id is left
-out.
+ROOT, the workspace, is written as ``{ROOT}`` wherever it occurs, also where an editor shortens the
+home to ``~``; the editor's process id is left out.
 """
 
 import json
@@ -28,7 +28,9 @@ questions: dict[Any, str] = {}
 
 
 def write(event: Mapping[str, Any]) -> None:
-    line = json.dumps(event, ensure_ascii=False, sort_keys=True).replace(ROOT, "{ROOT}")
+    line = json.dumps(event, ensure_ascii=False, sort_keys=True)
+    for spelling in (ROOT, ROOT.replace(str(Path.home()), "~", 1)):
+        line = line.replace(spelling, "{ROOT}")
     with WRITING, TRAFFIC.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
