@@ -240,8 +240,8 @@ async def _ask_model(adapted: Mapping[str, Path]) -> Mapping[str, Any] | str:
 def _shared() -> Iterator[Finding]:
     """The model processes that editors share now, and where they meet."""
     try:
-        folder = meeting.place_of(()).parent
-    except meeting.SharingError as error:
+        folder = meeting.folder()
+    except OSError as error:
         text = f"every editor has a model process of its own: {error}"
         yield Finding(Level.NOTE, "sharing", text, "it costs memory only")
         return

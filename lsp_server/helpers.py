@@ -54,15 +54,21 @@ def model_program(device: str, weights: Path | None = None, *, in_use: bool = Fa
 
     ``in_use``: with the model that ``lancefill model use`` chose.
     """
-    arguments = ["--device", device, *(["--weights", str(weights)] if weights else [])]
-    arguments += ["--in-use"] if in_use else []
+    arguments = _model_arguments(device, weights, in_use=in_use)
     return module("model", "completion.model.worker", *arguments, niceness=NICENESS)
+
+
+def _model_arguments(
+    device: str, weights: Path | None = None, *, in_use: bool = False
+) -> tuple[str, ...]:
+    chosen = ("--weights", str(weights)) if weights else ()
+    return ("--device", device, *chosen, *(("--in-use",) if in_use else ()))
 
 
 def shared_model(device: str) -> Program:
     """The process of the model in use that all editors of the user share, where that can be."""
     alone = model_program(device, in_use=True)
-    arguments = ("--device", device, "--in-use")
+    arguments = _model_arguments(device, in_use=True)
     try:
         place = meeting.place_of(arguments)
     except meeting.SharingError as error:

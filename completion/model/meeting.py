@@ -41,7 +41,7 @@ def place_of(arguments: Sequence[str]) -> Path:
     Raises :class:`SharingError`.
     """
     try:
-        path = _folder() / f"model-{_identity(arguments)}.sock"
+        path = folder() / f"model-{_identity(arguments)}.sock"
     except (OSError, PackageNotFoundError) as error:
         raise SharingError(str(error)) from error
     if len(os.fsencode(path)) > LONGEST_PATH:
@@ -78,7 +78,7 @@ def running() -> Iterator[tuple[Path, Mapping[str, Any]]]:
     because it loads or works, has a ``pid`` only; one without a model says why in ``failure``.
     """
     with contextlib.suppress(OSError):
-        for place in sorted(_folder().glob("model-*.sock")):
+        for place in sorted(folder().glob("model-*.sock")):
             with contextlib.suppress(OSError), connected(place) as connection:
                 yield place, {"pid": peer(connection), **_facts(connection)}
 
@@ -99,20 +99,23 @@ def _facts(connection: socket.socket) -> Mapping[str, Any]:
     return {**told, "editors": callers["result"]["callers"] - 1}
 
 
-def _folder() -> Path:
-    """The user's own folder for sockets, made if it is missing. Raises OSError."""
+def folder() -> Path:
+    """The user's own folder for sockets, made if it is missing.
+
+    Raises OSError, a :class:`SharingError` where nothing can be shared in it.
+    """
     if sys.platform != "linux":
         raise SharingError("a model process is shared on Linux only")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where nothing is set there is a folder in /tmp
-        folder = platformdirs.user_runtime_path("lancefill", appauthor=False)
-    folder.parent.mkdir(0o700, exist_ok=True)
-    folder.mkdir(0o700, exist_ok=True)
-    found = folder.lstat()
+        own = platformdirs.user_runtime_path("lancefill", appauthor=False)
+    own.parent.mkdir(0o700, exist_ok=True)
+    own.mkdir(0o700, exist_ok=True)
+    found = own.lstat()
     mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     if not mine or stat.S_IMODE(found.st_mode) & 0o077:
-        raise SharingError(f"{folder} is not a folder of this user's alone (mode 700)")
-    return folder
+        raise SharingError(f"{own} is not a folder of this user's alone (mode 700)")
+    return own
 
 
 def _identity(arguments: Sequence[str]) -> str:
